@@ -1,0 +1,79 @@
+/**
+ * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
+ * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
+ * LOG (Kafka or embedded), STORE (Redis or embedded), CLI.
+ */
+export const errorCodes = [
+  'WEIR_CONFIG_INVALID',
+  'WEIR_CONFIG_UNREADABLE',
+  'WEIR_RECORD_TOO_LARGE',
+  'WEIR_RECORD_EMPTY',
+  'WEIR_RECORD_NOT_AVRO',
+  'WEIR_RECORD_UNKNOWN_SCHEMA',
+  'WEIR_RECORD_UNDECODABLE',
+  'WEIR_RECORD_OUT_OF_RANGE',
+  'WEIR_RECORD_UNKNOWN_CURRENCY',
+  'WEIR_RECORD_EVENT_TIME',
+  'WEIR_RECORD_PAN',
+  'WEIR_RECORD_KEY',
+  'WEIR_FEATURES_INVALID',
+  'WEIR_POLICY_INVALID',
+  'WEIR_MODEL_UNREADABLE',
+  'WEIR_MODEL_MANIFEST',
+  'WEIR_MODEL_HASH',
+  'WEIR_MODEL_EXTERNAL_DATA',
+  'WEIR_MODEL_SIGNATURE',
+  'WEIR_MODEL_FEATURES',
+  'WEIR_MODEL_GOLDEN',
+  'WEIR_MODEL_NOT_FINITE',
+  'WEIR_MODEL_PROVIDER',
+  'WEIR_LOG_UNAVAILABLE',
+  'WEIR_LOG_FENCED',
+  'WEIR_LOG_TOPIC',
+  'WEIR_LOG_HISTORY_GONE',
+  'WEIR_LOG_OFFSETS_RESET',
+  'WEIR_STORE_UNAVAILABLE',
+  'WEIR_STORE_NOT_OWNER',
+  'WEIR_STORE_LAYOUT',
+  'WEIR_SCHEMA_REGISTRY',
+  'WEIR_CLI_USAGE',
+  'WEIR_CLI_INPUT',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+/**
+ * An error that says what is wrong, where, and how to mend it. A user sees `message` and `cure`, never a stack.
+ *
+ * `retriable`: the same call may succeed later without a change by a person (a broker that is away, say).
+ */
+export class WeirError extends Error {
+  readonly code: ErrorCode
+  readonly cure: string | undefined
+  readonly retriable: boolean
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cure?: string; retriable?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'WeirError'
+    this.code = code
+    this.cure = options.cure
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/** A record that cannot be decided: data, not an exception, until it is written to dead-letters. */
+export interface Rejection {
+  readonly code: Extract<ErrorCode, `WEIR_RECORD_${string}`>
+  /** What is wrong with which field. Never contains the value of a field that may hold a PAN. */
+  readonly message: string
+  /** True when the record's bytes may contain a PAN and so must not be copied to dead-letters. */
+  readonly withhold: boolean
+}
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly rejection: Rejection }
