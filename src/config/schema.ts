@@ -1,0 +1,206 @@
+import { z } from 'zod'
+
+/** One setting: its type, its default and its sentence of documentation, units included. */
+const setting = <T extends z.ZodType>(type: T, fallback: z.util.NoUndefined<z.output<T>>, doc: string) =>
+  type.default(fallback).describe(doc)
+
+/** A setting that is never printed or logged, and that may be given as a file: `WEIR_…_FILE`. */
+const secret = (doc: string) => z.string().nullable().default(null).meta({ description: doc, secret: true })
+
+const section = <T extends z.ZodRawShape>(doc: string, shape: T) =>
+  // Every setting of every section has a default, which the type system cannot see through `T`.
+  z
+    .strictObject(shape)
+    .prefault({} as never)
+    .describe(doc)
+
+const ms = z.int().min(1)
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,249}$/)
+  .meta({ title: 'letters, digits, dot, dash, underscore' })
+const path = z.string().min(1).meta({ title: 'path' })
+const text = z.string().min(1).meta({ title: 'text' })
+const broker = z
+  .string()
+  .regex(/^[^\s:,]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/)
+  .meta({ title: 'host:port' })
+const url = (schemes: readonly string[]) =>
+  z
+    .string()
+    .regex(new RegExp(`^(${schemes.join('|')})://\\S+$`))
+    .meta({ title: `URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}` })
+
+const tls = (server: string) =>
+  section(`Encryption of the connection to ${server}.`, {
+    enabled: setting(z.boolean(), false, 'Whether to use TLS; certificates are then always verified.'),
+    ca_file: setting(path.nullable(), null, 'Certificate authority, PEM; null: those that Node.js trusts.'),
+    cert_file: setting(path.nullable(), null, 'Client certificate, PEM, for mutual TLS; with `key_file`.'),
+    key_file: setting(path.nullable(), null, 'Private key of the client certificate, PEM.'),
+  }).refine(({ cert_file, key_file }) => (cert_file === null) === (key_file === null), {
+    path: ['key_file'],
+    error: 'cert_file and key_file are given together or not at all',
+  })
+
+const topics = section('Topic names, and what `weir topics create` makes of them.', {
+  transactions: setting(name, 'payments.transactions.v1', 'Input: payments to decide, keyed by customer.'),
+  labels: setting(name, 'fraud.labels.v1', 'Input: what became known about transactions, keyed by customer.'),
+  control: setting(
+    name,
+    'fraud.control.v1',
+    'Input, one partition: changes of model, policy, rules and lists.',
+  ),
+  decisions: setting(name, 'fraud.decisions.v1', 'Output: one decision for every transaction.'),
+  alerts: setting(name, 'fraud.alerts.v1', 'Output: the decisions that a person should see.'),
+  dead_letters: setting(name, 'fraud.dead-letters.v1', 'Output: what could not be read, with the reason.'),
+  entity_updates: setting(
+    name,
+    'weir.entity-updates.v1',
+    'Internal: what chunks add to merchants, terminals and devices.',
+  ),
+  partitions: setting(
+    z.int().min(1).max(10_000),
+    4,
+    'Partitions of each topic but `control`, which has one.',
+  ),
+  replication: setting(z.int().min(1).max(100), 1, 'Copies of each partition; 3 in production.'),
+  min_insync_replicas: setting(z.int().min(1).max(100), 1, 'Copies a write must reach; 2 in production.'),
+  retention_ms: setting(
+    z.int().min(-1),
+    604_800_000,
+    'How long records are kept, milliseconds of record time; -1: forever.',
+  ),
+})
+
+const sasl = section('How weir proves to Kafka who it is.', {
+  mechanism: setting(
+    z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).nullable(),
+    null,
+    'SASL mechanism; null: none.',
+  ),
+  username: setting(text.nullable(), null, 'User name.'),
+  password: secret('Password.'),
+}).refine((value) => value.mechanism === null || (value.username !== null && value.password !== null), {
+  path: ['mechanism'],
+  error: 'a SASL mechanism needs kafka.sasl.username and kafka.sasl.password',
+})
+
+const kafka = section('The log.', {
+  brokers: setting(z.array(broker).min(1), ['localhost:9092'], 'Brokers to ask first.'),
+  client_id: setting(name, 'weir', 'Name that the brokers see in their logs and quotas.'),
+  session_timeout_ms: setting(
+    ms,
+    30_000,
+    "Milliseconds without a heartbeat after which a member's partitions go to another; within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms.",
+  ),
+  transaction_timeout_ms: setting(
+    ms,
+    30_000,
+    "Milliseconds after which the broker ends a dead member's open transaction; at most its transaction.max.timeout.ms.",
+  ),
+  tls: tls('Kafka'),
+  sasl,
+})
+
+const redis = section('The store of feature states.', {
+  url: setting(
+    url(['redis', 'rediss']),
+    'redis://localhost:6379',
+    'Server; a path /N chooses database N. Credentials belong in `username` and `password`.',
+  ),
+  username: setting(text.nullable(), null, 'User name (ACL); null: the default user.'),
+  password: secret('Password.'),
+  tls: tls('Redis'),
+  deadline_ms: setting(
+    ms,
+    500,
+    'Milliseconds one command may take; past them the store counts as unavailable and decisions are degraded.',
+  ),
+})
+
+const schemaRegistry = section('Where Avro schema ids come from.', {
+  url: setting(
+    url(['http', 'https']).nullable(),
+    null,
+    'Confluent-compatible registry; null: ids are those of the schema files.',
+  ),
+  username: setting(text.nullable(), null, 'User name (basic authentication).'),
+  password: secret('Password.'),
+  register: setting(z.boolean(), false, 'Whether weir may register schemas that the registry lacks.'),
+})
+
+const models = section('The models.', {
+  directory: setting(path, 'models', 'Folder of model packages: `<name>/<version>/`.'),
+  champion: setting(
+    z
+      .string()
+      .regex(/^[a-z0-9_-]+@\d+\.\d+\.\d+$/)
+      .meta({ title: 'name@version' }),
+    'champion@1.0.0',
+    'The package whose score decides.',
+  ),
+  providers: setting(z.array(text).min(1), ['cpu'], 'ONNX Runtime execution providers, first choice first.'),
+  threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
+})
+
+/** Everything that can be set. The order here is the order of every listing. */
+export const configSchema = z
+  .strictObject({
+    app: setting(name, 'weir', 'Names this installation: first part of state keys and transactional ids.'),
+    group: setting(name, 'weir', 'Kafka consumer group; members of one group share the partitions.'),
+    features: setting(path, 'features.yaml', 'Feature definitions.'),
+    policy: setting(path, 'policy.yaml', 'Decision policy: thresholds, rules, degraded mode.'),
+    topics,
+    kafka,
+    redis,
+    schema_registry: schemaRegistry,
+    models,
+    chunk: section('How many transactions are decided together.', {
+      max_records: setting(z.int().min(1).max(100_000), 2_000, 'Records of one partition in one chunk.'),
+      concurrency: setting(z.int().min(1).max(1_000), 4, 'Partitions that one process handles side by side.'),
+    }),
+    limits: section('What is refused, and what counts as too old.', {
+      record_bytes: setting(
+        z.int().min(256).max(16_777_216),
+        65_536,
+        'Bytes of one record value; a larger one goes to dead-letters.',
+      ),
+      event_time_past_ms: setting(
+        ms,
+        604_800_000,
+        'Milliseconds that `event_time` may lie before the record timestamp.',
+      ),
+      event_time_future_ms: setting(
+        z.int().min(0),
+        300_000,
+        'Milliseconds that `event_time` may lie after the record timestamp.',
+      ),
+      entity_age_ms: setting(
+        ms,
+        3_600_000,
+        'Milliseconds of event time that merchant, terminal and device values may be behind; older ones count as missing.',
+      ),
+    }),
+    http: section('Health and metrics. No authentication: keep it inside.', {
+      host: setting(text, '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container.'),
+      port: setting(z.int().min(0).max(65_535), 8_080, 'Port; 0: any free one.'),
+    }),
+    log: section("weir's own log, on standard error.", {
+      level: setting(
+        z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+        'info',
+        'Least severe level that is written. warn: no data lost; error: somebody is needed.',
+      ),
+      pretty: setting(z.boolean(), false, 'One readable line an entry instead of JSON.'),
+    }),
+  })
+  .describe('weir.yaml')
+
+type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly E[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T
+
+/** The configuration: validated, complete and frozen. Meaning, units and defaults: docs/reference/configuration.md. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>
