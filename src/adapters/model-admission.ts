@@ -1,0 +1,163 @@
+import { interpolate } from '../core/calibration.ts'
+import { WeirError } from '../core/errors.ts'
+import type { Model } from '../core/ports.ts'
+import { type Golden, type ModelPackage, readManifest, readPackage } from './model-package.ts'
+import { hasExternalData } from './onnx-external-data.ts'
+import { type Execution, loadOnnxModel, notFinite, type OnnxModel } from './onnx-model.ts'
+
+/** What a package is held against. */
+export interface AdmissionOptions extends Execution {
+  /** Hash and columns of the compiled feature file. */
+  readonly featureHash: string
+  readonly columns: readonly string[]
+  /** Gets one line on where the model runs. Default: nobody. */
+  readonly log?: (line: string) => void
+}
+
+/** One admission check, as `weir model check` shows it. */
+export interface ModelCheck {
+  readonly check: string
+  /** Null when it passed. */
+  readonly error: WeirError | null
+}
+
+/** Raw scores in float32 from another runtime: models.md measured at most 1e-6 for trees. */
+const rawTolerance = 1e-5
+/** Calibration is the same float64 arithmetic on both sides. */
+const calibratedTolerance = 1e-9
+/** onnxruntime takes other paths for one row, for few and for more than 50. */
+const batchSizes = [1, 2, 7, 51]
+const largestFloat32 = 3.4028234663852886e38
+
+/** The model of a package that passes every check; throws the WEIR_MODEL_* error of the first that fails. */
+export async function admitModel(dir: string, options: AdmissionOptions): Promise<Model> {
+  return admit(dir, options, () => {})
+}
+
+/** The checks in order, up to and with the first that fails: the later ones rest on it. */
+export async function checkModel(dir: string, options: AdmissionOptions): Promise<ModelCheck[]> {
+  const checks: ModelCheck[] = []
+  try {
+    await admit(dir, options, (check) => checks.push(check))
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error
+  }
+  return checks
+}
+
+async function admit(
+  dir: string,
+  options: AdmissionOptions,
+  report: (check: ModelCheck) => void,
+): Promise<Model> {
+  const check = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
+    try {
+      const result = await work()
+      report({ check: name, error: null })
+      return result
+    } catch (error) {
+      if (error instanceof WeirError) report({ check: name, error })
+      throw error
+    }
+  }
+  const file = await check('manifest', () => readManifest(dir))
+  const { manifest } = file
+  await check('features', () => checkFeatures(manifest.feature_hash, manifest.columns, options))
+  const files = await check('files', () => readPackage(dir, file))
+  await check('no external data', () => refuseExternalData(files))
+  const model = await check('provider and signature', () =>
+    loadOnnxModel(files, options, options.log ?? (() => {})),
+  )
+  const scores = await check('golden scores', () => checkGolden(model, files))
+  await check('same bits in any batch', () => checkBatches(model, files.golden, scores))
+  await check('finite on missing and extreme values', () => checkExtremes(model, manifest.columns.length))
+  return model
+}
+
+function checkFeatures(hash: string, columns: readonly string[], expected: AdmissionOptions): void {
+  if (hash === expected.featureHash && columns.join() === expected.columns.join()) return
+  throw new WeirError(
+    'WEIR_MODEL_FEATURES',
+    `The model was trained on features ${hash}, weir computes ${expected.featureHash}: ${columnDifference(columns, expected.columns)}`,
+    {
+      cure: 'Go back to the feature file that the model was trained on, or `weir export` again and retrain.',
+    },
+  )
+}
+
+/** Says which columns the model has beyond or short of ours, or which one stands elsewhere. */
+function columnDifference(model: readonly string[], ours: readonly string[]): string {
+  const missing = model.filter((column) => !ours.includes(column))
+  const extra = ours.filter((column) => !model.includes(column))
+  const parts = []
+  if (missing.length > 0) parts.push(`the model needs ${missing.join(', ')}`)
+  if (extra.length > 0) parts.push(`the model does not know ${extra.join(', ')}`)
+  if (parts.length > 0) return parts.join('; ')
+  const moved = model.filter((column, i) => column !== ours[i])
+  if (moved.length > 0) return `the same columns, but in another order: ${moved.join(', ')}`
+  return 'the same columns, but their definitions changed'
+}
+
+function refuseExternalData({ onnx }: ModelPackage): void {
+  if (!hasExternalData(onnx)) return
+  throw new WeirError('WEIR_MODEL_EXTERNAL_DATA', 'model.onnx keeps tensors in another file', {
+    cure: 'Save with onnx.save(model, path, save_as_external_data=False): all data must be under the one hash.',
+  })
+}
+
+/** Returns the raw scores of the golden rows, scored in one batch. */
+async function checkGolden(model: OnnxModel, { golden, manifest }: ModelPackage): Promise<Float64Array> {
+  const scores = await model.raw(golden.features, golden.rows)
+  for (let row = 0; row < golden.rows; row++) {
+    const [score, raw] = [scores[row] as number, golden.raw[row] as number]
+    if (!Number.isFinite(score)) throw notFinite(model.id, row, score)
+    const probability = interpolate(manifest.calibration, raw)
+    const expected = golden.probability[row] as number
+    if (Math.abs(score - raw) > rawTolerance) throw notGolden(row, 'raw score', score, raw)
+    if (Math.abs(probability - expected) > calibratedTolerance) {
+      throw notGolden(row, 'calibrated probability', probability, expected)
+    }
+    const risk = model.riskScore(expected)
+    if (risk !== golden.risk_score[row]) {
+      throw notGolden(row, 'risk score', risk, golden.risk_score[row] as number)
+    }
+  }
+  return scores
+}
+
+function notGolden(row: number, what: string, found: number, expected: number): WeirError {
+  return new WeirError(
+    'WEIR_MODEL_GOLDEN',
+    `The model does not score as it did where it was trained: ${what} of golden row ${row} is ${found}, should be ${expected}`,
+    { cure: 'Export the raw model, without its calibrator, and let `weir-training` write the package.' },
+  )
+}
+
+/** A decision must come out the same whatever other transactions were in its chunk. */
+async function checkBatches(model: OnnxModel, golden: Golden, whole: Float64Array): Promise<void> {
+  const columns = golden.features.length / golden.rows
+  for (const size of batchSizes) {
+    for (let from = 0; from < golden.rows; from += size) {
+      const rows = Math.min(size, golden.rows - from)
+      const part = await model.raw(golden.features.subarray(from * columns, (from + rows) * columns), rows)
+      const differs = part.findIndex((score, i) => !Object.is(score, whole[from + i]))
+      if (differs >= 0) throw batchDependent(from + differs, size, part[differs], whole[from + differs])
+    }
+  }
+}
+
+function batchDependent(row: number, size: number, part?: number, whole?: number): WeirError {
+  return new WeirError(
+    'WEIR_MODEL_BATCH',
+    `Golden row ${row} scores ${part} in a batch of ${size} and ${whole} among all: decisions could not be made again bit for bit`,
+    { cure: 'Set the model threads to 1, and do not use operators that mix rows.' },
+  )
+}
+
+async function checkExtremes(model: OnnxModel, columns: number): Promise<void> {
+  const values = [0, Number.NaN, 1, -1, largestFloat32, -largestFloat32]
+  const features = Float32Array.from({ length: values.length * columns }, (_, i) => {
+    return values[Math.floor(i / columns)] as number
+  })
+  await model.score(features, values.length)
+}
