@@ -71,7 +71,7 @@ export interface Decision {
   readonly late: boolean
   readonly entity_age_ms: number | null
   readonly feature_hash: string
-  readonly features: Uint8Array
+  readonly features: Buffer
   readonly model: string
   readonly model_sha256: string
   readonly policy: string
@@ -137,6 +137,9 @@ export interface EntityDelta {
 
 /** The deltas of one chunk for the entities of one partition: schemas/entity-update.avsc. */
 export interface EntityUpdate {
-  readonly source: string
+  readonly source_kind: 't' | 'l'
+  readonly source_partition: number
+  readonly source_offset: number
+  readonly time: number
   readonly deltas: readonly EntityDelta[]
 }

@@ -1,0 +1,222 @@
+import {
+  type Arrival,
+  currencyFactor,
+  deltasAlone,
+  type Enriched,
+  type EnrichedArrival,
+  enrich,
+  type Past,
+} from './enrich.ts'
+import type { CompiledFeatures } from './features/compile.ts'
+import { type CompiledPolicy, degradedReason, degradedRow, outcomeOf, reasonsOf } from './policy.ts'
+import type { Model } from './ports.ts'
+import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
+
+/** Transactions of one partition, in log order, to be decided together. */
+export interface Chunk {
+  readonly topic: string
+  readonly partition: number
+  readonly arrivals: readonly Arrival[]
+}
+
+/** All that decides: what every decision names. Rules and lists will stand here, beside the policy. */
+export interface ActiveSet {
+  readonly features: CompiledFeatures
+  readonly model: Model
+  readonly policy: CompiledPolicy
+  /** An entity value that is further behind is missing, milliseconds of event time. */
+  readonly entityAgeLimitMs: number
+}
+
+export interface Decided {
+  /** One for every arrival, in order. */
+  readonly decisions: readonly Decision[]
+  readonly alerts: readonly Alert[]
+  /** The customers' states after the chunk. */
+  readonly states: Enriched['states']
+  /** What the chunk adds to merchants, terminals and devices. */
+  readonly deltas: readonly EntityDelta[]
+  /** Why the model gave no scores and the chunk was decided degraded; null when it did. */
+  readonly modelFailure: Error | null
+}
+
+/**
+ * The heart: transactions to decisions. The live stream, replay, export and the tests all call it. It knows no
+ * clock, no randomness and no I/O: the same chunk, past and active set give the same bytes.
+ *
+ * Scoring is the only asynchronous step: one call of the model for the whole chunk.
+ */
+export async function decide(chunk: Chunk, past: Past, active: ActiveSet): Promise<Decided> {
+  const enriched = enrich(chunk.arrivals, past, active.features, active.entityAgeLimitMs)
+  const { scores, failure } = await score(enriched, active)
+  const decisions: Decision[] = []
+  const alerts: Alert[] = []
+  for (const arrival of enriched.arrivals) {
+    const verdict =
+      arrival.duplicateOf >= 0
+        ? duplicate(chunk, arrival, active)
+        : scores === null
+          ? degraded(chunk, arrival, active)
+          : scored(
+              chunk,
+              arrival,
+              featuresOf(arrival, enriched, active),
+              scores[arrival.row] as number,
+              active,
+            )
+    decisions.push(verdict.decision)
+    if (verdict.alert !== null) alerts.push(verdict.alert)
+  }
+  return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
+}
+
+/**
+ * Decisions when the customers' states cannot be had in time: by the policy's degraded table, which knows amount and
+ * channel only. No customer's state changes: the log brings them up to date later. Duplicates are not recognised.
+ */
+export function decideDegraded(
+  chunk: Chunk,
+  active: ActiveSet,
+): Pick<Decided, 'decisions' | 'alerts' | 'deltas'> {
+  const verdicts = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
+  return {
+    decisions: verdicts.map(({ decision }) => decision),
+    alerts: verdicts.flatMap(({ alert }) => alert ?? []),
+    deltas: deltasAlone(chunk.arrivals, active.features),
+  }
+}
+
+interface Verdict {
+  readonly decision: Decision
+  readonly alert: Alert | null
+}
+
+async function score(
+  { rows, rowCount }: Enriched,
+  { model }: ActiveSet,
+): Promise<{ scores: Float64Array | null; failure: Error | null }> {
+  try {
+    return { scores: await model.score(rows, rowCount), failure: null }
+  } catch (error) {
+    return { scores: null, failure: error as Error }
+  }
+}
+
+function featuresOf({ row }: EnrichedArrival, { rows }: Enriched, { features }: ActiveSet): Float32Array {
+  const width = features.columns.length
+  return rows.subarray(row * width, (row + 1) * width)
+}
+
+function scored(
+  chunk: Chunk,
+  arrival: EnrichedArrival,
+  features: Float32Array,
+  score: number,
+  active: ActiveSet,
+): Verdict {
+  const { model, policy } = active
+  const riskScore = model.riskScore(score)
+  const outcome = outcomeOf(policy, riskScore)
+  const reasons = reasonsOf(policy, outcome, features, riskScore, arrival.stale)
+  const decision: Decision = {
+    ...commonFields(chunk, arrival, active),
+    status: 'scored',
+    outcome,
+    score,
+    risk_score: riskScore,
+    reasons: reasons.map(({ code }) => code),
+    duplicate_of: null,
+    late: arrival.late,
+    entity_age_ms: arrival.entityAgeMs,
+    features: Buffer.from(features.buffer, features.byteOffset, features.byteLength),
+  }
+  const alert = policy.file.alert_on.includes(outcome)
+    ? alertOf(decision, arrival.transaction, outcome, reasons)
+    : null
+  return { decision, alert }
+}
+
+function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Verdict {
+  const { transaction } = arrival
+  const factor = currencyFactor(active.features, transaction.currency) as number
+  const row = degradedRow(active.policy, transaction, (transaction.amount_minor * factor) / 100)
+  const decision: Decision = {
+    ...commonFields(chunk, arrival, active),
+    status: 'degraded',
+    outcome: row.outcome,
+    score: null,
+    risk_score: null,
+    reasons: [degradedReason.code],
+    duplicate_of: null,
+    late: false,
+    entity_age_ms: null,
+    features: noFeatures,
+  }
+  return { decision, alert: row.alert ? alertOf(decision, transaction, row.outcome, [degradedReason]) : null }
+}
+
+function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Verdict {
+  const decision: Decision = {
+    ...commonFields(chunk, arrival, active),
+    status: 'duplicate',
+    outcome: null,
+    score: null,
+    risk_score: null,
+    reasons: [],
+    duplicate_of: decisionId(chunk, arrival.duplicateOf),
+    late: arrival.late,
+    entity_age_ms: null,
+    features: noFeatures,
+  }
+  return { decision, alert: null }
+}
+
+const noFeatures = Buffer.alloc(0)
+
+/** Unique, and it says where the transaction lies. */
+const decisionId = ({ topic, partition }: Chunk, offset: number): string => `${topic}-${partition}-${offset}`
+
+function commonFields(
+  chunk: Chunk,
+  { offset, transaction }: Arrival,
+  { features, model, policy }: ActiveSet,
+) {
+  return {
+    decision_id: decisionId(chunk, offset),
+    transaction_id: transaction.transaction_id,
+    customer_id: transaction.customer_id,
+    event_time: transaction.event_time,
+    feature_hash: features.hash,
+    model: model.id,
+    model_sha256: model.sha256,
+    policy: policy.id,
+  }
+}
+
+function alertOf(
+  decision: Decision,
+  transaction: Transaction,
+  outcome: Outcome,
+  reasons: readonly Reason[],
+): Alert {
+  return {
+    alert_id: decision.decision_id,
+    transaction_id: decision.transaction_id,
+    customer_id: decision.customer_id,
+    event_time: decision.event_time,
+    outcome,
+    status: decision.status,
+    risk_score: decision.risk_score,
+    amount_minor: transaction.amount_minor,
+    currency: transaction.currency,
+    type: transaction.type,
+    channel: transaction.channel,
+    merchant_id: transaction.merchant_id,
+    merchant_name: transaction.merchant_name,
+    mcc: transaction.mcc,
+    country: transaction.country,
+    terminal_id: transaction.terminal_id,
+    device_id: transaction.device_id,
+    reasons,
+  }
+}

@@ -1,0 +1,201 @@
+import type { Transaction } from '../types.ts'
+import { type Aggregate, distinctInWindow, standardDeviation } from './aggregates.ts'
+import { type CustomerState, remembered } from './customer-state.ts'
+import {
+  type CustomerFact,
+  dayMs,
+  durationMs,
+  type EntityAggregate,
+  type RememberedField,
+  type TransactionValue,
+  type WindowAggregate,
+} from './definition.ts'
+import type { EntityState } from './entity-state.ts'
+import type { FeatureEvent } from './event.ts'
+import { distanceKm } from './geo.ts'
+
+/** All that a column may look at: the event and the past before it. */
+export interface Sight {
+  transaction: Transaction
+  event: FeatureEvent
+  customer: CustomerState
+  /** One per distinct window of the feature file. */
+  aggregates: readonly Aggregate[]
+  /** By position in entityKinds; null when the transaction has none or its value is too old to be used. */
+  entities: (EntityState | null)[]
+}
+
+/** One feature: its value, or `missing`. */
+export type Column = (sight: Sight) => number
+
+/** What a feature is when it cannot be known. */
+export const missing = Number.NaN
+
+const hourMs = 3_600_000
+const cardPresent = new Set(['pos', 'atm'])
+
+/** Values of the transaction itself. Amounts in major units of the reference currency. */
+export function transactionColumn(value: TransactionValue, referenceCurrency: string): Column {
+  switch (value) {
+    case 'amount':
+      return ({ event }) => event.amount / 100
+    case 'log_amount':
+      return ({ event }) => Math.log1p(event.amount / 100)
+    case 'round_amount':
+      return ({ transaction }) => (transaction.amount_minor % 1000 === 0 ? 1 : 0)
+    case 'hour':
+      return ({ transaction }) => Math.floor(localTime(transaction) / hourMs) % 24
+    case 'night':
+      return ({ transaction }) => (Math.floor(localTime(transaction) / hourMs) % 24 < 6 ? 1 : 0)
+    case 'weekend':
+      // 1970-01-01 was a Thursday: day 2 of each week counted from there is a Saturday.
+      return ({ transaction }) => ((Math.floor(localTime(transaction) / dayMs) + 5) % 7 < 2 ? 1 : 0)
+    case 'mcc':
+      return ({ event }) => event.mcc || missing
+    case 'card_present':
+      return ({ transaction }) => (cardPresent.has(transaction.channel) ? 1 : 0)
+    case 'foreign_currency':
+      return ({ transaction }) => (transaction.currency === referenceCurrency ? 0 : 1)
+  }
+}
+
+const localTime = (transaction: Transaction): number =>
+  transaction.event_time + (transaction.utc_offset_minutes ?? 0) * 60_000
+
+/** An aggregate of the window at `slot`. Amounts in major units of the reference currency. */
+export function windowColumn(aggregate: Exclude<WindowAggregate, 'distinct'>, slot: number): Column {
+  const of = (sight: Sight): Aggregate => sight.aggregates[slot] as Aggregate
+  switch (aggregate) {
+    case 'count':
+      return (sight) => of(sight).count
+    case 'sum':
+      return (sight) => of(sight).sum / 100
+    case 'mean':
+      return (sight) => (of(sight).count === 0 ? missing : of(sight).sum / of(sight).count / 100)
+    case 'max':
+      return (sight) => (of(sight).count === 0 ? missing : of(sight).max / 100)
+    case 'min':
+      return (sight) => (of(sight).count === 0 ? missing : of(sight).min / 100)
+    case 'std':
+      return (sight) => (of(sight).count < 2 ? missing : standardDeviation(of(sight)) / 100)
+    case 'ratio':
+      return (sight) =>
+        of(sight).sum === 0 ? missing : (sight.event.amount * of(sight).count) / of(sight).sum
+    case 'zscore':
+      return (sight) => zScore(sight.event.amount, of(sight))
+  }
+}
+
+/** Standard deviations between the amount and the window's mean; a deviation under 1.00 counts as 1.00. */
+function zScore(amount: number, aggregate: Aggregate): number {
+  if (aggregate.count < 2) return missing
+  return (amount - aggregate.sum / aggregate.count) / Math.max(100, standardDeviation(aggregate))
+}
+
+/** Distinct values: among kept events up to a day, among remembered values beyond. */
+export function distinctColumn(field: RememberedField, windowMs: number, memory: number): Column {
+  if (windowMs <= dayMs) return ({ customer, event }) => distinctInWindow(customer, event, windowMs, field)
+  return ({ customer, event }) => customer.seen[memory]?.countAfter(event.time - windowMs) ?? missing
+}
+
+export function firstSeenColumn(field: RememberedField, memory: number): Column {
+  return ({ customer, event }) => {
+    const value = remembered(event, field)
+    return value === 0 ? missing : customer.seen[memory]?.has(value) ? 0 : 1
+  }
+}
+
+/** Times in seconds, speed in km/h, distance in km. */
+export function customerFactColumn(fact: CustomerFact): Column {
+  switch (fact) {
+    case 'time_since_last':
+      return ({ customer, event }) =>
+        customer.total === 0 ? missing : Math.max(0, event.time - customer.lastTime) / 1000
+    case 'age':
+      return ({ customer, event }) =>
+        customer.total === 0 ? missing : Math.max(0, event.time - customer.firstTime) / 1000
+    case 'total_count':
+      return ({ customer }) => customer.total
+    case 'geo_distance':
+      return travelKm
+    case 'geo_speed':
+      // Under a minute counts as a minute: two terminals in one hall are no supersonic flight.
+      return (sight) => {
+        const km = travelKm(sight)
+        if (Number.isNaN(km)) return missing
+        const elapsedMs = Math.max(60_000, Math.abs(sight.event.time - sight.customer.geoTime))
+        return km / (elapsedMs / hourMs)
+      }
+  }
+}
+
+function travelKm({ customer, transaction }: Sight): number {
+  const { latitude, longitude } = transaction
+  if (latitude === null || longitude === null || Number.isNaN(customer.geoTime)) return missing
+  return distanceKm(customer.latitude, customer.longitude, latitude, longitude)
+}
+
+/** An aggregate over everybody at the entity. `tiles` of the tier's tiles end with the current one. */
+export function entityWindowColumn(
+  kind: number,
+  aggregate: Exclude<EntityAggregate, 'fraud_count' | 'fraud_rate'>,
+  tier: number,
+  tiles: number,
+): Column {
+  return ({ entities, event }) => {
+    const from = entities[kind]?.tiers[tier]
+    if (from === undefined) return missing
+    let count = 0
+    let sum = 0
+    for (let i = from.from(event.time, tiles), end = from.to(event.time); i < end; i++) {
+      count += from.count[i] as number
+      sum += from.columns[0]?.[i] as number
+    }
+    if (aggregate === 'count') return count
+    if (aggregate === 'sum') return sum / 100
+    if (aggregate === 'mean') return count === 0 ? missing : sum / count / 100
+    return sum === 0 ? missing : (event.amount * count) / sum
+  }
+}
+
+/** Pulls the rate of a rarely used entity towards 0: the rate of n payments counts as if there were 10 good more. */
+const priorCount = 10
+
+/**
+ * Fraud labels observed in the window that ended `delay` whole days ago, alone or per payment of the same window.
+ * Only whole days that had ended by then count, so neither the event's own day nor its future can be seen.
+ */
+export function entityFraudColumn(
+  kind: number,
+  aggregate: 'fraud_count' | 'fraud_rate',
+  dayTier: number,
+  days: number,
+  delay: string,
+): Column {
+  const delayMs = durationMs(delay)
+  return ({ entities, event }) => {
+    const entity = entities[kind]
+    if (entity === undefined || entity === null) return missing
+    const known = event.time - delayMs
+    const frauds = countIn(entity.frauds, known, days)
+    if (aggregate === 'fraud_count') return frauds
+    const payments = countIn(entity.tiers[dayTier], known, days)
+    return frauds / (payments + priorCount)
+  }
+}
+
+function countIn(tiles: EntityState['frauds'] | undefined, time: number, window: number): number {
+  if (tiles === undefined) return 0
+  let count = 0
+  for (let i = tiles.from(time, window), end = tiles.to(time); i < end; i++) count += tiles.count[i] as number
+  return count
+}
+
+export function distinctCustomersColumn(kind: number): Column {
+  return ({ entities }) => entities[kind]?.customers.length ?? missing
+}
+
+/** By value, whether the transaction's channel and type are among those named. */
+export function isColumn(channelBits: number, typeBits: number): Column {
+  return ({ event }) => (((channelBits >>> event.channel) & (typeBits >>> event.type) & 1) === 1 ? 1 : 0)
+}

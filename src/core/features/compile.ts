@@ -1,0 +1,259 @@
+import { WeirError } from '../errors.ts'
+import { type EntityKind, entityKinds } from '../types.ts'
+import { Aggregate, type EventFilter, eventScan, type Scan, tileScan } from './aggregates.ts'
+import {
+  type Column,
+  customerFactColumn,
+  distinctColumn,
+  distinctCustomersColumn,
+  entityFraudColumn,
+  entityWindowColumn,
+  firstSeenColumn,
+  isColumn,
+  transactionColumn,
+  windowColumn,
+} from './columns.ts'
+import type { CustomerLayout } from './customer-state.ts'
+import {
+  type CustomerWindowFeature,
+  dayMs,
+  durationMs,
+  type EntityWindowFeature,
+  type FeatureDefinition,
+  type FeatureFile,
+  type Filter,
+  type RememberedField,
+} from './definition.ts'
+import type { EntityLayout } from './entity-state.ts'
+import { channelCode, typeCode } from './event.ts'
+import type { Tier } from './tiles.ts'
+
+/** A feature file made ready: what to keep, and how each column is computed from it. */
+export interface CompiledFeatures {
+  readonly file: FeatureFile
+  /** Feature names in column order. */
+  readonly names: readonly string[]
+  readonly columns: readonly Column[]
+  readonly scans: readonly Scan[]
+  readonly aggregates: readonly Aggregate[]
+  readonly customer: CustomerLayout
+  readonly entity: EntityLayout
+  /** Entity kinds that some feature reads: for others nothing is kept. */
+  readonly kinds: readonly EntityKind[]
+  /** 16 hexadecimal digits over everything that gives a column its meaning. */
+  readonly hash: string
+  /** 8 hexadecimal digits over everything that gives a packed state its meaning. */
+  readonly layoutHash: string
+}
+
+/**
+ * @param sha256 hexadecimal digest of a text.
+ * @throws WeirError WEIR_FEATURES_INVALID that names the feature and what is wrong with it.
+ */
+export function compileFeatures(file: FeatureFile, sha256: (text: string) => string): CompiledFeatures {
+  const compiler = new Compiler(file)
+  const columns = file.features.map((feature) => compiler.column(feature))
+  const layout = {
+    customer: compiler.customer,
+    entity: compiler.entity,
+    currency: file.reference_currency,
+    rates: file.rates,
+  }
+  const meaning = { ...layout, features: file.features.map(({ description: _, ...feature }) => feature) }
+  return {
+    file,
+    names: file.features.map(({ name }) => name),
+    columns,
+    scans: compiler.scans,
+    aggregates: compiler.scans.map(() => new Aggregate()),
+    customer: compiler.customer,
+    entity: compiler.entity,
+    kinds: compiler.kinds,
+    hash: sha256(canonical(meaning)).slice(0, 16),
+    layoutHash: sha256(canonical(layout)).slice(0, 8),
+  }
+}
+
+/** JSON with sorted keys: the same meaning gives the same text. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+}
+
+class Compiler {
+  readonly customer: CustomerLayout
+  readonly entity: EntityLayout
+  readonly kinds: readonly EntityKind[]
+  readonly scans: Scan[] = []
+  readonly #scanSlots = new Map<string, number>()
+  readonly #file: FeatureFile
+  readonly #names = new Set<string>()
+
+  constructor(file: FeatureFile) {
+    this.#file = file
+    const remember = Object.entries(file.customer.remember) as [RememberedField, number][]
+    this.customer = {
+      keepEvents: file.customer.keep_events,
+      mostEvents: file.customer.most_events,
+      tiers: tiersOf(file.customer.tiles, Object.keys(file.customer.tiles)),
+      remember: remember.map(([field, capacity]) => ({ field, capacity })),
+    }
+    this.kinds = entityKinds.filter((kind) => file.features.some(({ entity }) => entity === kind))
+    this.entity = entityLayout(file)
+  }
+
+  column(feature: FeatureDefinition): Column {
+    if (this.#names.has(feature.name)) throw invalid(feature.name, 'is declared twice')
+    this.#names.add(feature.name)
+    if (feature.entity === 'transaction') {
+      if ('value' in feature) return transactionColumn(feature.value, this.#file.reference_currency)
+      const { channels, types } = filterBits(feature.name, feature.is)
+      return isColumn(channels, types)
+    }
+    if (feature.entity === 'customer') {
+      if ('fact' in feature) return customerFactColumn(feature.fact)
+      if ('first_seen' in feature) {
+        return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
+      }
+      return this.#customerWindow(feature)
+    }
+    const kind = entityKinds.indexOf(feature.entity)
+    return 'distinct' in feature ? distinctCustomersColumn(kind) : this.#entityWindow(feature, kind)
+  }
+
+  #customerWindow(feature: CustomerWindowFeature): Column {
+    const windowMs = checkedDuration(feature.name, feature.window)
+    if (feature.aggregate === 'distinct') {
+      if (feature.field === undefined)
+        throw invalid(feature.name, 'counts distinct values but names no `field`')
+      const memory = windowMs > dayMs ? this.#memory(feature.name, feature.field) : -1
+      return distinctColumn(feature.field, windowMs, memory)
+    }
+    if (windowMs > dayMs && feature.aggregate === 'min') {
+      throw invalid(feature.name, '`min` is kept for windows of up to 24h only')
+    }
+    return windowColumn(feature.aggregate, this.#scan(feature, windowMs))
+  }
+
+  /** Features over the same events share one scan. */
+  #scan({ name, window, where, same }: CustomerWindowFeature, windowMs: number): number {
+    const filter: EventFilter = { ...filterBits(name, where ?? {}), same: same ?? null }
+    const key = JSON.stringify([windowMs, filter])
+    const known = this.#scanSlots.get(key)
+    if (known !== undefined) return known
+    const slot = this.scans.length
+    this.scans.push(windowMs <= dayMs ? eventScan(windowMs, filter) : this.#tileScan(name, window, windowMs))
+    this.#scanSlots.set(key, slot)
+    if (windowMs > dayMs && (where !== undefined || same !== undefined)) {
+      throw invalid(name, '`where` and `same` go with windows of up to 24h only')
+    }
+    return slot
+  }
+
+  #tileScan(name: string, window: string, windowMs: number): Scan {
+    const tileMs = tileOf(name, this.#file.customer.tiles, window)
+    return tileScan(
+      this.customer.tiers.findIndex((tier) => tier.tileMs === tileMs),
+      windowMs / tileMs,
+    )
+  }
+
+  #entityWindow(feature: EntityWindowFeature, kind: number): Column {
+    const { name, window, aggregate, delay } = feature
+    const windowMs = checkedDuration(name, window)
+    const tileMs = tileOf(name, this.#file.entities.tiles, window)
+    const tier = this.entity.tiers.findIndex((candidate) => candidate.tileMs === tileMs)
+    if (aggregate === 'fraud_count' || aggregate === 'fraud_rate') {
+      if (delay === undefined || durationMs(delay) % dayMs !== 0) {
+        throw invalid(name, '`delay` must be given in whole days, for example 1d')
+      }
+      if (tileMs !== dayMs) throw invalid(name, 'fraud labels are kept by day: its window must have 1d tiles')
+      return entityFraudColumn(kind, aggregate, tier, windowMs / dayMs, delay)
+    }
+    if (delay !== undefined) throw invalid(name, '`delay` goes with fraud_count and fraud_rate only')
+    return entityWindowColumn(kind, aggregate, tier, windowMs / tileMs)
+  }
+
+  #memory(name: string, field: RememberedField): number {
+    const memory = this.customer.remember.findIndex((known) => known.field === field)
+    if (memory < 0) throw invalid(name, `needs ${field} under customer.remember`)
+    return memory
+  }
+}
+
+/** Tiers for the windows given: one a tile length, as long as the longest window asks. */
+function tiersOf(tiles: Readonly<Record<string, string>>, windows: readonly string[], extraMs = 0): Tier[] {
+  const tiers = new Map<number, number>()
+  for (const window of windows) {
+    const tileMs = tileOf('tiles', tiles, window)
+    const count = (durationMs(window) + (tileMs === dayMs ? extraMs : 0)) / tileMs
+    tiers.set(tileMs, Math.max(count, tiers.get(tileMs) ?? 0))
+  }
+  return [...tiers].sort(([a], [b]) => a - b).map(([tileMs, count]) => ({ tileMs, tiles: count }))
+}
+
+function entityLayout(file: FeatureFile): EntityLayout {
+  const windowed = file.features.filter(
+    (feature): feature is EntityWindowFeature => 'aggregate' in feature && feature.entity !== 'customer',
+  )
+  const fraud = windowed.filter(({ aggregate }) => aggregate === 'fraud_count' || aggregate === 'fraud_rate')
+  const reachMs = Math.max(
+    0,
+    ...fraud.map(({ window, delay }) => durationMs(window) + durationMs(delay ?? '1d')),
+  )
+  const delayMs = Math.max(0, ...fraud.map(({ delay }) => durationMs(delay ?? '1d')))
+  const tiers = tiersOf(file.entities.tiles, [...new Set(windowed.map(({ window }) => window))], delayMs)
+  const finest = tiers[0]?.tileMs ?? dayMs
+  if (tiers.some(({ tileMs }) => tileMs % finest !== 0)) {
+    throw invalid(
+      'entities.tiles',
+      `every tile must be a multiple of the shortest, ${finest / 60_000} minutes`,
+    )
+  }
+  return {
+    tiers,
+    frauds: { tileMs: dayMs, tiles: reachMs / dayMs },
+    mostCustomers: file.entities.most_customers,
+  }
+}
+
+function tileOf(name: string, tiles: Readonly<Record<string, string>>, window: string): number {
+  const tile = tiles[window]
+  if (tile === undefined) {
+    throw invalid(
+      name,
+      `has window ${window}, for which no tile is declared (there are ${Object.keys(tiles).join(', ')})`,
+    )
+  }
+  const tileMs = checkedDuration(name, tile)
+  if (checkedDuration(name, window) % tileMs !== 0)
+    throw invalid(name, `has window ${window}, no multiple of its tile ${tile}`)
+  return tileMs
+}
+
+function checkedDuration(name: string, text: string): number {
+  const ms = durationMs(text)
+  if (Number.isNaN(ms)) throw invalid(name, `has "${text}" where a duration such as 10m, 24h or 30d is meant`)
+  return ms
+}
+
+/** One bit for each channel and type that passes; all bits where the filter does not name the field. */
+function filterBits(name: string, filter: Filter): { channels: number; types: number } {
+  const bits = (values: readonly string[] | undefined, code: (value: string) => number): number => {
+    if (values === undefined) return 0xffff
+    return values.reduce((sum, value) => {
+      if (code(value) < 0) throw invalid(name, `filters by "${value}", which is no channel or type`)
+      return sum | (1 << code(value))
+    }, 0)
+  }
+  return { channels: bits(filter.channel, channelCode), types: bits(filter.type, typeCode) }
+}
+
+function invalid(feature: string, what: string): WeirError {
+  return new WeirError('WEIR_FEATURES_INVALID', `feature file: ${feature} ${what}`, {
+    cure: 'Mend the feature file; `weir features list` shows what it compiles to.',
+  })
+}

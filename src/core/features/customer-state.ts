@@ -1,0 +1,295 @@
+import { dayMs, type RememberedField } from './definition.ts'
+import type { FeatureEvent } from './event.ts'
+import { Packer, Unpacker } from './packing.ts'
+import { type Tier, Tiles } from './tiles.ts'
+
+/** What is kept of a customer, as the feature file asks. */
+export interface CustomerLayout {
+  readonly keepEvents: number
+  readonly mostEvents: number
+  readonly tiers: readonly Tier[]
+  readonly remember: readonly { readonly field: RememberedField; readonly capacity: number }[]
+}
+
+/** Columns of a customer's tiles besides the count. */
+export const sumColumn = 0
+export const squaresColumn = 1
+export const maxColumn = 2
+
+const version = 1
+
+/** The value of a remembered field in an event, as a 32-bit number; 0 when absent. */
+export function remembered(event: FeatureEvent, field: RememberedField): number {
+  switch (field) {
+    case 'merchant_id':
+      return event.merchant
+    case 'device_id':
+      return event.device
+    case 'country':
+      return event.country
+    case 'mcc':
+      return event.mcc
+  }
+}
+
+/** The customer's latest events in log order: entries [0, size) of the columns, the newest last. */
+export class Events {
+  size = 0
+  readonly time: Float64Array
+  readonly amount: Float64Array
+  readonly id: Float64Array
+  readonly offset: Float64Array
+  readonly merchant: Uint32Array
+  readonly device: Uint32Array
+  /** country << 16 | mcc. */
+  readonly place: Uint32Array
+  /** channel << 8 | type. */
+  readonly kind: Uint32Array
+
+  constructor(capacity: number) {
+    this.time = new Float64Array(capacity)
+    this.amount = new Float64Array(capacity)
+    this.id = new Float64Array(capacity)
+    this.offset = new Float64Array(capacity)
+    this.merchant = new Uint32Array(capacity)
+    this.device = new Uint32Array(capacity)
+    this.place = new Uint32Array(capacity)
+    this.kind = new Uint32Array(capacity)
+  }
+
+  get doubles(): readonly Float64Array[] {
+    return [this.time, this.amount, this.id, this.offset]
+  }
+
+  get words(): readonly Uint32Array[] {
+    return [this.merchant, this.device, this.place, this.kind]
+  }
+
+  append(event: FeatureEvent): void {
+    const at = this.size++
+    this.time[at] = event.time
+    this.amount[at] = event.amount
+    this.id[at] = event.id
+    this.offset[at] = event.offset
+    this.merchant[at] = event.merchant
+    this.device[at] = event.device
+    this.place[at] = (event.country << 16) | event.mcc
+    this.kind[at] = (event.channel << 8) | event.type
+  }
+
+  dropOldest(dropped: number): void {
+    for (const column of this.doubles) column.copyWithin(0, dropped, this.size)
+    for (const column of this.words) column.copyWithin(0, dropped, this.size)
+    this.size -= dropped
+  }
+
+  /** The remembered field of one entry, comparable with `remembered` of an event. */
+  value(at: number, field: RememberedField): number {
+    switch (field) {
+      case 'merchant_id':
+        return this.merchant[at] as number
+      case 'device_id':
+        return this.device[at] as number
+      case 'country':
+        return (this.place[at] as number) >>> 16
+      case 'mcc':
+        return (this.place[at] as number) & 0xffff
+    }
+  }
+}
+
+/** The values of one field seen of a customer, each with when last, in seconds: entries [0, size). */
+export class Seen {
+  size = 0
+  readonly value: Uint32Array
+  readonly lastSeconds: Uint32Array
+
+  constructor(capacity: number) {
+    this.value = new Uint32Array(capacity)
+    this.lastSeconds = new Uint32Array(capacity)
+  }
+
+  has(value: number): boolean {
+    for (let i = 0; i < this.size; i++) if (this.value[i] === value) return true
+    return false
+  }
+
+  /** Values last seen after the second that `time` (epoch milliseconds) falls into. */
+  countAfter(time: number): number {
+    const seconds = Math.floor(time / 1000)
+    let count = 0
+    for (let i = 0; i < this.size; i++) if ((this.lastSeconds[i] as number) > seconds) count++
+    return count
+  }
+
+  add(value: number, time: number): void {
+    const seconds = Math.floor(time / 1000)
+    let at = this.value.subarray(0, this.size).indexOf(value)
+    if (at < 0) {
+      at = this.size < this.value.length ? this.size++ : this.#longestUnseen()
+      this.value[at] = value
+      this.lastSeconds[at] = 0
+    }
+    if (seconds > (this.lastSeconds[at] as number)) this.lastSeconds[at] = seconds
+  }
+
+  #longestUnseen(): number {
+    let oldest = 0
+    for (let i = 1; i < this.size; i++) {
+      if ((this.lastSeconds[i] as number) < (this.lastSeconds[oldest] as number)) oldest = i
+    }
+    return oldest
+  }
+}
+
+/** A customer's past, opened for reading features and for adding events. Reusable: `open` starts it anew. */
+export class CustomerState {
+  readonly #layout: CustomerLayout
+  readonly events: Events
+  readonly tiers: readonly Tiles[]
+  readonly seen: readonly Seen[]
+  /** Events ever added. */
+  total = 0
+  /** Latest and first-added event_time; NaN while there is none. */
+  lastTime = Number.NaN
+  firstTime = Number.NaN
+  /** The latest added event that had a place: when and where; NaN while there is none. */
+  geoTime = Number.NaN
+  latitude = Number.NaN
+  longitude = Number.NaN
+
+  constructor(layout: CustomerLayout) {
+    this.#layout = layout
+    this.events = new Events(layout.mostEvents)
+    this.tiers = layout.tiers.map((tier) => new Tiles(tier, 3))
+    this.seen = layout.remember.map(({ capacity }) => new Seen(capacity))
+  }
+
+  /** Offset of the kept event with this transaction id, or -1. */
+  offsetOf(id: number): number {
+    const { events } = this
+    for (let i = events.size - 1; i >= 0; i--) if (events.id[i] === id) return events.offset[i] as number
+    return -1
+  }
+
+  /** Adds an event; latitude and longitude are NaN when it has no place. */
+  add(event: FeatureEvent, latitude: number, longitude: number): void {
+    this.total += 1
+    if (!(this.lastTime >= event.time)) this.lastTime = event.time
+    if (this.total === 1) this.firstTime = event.time
+    if (!Number.isNaN(latitude)) {
+      this.geoTime = event.time
+      this.latitude = latitude
+      this.longitude = longitude
+    }
+    this.#addToEvents(event)
+    for (const tiles of this.tiers) addToTiles(tiles, event)
+    this.#layout.remember.forEach(({ field }, i) => {
+      const value = remembered(event, field)
+      if (value !== 0) (this.seen[i] as Seen).add(value, event.time)
+    })
+  }
+
+  #addToEvents(event: FeatureEvent): void {
+    const { events } = this
+    const { keepEvents, mostEvents } = this.#layout
+    if (events.size === mostEvents) events.dropOldest(1)
+    events.append(event)
+    const horizon = this.lastTime - dayMs
+    let dropped = 0
+    while (events.size - dropped > keepEvents && (events.time[dropped] as number) <= horizon) dropped++
+    if (dropped > 0) events.dropOldest(dropped)
+  }
+
+  /** Starts anew from packed bytes, or empty. Throws a RangeError on bytes of another version or length. */
+  open(packed: Uint8Array | null): this {
+    if (packed === null) return this.#clear()
+    const { tiers, seen, events } = this
+    const headLength = headWords(tiers.length + seen.length)
+    const from = new Unpacker(packed, headLength, (head) => this.#sizes(head))
+    events.size = from.head[1] as number
+    this.total = from.double()
+    this.lastTime = from.double()
+    this.firstTime = from.double()
+    this.geoTime = from.double()
+    this.latitude = from.double()
+    this.longitude = from.double()
+    for (const column of events.doubles) from.doubles(column, events.size)
+    for (const column of events.words) from.words(column, events.size)
+    tiers.forEach((tiles, i) => {
+      from.tiles(tiles, from.head[2 + i] as number)
+    })
+    seen.forEach((set, i) => {
+      set.size = from.head[2 + tiers.length + i] as number
+      from.words(set.value, set.size)
+      from.words(set.lastSeconds, set.size)
+    })
+    return this
+  }
+
+  /** The packed bytes: equal states give equal bytes. */
+  pack(): Buffer {
+    const { tiers, seen, events } = this
+    const head = new Array<number>(headWords(tiers.length + seen.length)).fill(0)
+    head[0] = version
+    head[1] = events.size
+    tiers.forEach((tiles, i) => {
+      head[2 + i] = tiles.size
+    })
+    seen.forEach((set, i) => {
+      head[2 + tiers.length + i] = set.size
+    })
+    const { doubles, words } = this.#sizes(head)
+    const to = new Packer(head, doubles, words)
+    to.double(this.total)
+    to.double(this.lastTime)
+    to.double(this.firstTime)
+    to.double(this.geoTime)
+    to.double(this.latitude)
+    to.double(this.longitude)
+    for (const column of events.doubles) to.doubles(column, events.size)
+    for (const column of events.words) to.words(column, events.size)
+    for (const tiles of tiers) to.tiles(tiles)
+    for (const set of seen) {
+      to.words(set.value, set.size)
+      to.words(set.lastSeconds, set.size)
+    }
+    return to.buffer
+  }
+
+  #sizes(head: ArrayLike<number>): { doubles: number; words: number } {
+    if (head[0] !== version)
+      throw new RangeError(`customer state of version ${head[0]}, this release reads ${version}`)
+    let doubles = 6 + (head[1] as number) * 4
+    let words = (head[1] as number) * 4
+    for (let i = 0; i < this.tiers.length; i++) {
+      doubles += (head[2 + i] as number) * 3
+      words += (head[2 + i] as number) * 2
+    }
+    for (let i = 0; i < this.seen.length; i++) words += (head[2 + this.tiers.length + i] as number) * 2
+    return { doubles, words }
+  }
+
+  #clear(): this {
+    this.events.size = 0
+    for (const tiles of this.tiers) tiles.size = 0
+    for (const set of this.seen) set.size = 0
+    this.total = 0
+    this.lastTime = this.firstTime = this.geoTime = this.latitude = this.longitude = Number.NaN
+    return this
+  }
+}
+
+function addToTiles(tiles: Tiles, event: FeatureEvent): void {
+  const at = tiles.at(event.time)
+  if (at < 0) return
+  const { count, columns } = tiles
+  const [sum, squares, max] = columns as [Float64Array, Float64Array, Float64Array]
+  count[at] = (count[at] as number) + 1
+  sum[at] = (sum[at] as number) + event.amount
+  squares[at] = (squares[at] as number) + event.amount * event.amount
+  if (event.amount > (max[at] as number)) max[at] = event.amount
+}
+
+/** version, events, then one size a section, padded so that the doubles after it are aligned. */
+const headWords = (sections: number): number => (2 + sections + 1) & ~1

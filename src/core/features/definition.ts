@@ -1,0 +1,153 @@
+import type { EntityKind } from '../types.ts'
+
+/**
+ * A feature file in the words of src/core: what config/features-file.ts reads from YAML and what compile.ts turns
+ * into a state layout and columns. The window contract, line by line, is docs/features.md.
+ */
+export interface FeatureFile {
+  readonly version: number
+  /** ISO 4217 code that amounts are converted to; its minor unit must be a hundredth. */
+  readonly reference_currency: string
+  /** Value of one major unit of each accepted currency in the reference currency. Fixed on purpose: see the contract. */
+  readonly rates: Readonly<Record<string, number>>
+  readonly customer: CustomerSettings
+  readonly entities: EntitySettings
+  /** In column order: the order of the model's input. */
+  readonly features: readonly FeatureDefinition[]
+}
+
+export interface CustomerSettings {
+  /** Events always kept, whatever their age: what sequence models and `geo_speed` look back on. */
+  readonly keep_events: number
+  /** Events kept at most, and so the most that a window of up to a day can see. */
+  readonly most_events: number
+  /** Windows longer than a day and the tile each is cut into. */
+  readonly tiles: Readonly<Record<string, string>>
+  /** How many different values of a field are remembered; the one not seen longest gives way. */
+  readonly remember: Readonly<Partial<Record<RememberedField, number>>>
+}
+
+export interface EntitySettings {
+  /** Every window of an entity and the tile it is cut into. */
+  readonly tiles: Readonly<Record<string, string>>
+  /** How many distinct customers are told apart. */
+  readonly most_customers: number
+}
+
+export const rememberedFields = ['merchant_id', 'device_id', 'country', 'mcc'] as const
+export type RememberedField = (typeof rememberedFields)[number]
+
+export const transactionValues = [
+  'amount',
+  'log_amount',
+  'round_amount',
+  'hour',
+  'night',
+  'weekend',
+  'mcc',
+  'card_present',
+  'foreign_currency',
+] as const
+export type TransactionValue = (typeof transactionValues)[number]
+
+export const windowAggregates = [
+  'count',
+  'sum',
+  'mean',
+  'max',
+  'min',
+  'std',
+  'distinct',
+  'ratio',
+  'zscore',
+] as const
+export type WindowAggregate = (typeof windowAggregates)[number]
+
+export const customerFacts = ['time_since_last', 'age', 'total_count', 'geo_speed', 'geo_distance'] as const
+export type CustomerFact = (typeof customerFacts)[number]
+
+export const entityAggregates = ['count', 'sum', 'mean', 'ratio', 'fraud_count', 'fraud_rate'] as const
+export type EntityAggregate = (typeof entityAggregates)[number]
+
+interface Named {
+  readonly name: string
+  /** One sentence for people, with the unit. */
+  readonly description: string
+}
+
+/** A value of the transaction itself. */
+export interface TransactionFeature extends Named {
+  readonly entity: 'transaction'
+  readonly value: TransactionValue
+}
+
+/** 1 when a field of the transaction has one of the values, else 0. */
+export interface IsFeature extends Named {
+  readonly entity: 'transaction'
+  readonly is: Readonly<Filter>
+}
+
+/** An aggregate over the customer's earlier events in a window. */
+export interface CustomerWindowFeature extends Named {
+  readonly entity: 'customer'
+  readonly aggregate: WindowAggregate
+  readonly window: string
+  /** What `distinct` counts. */
+  readonly field?: RememberedField | undefined
+  /** Only events with these values; windows of up to a day. */
+  readonly where?: Readonly<Filter> | undefined
+  /** Only events with the same value of this field as the transaction; windows of up to a day. */
+  readonly same?: RememberedField | undefined
+}
+
+/** Something about the customer's past that has no window. */
+export interface CustomerFactFeature extends Named {
+  readonly entity: 'customer'
+  readonly fact: CustomerFact
+}
+
+/** 1 when this value of the field is not remembered of the customer, else 0; missing when the field is. */
+export interface FirstSeenFeature extends Named {
+  readonly entity: 'customer'
+  readonly first_seen: RememberedField
+}
+
+/** An aggregate over everybody's events at this merchant, terminal or device. */
+export interface EntityWindowFeature extends Named {
+  readonly entity: EntityKind
+  readonly aggregate: EntityAggregate
+  readonly window: string
+  /** For fraud_count and fraud_rate: as known this many whole days ago. */
+  readonly delay?: string | undefined
+}
+
+/** Distinct customers seen at this merchant, terminal or device, up to most_customers. */
+export interface DistinctCustomersFeature extends Named {
+  readonly entity: EntityKind
+  readonly distinct: 'customer_id'
+}
+
+export type FeatureDefinition =
+  | TransactionFeature
+  | IsFeature
+  | CustomerWindowFeature
+  | CustomerFactFeature
+  | FirstSeenFeature
+  | EntityWindowFeature
+  | DistinctCustomersFeature
+
+/** All given fields must match one of their values. */
+export interface Filter {
+  readonly channel?: readonly string[] | undefined
+  readonly type?: readonly string[] | undefined
+}
+
+const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+export const dayMs = unitMs.d
+
+/** Milliseconds of "10m", "1h", "30d" …; NaN when it is not such a text. */
+export function durationMs(text: string): number {
+  const match = /^([1-9][0-9]*)([smhd])$/.exec(text)
+  if (match === null) return Number.NaN
+  return Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]
+}

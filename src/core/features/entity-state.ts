@@ -1,0 +1,111 @@
+import { Packer, Unpacker } from './packing.ts'
+import { type Tier, Tiles } from './tiles.ts'
+
+/** What is kept of a merchant, terminal or device. Tile lengths are multiples of the finest tier's. */
+export interface EntityLayout {
+  readonly tiers: readonly Tier[]
+  /** Fraud labels by day of observation; no tiles when no feature asks. */
+  readonly frauds: Tier
+  readonly mostCustomers: number
+}
+
+const version = 1
+
+/**
+ * Everybody's past at one merchant, terminal or device. Every change commutes with every other (sums of integers,
+ * a minimum-k set), so partitions may be folded in any order and give the same bytes.
+ */
+export class EntityState {
+  readonly tiers: readonly Tiles[]
+  readonly frauds: Tiles
+  readonly #mostCustomers: number
+  /** The smallest hashes of customers seen, ascending: exact while fewer than mostCustomers were seen. */
+  customers: number[] = []
+
+  constructor(layout: EntityLayout) {
+    this.tiers = layout.tiers.map((tier) => new Tiles(tier, 1))
+    this.frauds = new Tiles(layout.frauds, 0)
+    this.#mostCustomers = layout.mostCustomers
+  }
+
+  /** @param sum hundredths of the reference currency. */
+  add(time: number, count: number, sum: number): void {
+    if (count === 0) return
+    for (const tiles of this.tiers) {
+      const at = tiles.at(time)
+      if (at < 0) continue
+      const amounts = tiles.columns[0] as Float64Array
+      tiles.count[at] = (tiles.count[at] as number) + count
+      amounts[at] = (amounts[at] as number) + sum
+    }
+  }
+
+  /** @param time when the label became known; `count` is negative when a report is taken back. */
+  addFrauds(time: number, count: number): void {
+    if (count === 0 || this.frauds.capacity === 0) return
+    const at = this.frauds.at(time)
+    if (at >= 0) this.frauds.count[at] = (this.frauds.count[at] as number) + count
+  }
+
+  /** @param customer hash53 of the customer. Returns whether anything changed. */
+  addCustomer(customer: number): boolean {
+    const { customers } = this
+    let at = customers.length
+    while (at > 0 && (customers[at - 1] as number) > customer) at--
+    if (at > 0 && customers[at - 1] === customer) return false
+    if (at >= this.#mostCustomers) return false
+    customers.splice(at, 0, customer)
+    if (customers.length > this.#mostCustomers) customers.pop()
+    return true
+  }
+
+  open(packed: Uint8Array | null): this {
+    if (packed === null) return this.#clear()
+    const from = new Unpacker(packed, this.#headWords, (head) => this.#sizes(head))
+    this.tiers.forEach((tiles, i) => {
+      from.tiles(tiles, from.head[3 + i] as number)
+    })
+    from.tiles(this.frauds, from.head[1] as number)
+    this.customers = Array.from({ length: from.head[2] as number }, () => from.double())
+    return this
+  }
+
+  pack(): Buffer {
+    const head = new Array<number>(this.#headWords).fill(0)
+    head[0] = version
+    head[1] = this.frauds.size
+    head[2] = this.customers.length
+    this.tiers.forEach((tiles, i) => {
+      head[3 + i] = tiles.size
+    })
+    const { doubles, words } = this.#sizes(head)
+    const to = new Packer(head, doubles, words)
+    for (const tiles of this.tiers) to.tiles(tiles)
+    to.tiles(this.frauds)
+    for (const customer of this.customers) to.double(customer)
+    return to.buffer
+  }
+
+  get #headWords(): number {
+    return (3 + this.tiers.length + 1) & ~1
+  }
+
+  #sizes(head: ArrayLike<number>): { doubles: number; words: number } {
+    if (head[0] !== version)
+      throw new RangeError(`entity state of version ${head[0]}, this release reads ${version}`)
+    let doubles = head[2] as number
+    let words = (head[1] as number) * 2
+    for (let i = 0; i < this.tiers.length; i++) {
+      doubles += head[3 + i] as number
+      words += (head[3 + i] as number) * 2
+    }
+    return { doubles, words }
+  }
+
+  #clear(): this {
+    for (const tiles of this.tiers) tiles.size = 0
+    this.frauds.size = 0
+    this.customers = []
+    return this
+  }
+}

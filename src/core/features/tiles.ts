@@ -1,0 +1,78 @@
+/** A tier: windows that are cut into tiles of the same length, kept as far back as the longest needs. */
+export interface Tier {
+  /** Length of a tile, milliseconds. */
+  readonly tileMs: number
+  /** Tiles kept. */
+  readonly tiles: number
+}
+
+/**
+ * The tiles of one tier in ascending order, empty ones left out. Tile number i covers event times
+ * [i * tileMs, (i + 1) * tileMs). A tile is kept while it is among the last `tiles` up to the newest ever seen, so
+ * what is kept does not depend on the order in which events were added.
+ */
+export class Tiles {
+  readonly tileMs: number
+  readonly capacity: number
+  /** Tiles present: entries [0, size) of the columns below. */
+  size = 0
+  readonly index: Uint32Array
+  readonly count: Int32Array
+  /** Further columns, each its owner's: sums, squares, maxima. New tiles start at 0. */
+  readonly columns: readonly Float64Array[]
+
+  constructor(tier: Tier, columns: number) {
+    this.tileMs = tier.tileMs
+    this.capacity = tier.tiles
+    this.index = new Uint32Array(tier.tiles)
+    this.count = new Int32Array(tier.tiles)
+    this.columns = Array.from({ length: columns }, () => new Float64Array(tier.tiles))
+  }
+
+  /** Place of the tile that `time` falls into, made if need be; -1 when it is too old to be kept. */
+  at(time: number): number {
+    const tile = Math.floor(time / this.tileMs)
+    if (this.size > 0 && tile <= (this.index[this.size - 1] as number) - this.capacity) return -1
+    let place = this.size
+    while (place > 0 && (this.index[place - 1] as number) > tile) place--
+    if (place > 0 && this.index[place - 1] === tile) return place - 1
+    return this.#insert(place, tile)
+  }
+
+  /** First place that a window of `tiles` tiles ending with the tile of `time` covers. */
+  from(time: number, tiles: number): number {
+    const oldest = Math.floor(time / this.tileMs) - tiles
+    let place = this.size
+    while (place > 0 && (this.index[place - 1] as number) > oldest) place--
+    return place
+  }
+
+  /** Place after the last tile that is not newer than the tile of `time`. */
+  to(time: number): number {
+    const newest = Math.floor(time / this.tileMs)
+    let place = this.size
+    while (place > 0 && (this.index[place - 1] as number) > newest) place--
+    return place
+  }
+
+  #insert(place: number, tile: number): number {
+    const newest = Math.max(tile, this.size > 0 ? (this.index[this.size - 1] as number) : tile)
+    let dropped = 0
+    while (dropped < this.size && (this.index[dropped] as number) <= newest - this.capacity) dropped++
+    if (dropped > 0) this.#move(dropped, 0)
+    const target = place - dropped
+    this.#move(target, target + 1)
+    this.index[target] = tile
+    this.count[target] = 0
+    for (const column of this.columns) column[target] = 0
+    return target
+  }
+
+  /** Moves the entries from `source` on to `target` and changes the size with them. */
+  #move(source: number, target: number): void {
+    this.index.copyWithin(target, source, this.size)
+    this.count.copyWithin(target, source, this.size)
+    for (const column of this.columns) column.copyWithin(target, source, this.size)
+    this.size += target - source
+  }
+}

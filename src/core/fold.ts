@@ -1,0 +1,31 @@
+import { entityKey } from './enrich.ts'
+import type { CompiledFeatures } from './features/compile.ts'
+import { EntityState } from './features/entity-state.ts'
+import type { EntityUpdate } from './types.ts'
+
+/**
+ * Folds entity updates into the entities' states. Commutes: updates of different chunks may come in any order.
+ *
+ * @param past packed states by `entityKey`.
+ */
+export function foldUpdates(
+  updates: readonly EntityUpdate[],
+  past: ReadonlyMap<string, Uint8Array | null>,
+  features: CompiledFeatures,
+): [key: string, packed: Buffer][] {
+  const open = new Map<string, EntityState>()
+  for (const { deltas } of updates) {
+    for (const { kind, key, time, count, sum, frauds, customers } of deltas) {
+      const name = entityKey(kind, key)
+      let state = open.get(name)
+      if (state === undefined) {
+        state = new EntityState(features.entity).open(past.get(name) ?? null)
+        open.set(name, state)
+      }
+      state.add(time, count, sum)
+      state.addFrauds(time, frauds)
+      for (const customer of customers) state.addCustomer(customer)
+    }
+  }
+  return [...open].map(([name, state]) => [name, state.pack()])
+}

@@ -1,0 +1,136 @@
+import { WeirError } from './errors.ts'
+import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
+
+/** A policy file: how a risk score becomes an outcome, and why in words. Documented in policy.yaml. */
+export interface PolicyFile {
+  readonly version: string
+  /** Least risk score (0-999) of each outcome; a lower one approves. Ascending. */
+  readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
+  /** Outcomes that a person should see. */
+  readonly alert_on: readonly Outcome[]
+  /** What is decided when no score can be had in time: the first row that matches. The last row matches all. */
+  readonly degraded: readonly DegradedRow[]
+  /** Weightiest first; the first four that hold are given. */
+  readonly reasons: readonly ReasonRow[]
+}
+
+export interface DegradedRow {
+  readonly channel?: readonly string[] | undefined
+  /** Least amount in major units of the reference currency. */
+  readonly amount_at_least?: number | undefined
+  readonly outcome: Outcome
+  readonly alert: boolean
+}
+
+export interface ReasonRow {
+  readonly code: string
+  readonly feature: string
+  readonly at_least?: number | undefined
+  readonly at_most?: number | undefined
+  /** `{value}` stands for the feature's value. */
+  readonly text: string
+}
+
+/** A policy made ready for one set of features. */
+export interface CompiledPolicy {
+  readonly file: PolicyFile
+  /** version#hash, as decisions carry it. */
+  readonly id: string
+  readonly reasons: readonly { readonly row: ReasonRow; readonly column: number }[]
+}
+
+const mostReasons = 4
+const staleReason: Reason = {
+  code: 'ENTITY_VALUES_STALE',
+  text: 'What is known of the merchant, terminal or device was too old to be used.',
+}
+const none: readonly Reason[] = []
+const onlyStale: readonly Reason[] = [staleReason]
+export const degradedReason: Reason = {
+  code: 'DEGRADED',
+  text: 'The features or the model could not be had in time; the policy decided by amount and channel.',
+}
+
+/** @throws WeirError WEIR_POLICY_INVALID that names the row and what is wrong with it. */
+export function compilePolicy(
+  file: PolicyFile,
+  features: CompiledFeatures,
+  sha256: (text: string) => string,
+): CompiledPolicy {
+  const { challenge, review, decline } = file.thresholds
+  if (!(challenge <= review && review <= decline)) {
+    throw invalid(`thresholds must ascend: challenge ${challenge}, review ${review}, decline ${decline}`)
+  }
+  const last = file.degraded.at(-1)
+  if (last === undefined || last.channel !== undefined || last.amount_at_least !== undefined) {
+    throw invalid(
+      'the last row of `degraded` must match every transaction: give it an outcome and no condition',
+    )
+  }
+  const reasons = file.reasons.map((row) => {
+    const column = features.names.indexOf(row.feature)
+    if (column < 0)
+      throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
+    return { row, column }
+  })
+  return { file, id: `${file.version}#${sha256(canonical(file)).slice(0, 8)}`, reasons }
+}
+
+/** The outcome of a risk score, 0 to 999. */
+export function outcomeOf(policy: CompiledPolicy, riskScore: number): Outcome {
+  const { challenge, review, decline } = policy.file.thresholds
+  if (riskScore >= decline) return 'decline'
+  if (riskScore >= review) return 'review'
+  if (riskScore >= challenge) return 'challenge'
+  return 'approve'
+}
+
+/** The row that decides without a score. @param amount major units of the reference currency. */
+export function degradedRow(policy: CompiledPolicy, transaction: Transaction, amount: number): DegradedRow {
+  const row = policy.file.degraded.find(
+    ({ channel, amount_at_least }) =>
+      (channel === undefined || channel.includes(transaction.channel)) &&
+      (amount_at_least === undefined || amount >= amount_at_least),
+  )
+  return row as DegradedRow
+}
+
+/**
+ * Why, weightiest first, at most four; never empty but for an approve that was made on all that could be known.
+ *
+ * @param stale whether a value of merchant, terminal or device was too old to be used.
+ */
+export function reasonsOf(
+  policy: CompiledPolicy,
+  outcome: Outcome,
+  row: Float32Array,
+  riskScore: number,
+  stale: boolean,
+): readonly Reason[] {
+  if (outcome === 'approve') return stale ? onlyStale : none
+  const reasons: Reason[] = stale ? [staleReason] : []
+  for (const { row: reason, column } of policy.reasons) {
+    if (reasons.length === mostReasons) break
+    const value = row[column] as number
+    if (value >= (reason.at_least ?? -Infinity) && value <= (reason.at_most ?? Infinity)) {
+      reasons.push({ code: reason.code, text: reason.text.replace('{value}', inWords(value)) })
+    }
+  }
+  if (reasons.length === 0) {
+    reasons.push({
+      code: 'SCORE',
+      text: `The model sees a risk of ${riskScore} of 999 in the payment as a whole.`,
+    })
+  }
+  return reasons
+}
+
+/** At most one decimal: reasons are for people. */
+const inWords = (value: number): string => String(Math.round(value * 10) / 10)
+
+function invalid(what: string): WeirError {
+  return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {
+    cure: `Mend the policy file. Outcomes are ${outcomes.join(', ')}.`,
+  })
+}
