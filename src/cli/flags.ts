@@ -1,0 +1,39 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+
+/** Flags that every command takes, before or after its name. */
+interface GlobalFlags {
+  readonly config?: string
+  readonly set: string[]
+  readonly json: boolean
+}
+
+export function addGlobalFlags(program: Command): Command {
+  return program
+    .option('--config <file>', 'configuration file (default: WEIR_CONFIG, else weir.yaml)')
+    .option('--set <key=value>', 'one setting, over file and environment; may be repeated', collect, [])
+    .option('--json', 'output for programs', false)
+}
+
+const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value]
+
+/** The configuration for the command that was called. */
+export function configOf(command: Command): LoadedConfig {
+  const { config, set } = command.optsWithGlobals<GlobalFlags>()
+  return loadConfig({ file: config, set })
+}
+
+export const wantsJson = (command: Command): boolean => command.optsWithGlobals<GlobalFlags>().json
+
+/** For a flag that counts something: a whole number from 0; `infinity` where there may be no end. */
+export function count(text: string): number {
+  if (text === 'infinity') return Number.POSITIVE_INFINITY
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.')
+  return Number(text)
+}
+
+export function number(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Give a number.')
+  return value
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { WeirError } from '../core/errors.ts'
+import { registerConfig } from './config.ts'
+import { addGlobalFlags } from './flags.ts'
+import { styled } from './output.ts'
+
+/** Each adds its command to the program; the order is that of `weir --help`. */
+const commands: readonly ((program: Command) => void)[] = [registerConfig]
+
+/** Exit codes, as docs/operations.md has them. */
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const
+
+/** Runs one command and returns the exit code. Mistakes are shown with their cure, bugs with their stack. */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = createProgram()
+  // A reader that has seen enough (`weir tail decisions | head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed)
+  })
+  try {
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return report(error)
+  }
+}
+
+function createProgram(): Command {
+  const program = addGlobalFlags(new Command('weir'))
+    .description('Scores payments for fraud as they stream by: Kafka in, one decision for every event out.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+  for (const register of commands) register(program)
+  return program
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+function report(error: unknown): number {
+  // Commander has printed its message itself, and throws for --help and --version as well.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  if (!(error instanceof WeirError)) {
+    const stack = error instanceof Error ? error.stack : String(error)
+    process.stderr.write(`this is a bug in weir, please report it:\n${stack}\n`)
+    return exitCodes.failed
+  }
+  process.stderr.write(`${styled('red', 'error:', process.stderr)} ${error.message} (${error.code})\n`)
+  if (error.cure !== undefined) process.stderr.write(`${styled('green', 'cure:', process.stderr)} ${error.cure}\n`)
+  return isUsersMistake(error) ? exitCodes.usage : exitCodes.failed
+}
+
+const isUsersMistake = ({ code }: WeirError): boolean => /^WEIR_(CONFIG|CLI_USAGE|FEATURES|POLICY)/.test(code)

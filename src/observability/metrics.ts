@@ -1,0 +1,95 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Where a lane is on its way: see docs/architecture.md. */
+export const laneStates = ['acquiring', 'rebuilding', 'running', 'degraded'] as const
+export type LaneState = (typeof laneStates)[number]
+
+/**
+ * All metrics of one running instance, on a registry of its own: several instances can live in one process.
+ * Names, units and meaning are here and in docs/operations.md, which a test compares. No label ever holds a
+ * customer, card, merchant or other value of a transaction: labels are few and known.
+ */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return { registry, ...flowMetrics([registry]), ...stateMetrics([registry]) }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+function flowMetrics(registers: Registry[]) {
+  return {
+    transactions: new Counter({
+      name: 'weir_transactions_total',
+      help: 'Decisions committed, by outcome (none for duplicates) and status.',
+      labelNames: ['outcome', 'status'],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'weir_dead_letters_total',
+      help: 'Records committed to dead-letters, by error code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    degraded: new Counter({
+      name: 'weir_degraded_total',
+      help: 'Chunks decided by the degraded policy, by what was missing: store or model.',
+      labelNames: ['missing'],
+      registers,
+    }),
+    rebuiltEvents: new Counter({
+      name: 'weir_rebuilt_events_total',
+      help: 'Events read again to rebuild states, without output.',
+      registers,
+    }),
+    stageSeconds: new Histogram({
+      name: 'weir_stage_duration_seconds',
+      help: 'Seconds a chunk spent in one stage.',
+      labelNames: ['stage'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    endToEndSeconds: new Histogram({
+      name: 'weir_end_to_end_latency_seconds',
+      help: 'Seconds from the record timestamp of a transaction to the commit of its decision.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+    chunkRecords: new Histogram({
+      name: 'weir_chunk_records',
+      help: 'Records in a chunk.',
+      buckets: [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 5_000],
+      registers,
+    }),
+    score: new Histogram({
+      name: 'weir_score',
+      help: 'Calibrated probability of fraud, by model.',
+      labelNames: ['model'],
+      buckets: [0.0001, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99],
+      registers,
+    }),
+  }
+}
+
+function stateMetrics(registers: Registry[]) {
+  return {
+    lag: new Gauge({
+      name: 'weir_consumer_lag_messages',
+      help: 'Offsets between the last record of a partition that this member owns and its position.',
+      labelNames: ['topic', 'partition'],
+      registers,
+    }),
+    laneState: new Gauge({
+      name: 'weir_lane_state',
+      help: '1 for the state that a lane is in, 0 for the others.',
+      labelNames: ['kind', 'partition', 'state'],
+      registers,
+    }),
+    modelInfo: new Gauge({
+      name: 'weir_model_info',
+      help: '1 for each model that is loaded.',
+      labelNames: ['model', 'sha256', 'alias'],
+      registers,
+    }),
+  }
+}
