@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import { Redis, type Result } from 'ioredis'
+import { WeirError } from '../core/errors.ts'
+import type { LaneId, StateStore } from '../core/ports.ts'
+
+const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    /** redis-scripts/commit.lua: its two keys, then its five arguments. */
+    weirCommit(...keysAndArguments: (string | Buffer)[]): Result<number, Context>
+  }
+}
+
+export interface RedisStoreOptions {
+  /** `redis://` or, with TLS, `rediss://` host:port/database. */
+  readonly url: string
+  /** Start of every key, ahead of lane kind and partition: see the key layout in docs/architecture.md. */
+  readonly prefix: string
+  readonly username?: string
+  readonly password?: string
+  /** PEM texts. Without `ca` the system's authorities are trusted. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  /** Milliseconds after which a call is given up, its outcome unknown. Default 500. */
+  readonly deadlineMs?: number
+  /** Told when the connection is ready (no error) and each time that it is lost or cannot be made. */
+  readonly onConnection?: (error?: Error) => void
+}
+
+export interface RedisStore extends StateStore {
+  /**
+   * Waits for the connection and looks whether Redis may drop states on its own.
+   * @returns what is wrong with its configuration, a sentence each; none when all is well.
+   */
+  check(): Promise<string[]>
+}
+
+/** The state store in Redis: one round trip a call. Connects at once and again for ever, never waits for it. */
+export function createRedisStore(options: RedisStoreOptions): RedisStore {
+  const redis = connect(options)
+  const waitMs = options.deadlineMs ?? 500
+
+  const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+
+  return {
+    async acquire(lane, token) {
+      // One connection runs them in this order: once the token is ours, nobody moves the watermark.
+      const [, watermark] = await guard(
+        Promise.all([redis.set(`${base(lane)}:own`, token), redis.get(`${base(lane)}:wm`)]),
+      )
+      return watermark === null ? null : Number(watermark)
+    },
+
+    async read(lane, token, watermark, keys) {
+      const states = `${base(lane)}:s:`
+      const all = [`${base(lane)}:own`, `${base(lane)}:wm`]
+      for (const key of keys) all.push(states + key)
+      const values = await guard(redis.mgetBuffer(all))
+      if (values[0]?.toString() !== token || values[1]?.toString() !== String(watermark)) throw notOwner(lane)
+      return values.slice(2)
+    },
+
+    async write(lane, token, { from, to }, states) {
+      const own = `${base(lane)}:own`
+      const done = await guard(
+        redis.weirCommit(
+          own,
+          `${base(lane)}:wm`,
+          token,
+          from === null ? '' : String(from),
+          String(to),
+          `${base(lane)}:s:`,
+          packStates(states),
+        ),
+      )
+      if (done !== 1) throw notOwner(lane)
+    },
+
+    async peek(lane, keys) {
+      if (keys.length === 0) return []
+      const states = `${base(lane)}:s:`
+      return guard(redis.mgetBuffer(keys.map((key) => states + key)))
+    },
+
+    async check() {
+      await ready(redis, waitMs)
+      return evictionOf(await guard(redis.info('memory')))
+    },
+
+    async close() {
+      redis.disconnect()
+    },
+  }
+}
+
+function connect(options: RedisStoreOptions): Redis {
+  const { url, username, password, tls, deadlineMs = 500, onConnection } = options
+  const redis = new Redis(url, {
+    protocol: 2,
+    commandTimeout: deadlineMs,
+    // A peer that went away without a word: drop the connection rather than time out call by call.
+    socketTimeout: 2 * deadlineMs,
+    connectTimeout: 5_000,
+    enableOfflineQueue: false,
+    // A call that was cut off is the caller's to judge: it acquires the lane again.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 8), 2_000),
+    scripts: { weirCommit: { lua: commitScript, numberOfKeys: 2 } },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+  })
+  redis.on('ready', () => onConnection?.())
+  redis.on('error', (error: Error) => onConnection?.(error))
+  return redis
+}
+
+async function ready(redis: Redis, waitMs: number): Promise<void> {
+  if (redis.status === 'ready') return
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => reject(unavailable(new Error(`no connection within ${waitMs} ms`))), waitMs)
+  redis.once('ready', resolve)
+  await promise.finally(() => {
+    clearTimeout(timer)
+    redis.off('ready', resolve)
+  })
+}
+
+function evictionOf(info: string): string[] {
+  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
+  if (field('maxmemory') === '0' || field('maxmemory_policy') === 'noeviction') return []
+  return [
+    `Redis has maxmemory ${field('maxmemory')} with maxmemory-policy ${field('maxmemory_policy')} and will drop states when it is full; set noeviction.`,
+  ]
+}
+
+/**
+ * One argument for all states: half of the client's CPU of one argument each.
+ * Lengths are 32 bits, big-endian, as redis-scripts/commit.lua reads them.
+ */
+function packStates(states: readonly (readonly [key: string, state: Buffer])[]): Buffer {
+  let size = 0
+  for (const [key, state] of states) size += 8 + Buffer.byteLength(key) + state.length
+  const packed = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const [key, state] of states) {
+    const keyBytes = packed.write(key, at + 4)
+    packed.writeUInt32BE(keyBytes, at)
+    packed.writeUInt32BE(state.length, at + 4 + keyBytes)
+    at += 8 + keyBytes
+    at += state.copy(packed, at)
+  }
+  return packed
+}
+
+async function guard<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw unavailable(error)
+  }
+}
+
+function unavailable(cause: unknown): WeirError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${why}`, { retriable: true, cause })
+}
+
+function notOwner({ kind, partition }: LaneId): WeirError {
+  return new WeirError('WEIR_STORE_NOT_OWNER', `The states of lane ${kind}${partition} were taken over.`)
+}
