@@ -20,7 +20,7 @@ const damages: readonly Damage[] = [
     name: 'length_bomb',
     bytes: (encoded) => Buffer.concat([encoded.subarray(0, 5), Buffer.from('feffffffffffffff7f', 'hex')]),
   },
-  { name: 'oversized', fields: (transaction) => ({ ...transaction, description: 'x'.repeat(2_000_000) }) },
+  { name: 'oversized', fields: (transaction) => ({ ...transaction, description: 'x'.repeat(200_000) }) },
   { name: 'unknown_currency', fields: (transaction) => ({ ...transaction, currency: 'XQZ' }) },
   { name: 'negative_amount', fields: (transaction) => ({ ...transaction, amount_minor: -1 }) },
   { name: 'event_time_1970', fields: (transaction) => ({ ...transaction, event_time: 0 }) },

@@ -3,7 +3,7 @@ import { dayMs } from './drift.ts'
 import { giveBack, localShop, ownOrigin } from './honest.ts'
 import type { Origin } from './payments.ts'
 import { type Scene, usualCents } from './scene.ts'
-import { address, anyCustomer, type Customer, type Merchant, newPayee } from './world.ts'
+import { address, anyCustomer, type Customer, carrierAddress, type Merchant, newPayee } from './world.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -15,17 +15,17 @@ interface Scheme {
   readonly shiftedShare: number
   /** Smallest and largest number of transactions of one campaign. */
   readonly size: readonly [number, number]
-  /** Plans `size` fraudulent transactions from `time` on; returns false when the scene offers no chance for it. */
+  /** Plans `size` fraudulent transactions from `time` on. */
   readonly start: (scene: Scene, time: number, size: number) => void
 }
 
 const schemes: readonly Scheme[] = [
   { type: 'card_testing', share: 0.12, shiftedShare: 0.18, size: [6, 12], start: testCards },
-  { type: 'stolen_card', share: 0.24, shiftedShare: 0.14, size: [2, 7], start: spendStolenCard },
-  { type: 'account_takeover', share: 0.13, shiftedShare: 0.13, size: [1, 4], start: takeOverAccount },
+  { type: 'stolen_card', share: 0.24, shiftedShare: 0.14, size: [1, 5], start: spendStolenCard },
+  { type: 'account_takeover', share: 0.13, shiftedShare: 0.13, size: [1, 3], start: takeOverAccount },
   { type: 'compromised_merchant', share: 0.15, shiftedShare: 0.12, size: [4, 10], start: useSkimmedCards },
-  { type: 'impossible_travel', share: 0.11, shiftedShare: 0.08, size: [1, 4], start: useCloneAbroad },
-  { type: 'bust_out', share: 0.08, shiftedShare: 0.07, size: [5, 10], start: bustOut },
+  { type: 'impossible_travel', share: 0.11, shiftedShare: 0.08, size: [1, 3], start: useCloneAbroad },
+  { type: 'bust_out', share: 0.08, shiftedShare: 0.07, size: [4, 8], start: bustOut },
   { type: 'refund_abuse', share: 0.07, shiftedShare: 0.06, size: [2, 5], start: abuseRefunds },
   { type: 'mule_transfer', share: 0.1, shiftedShare: 0.22, size: [2, 6], start: payMule },
 ]
@@ -121,22 +121,32 @@ function takeOverAccount(scene: Scene, time: number, size: number): void {
   }
 }
 
-/** Cards that were used at one merchant turn up elsewhere during the next days. */
+/** Cards that were used at one merchant are spent by one crew during the next days, at the few places it knows. */
 function useSkimmedCards(scene: Scene, time: number, size: number): void {
   const { random, world } = scene
-  const source = random.chance(0.6)
-    ? localShop(scene, random.pickPopular(homeCities))
-    : random.pickPopular(world.sites)
+  const home = random.pickPopular(homeCities)
+  const source = random.chance(0.6) ? localShop(scene, home) : random.pickPopular(world.sites)
   const victims = source.recent.length > 0 ? source.recent.slice() : [anyCustomer(world, random)]
+  const shop = localShop(scene, home)
+  const site = random.pickPopular(world.sites)
+  const origin = strangeOrigin(scene)
   for (let i = 0; i < size; i++) {
     const customer = random.pick(victims)
-    scene.at(time + hourMs + random.below(6 * dayMs), (at) => {
+    scene.at(time + hourMs + random.below(4 * dayMs), (at) => {
       if (random.chance(0.5)) {
-        const merchant = random.pickPopular(world.sites)
-        const cents = usualCents(scene, merchant, 1.4, at)
-        return payOnline(scene, customer, merchant, cents, at, strangeOrigin(scene), 'compromised_merchant')
+        const cents = usualCents(scene, site, 2, at)
+        payOnline(
+          scene,
+          customer,
+          site,
+          cents,
+          at,
+          random.chance(0.5) ? origin : strangeOrigin(scene),
+          'compromised_merchant',
+        )
+      } else {
+        payWithClone(scene, customer, shop, at, 'compromised_merchant')
       }
-      payWithClone(scene, customer, localShop(scene, customer.home), at, 'compromised_merchant')
     })
   }
 }
@@ -158,15 +168,15 @@ function useCloneAbroad(scene: Scene, time: number, size: number): void {
   }
 }
 
-/** The customer draws the line to its end within days and will not pay it back. */
+/** The customer draws the line to its end within hours and will not pay it back. */
 function bustOut(scene: Scene, time: number, size: number): void {
   const { random, world } = scene
   const customer = anyCustomer(world, random)
   for (let i = 0; i < size; i++) {
-    scene.at(time + random.below(2 * dayMs), (at) => {
+    scene.at(time + random.below(10 * hourMs), (at) => {
       const isOnline = random.chance(0.4)
       const merchant = isOnline ? random.pickPopular(world.sites) : localShop(scene, customer.home)
-      const cents = usualCents(scene, merchant, 2.5, at)
+      const cents = usualCents(scene, merchant, 4, at)
       if (isOnline) {
         return payOnline(scene, customer, merchant, cents, at, ownOrigin(scene, customer), 'bust_out')
       }
@@ -221,7 +231,7 @@ function payWithClone(
   const { random, payments } = scene
   const mode = random.unit()
   const entryMode = mode < 0.3 ? 'magstripe' : mode < 0.4 ? 'manual' : mode < 0.8 ? 'contactless' : 'chip'
-  const cents = usualCents(scene, merchant, 1.4, time)
+  const cents = usualCents(scene, merchant, 1.6, time)
   const type = merchant.category.mcc === '6011' ? 'cash' : 'purchase'
   scene.pay(payments.present({ customer, merchant, time, cents, entryMode, type }), fraudType)
 }
@@ -243,5 +253,8 @@ function payOnline(
 /** A device nobody has seen, or one that hides. */
 function strangeOrigin(scene: Scene): Origin {
   const { random } = scene
-  return { device: random.chance(0.3) ? null : random.token('d'), ip: address(random) }
+  return {
+    device: random.chance(0.3) ? null : random.token('d'),
+    ip: random.chance(0.6) ? carrierAddress(random) : address(random),
+  }
 }

@@ -27,6 +27,8 @@ export type Generated =
 
 const minuteMs = 60_000
 
+const nothing: readonly Generated[] = []
+
 type Act = (time: number) => void
 
 /**
@@ -44,7 +46,7 @@ export function* generate(options: GeneratorOptions): Generator<Generated, void,
   const stream = new Stream(settings)
   while (stream.transactions < settings.events) {
     stream.step()
-    yield* stream.take(settings.events)
+    yield* stream.take()
   }
   yield* stream.remainingLabels()
 }
@@ -65,6 +67,7 @@ class Stream {
   #out: Generated[] = []
   #now: number
   #next: number
+  /** Payments that have reached the log, duplicates not counted. */
   transactions = 0
 
   constructor(settings: Settings) {
@@ -103,21 +106,18 @@ class Stream {
     }
   }
 
-  /** What reached the log in the last step, with no more than `limit` transactions in all. */
-  *take(limit: number): Generator<Generated, void, undefined> {
-    if (this.#out.length === 0) return
+  /** What has reached the log since the last call. */
+  take(): readonly Generated[] {
+    if (this.#out.length === 0) return nothing
     const out = this.#out
     this.#out = []
-    for (const record of out) {
-      if (record.kind === 'transaction' && !record.isDuplicate && this.transactions++ >= limit) return
-      yield record
-    }
+    return out
   }
 
   *remainingLabels(): Generator<Generated, void, undefined> {
     while (this.#labels.size > 0) {
       this.#observe()
-      yield* this.take(0)
+      yield* this.take()
     }
   }
 
@@ -148,6 +148,7 @@ class Stream {
     const random = this.#transport
     const time = this.#now
     const record = { kind: 'transaction', transaction, fraudType } as const
+    this.transactions++
     this.#out.push({ ...record, time, isDuplicate: false })
     for (const label of labelsOf(this.#labelling, transaction, fraudType, time)) {
       this.#labels.plan(label.observed_time, label)

@@ -2,7 +2,7 @@ import { awayCities, type City, homeCities, transferTexts } from './catalogue.ts
 import { dayMs } from './drift.ts'
 import type { Origin } from './payments.ts'
 import { type Scene, usualCents } from './scene.ts'
-import { address, type Customer, type Merchant, newPayee } from './world.ts'
+import { type Customer, carrierAddress, type Merchant, newPayee } from './world.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -191,7 +191,7 @@ export function ownOrigin(scene: Scene, customer: Customer): Origin {
   const isPrivate = customer.privateBrowser && random.chance(0.5)
   return {
     device: isUnseen ? null : isPrivate ? random.token('d') : random.pick(customer.devices),
-    ip: random.chance(0.25) ? address(random) : customer.ip,
+    ip: random.chance(0.4) ? carrierAddress(random) : customer.ip,
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Random numbers that are the same on every machine: only integer operations, +, -, *, / and sqrt, whose results
- * IEEE 754 and ECMAScript fix to the last bit. Math.log, Math.exp and Math.pow are left to the engine, so they
- * are not used.
+ * Random numbers that are the same on every machine: only integer operations, +, -, * and /, whose results
+ * IEEE 754 and ECMAScript fix to the last bit. ECMAScript leaves Math.log, Math.exp, Math.pow and Math.sqrt to the
+ * engine, so they are not used.
  */
 export class Random {
   #a: number
@@ -75,7 +75,7 @@ export class Random {
 
   /** Near-normal with mean 0, variance 1 and tails that end at 3.46: the Irwin-Hall sum of four uniforms. */
   normal(): number {
-    return (this.unit() + this.unit() + this.unit() + this.unit() - 2) * Math.sqrt(3)
+    return (this.unit() + this.unit() + this.unit() + this.unit() - 2) * sqrt3
   }
 
   logNormal(median: number, sigma: number): number {
@@ -103,6 +103,8 @@ export class Random {
     return `${prefix}-${tail(this.unit())}k${tail(this.unit())}`
   }
 }
+
+const sqrt3 = 1.7320508075688772
 
 const tail = (unit: number) => (unit * 4294967296).toString(36)
 

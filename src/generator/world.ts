@@ -78,7 +78,7 @@ export function remember(merchant: Merchant, customer: Customer): void {
 /** A few customers are far more active than most. */
 export function anyCustomer(world: World, random: Random): Customer {
   const u = random.unit()
-  const rank = random.chance(0.5) ? u : u * Math.sqrt(u)
+  const rank = random.chance(0.8) ? u : u * u
   return world.customers[Math.floor(rank * world.customers.length)] as Customer
 }
 
@@ -158,7 +158,7 @@ function createCustomer(i: number, places: Omit<World, 'customers'>, random: Ran
     weekend: 0.6 + 0.4 * random.unit(),
     payday: random.below(30),
     level: random.logNormal(1, 0.4),
-    onlineShare: 0.1 + 0.5 * random.unit() * random.unit(),
+    onlineShare: 0.15 + 0.55 * random.unit(),
     cards: several(random, 0.3, () => createCard(random)),
     devices: several(random, 0.4, () => random.token('d')),
     privateBrowser: random.chance(0.15),
@@ -191,5 +191,8 @@ export const newPayee = (random: Random) => payeeOf(random.below(1 << 20))
 /** An address of 100.64.0.0/10 (RFC 6598) or 2001:db8::/32 (RFC 3849): nobody's on the open net. */
 export function address(random: Random): string {
   if (random.chance(0.15)) return `2001:db8:${random.below(65_536).toString(16)}::${random.between(1, 9999)}`
-  return `100.${random.between(64, 127)}.${random.below(256)}.${random.between(1, 254)}`
+  return `100.${random.between(64, 126)}.${random.below(256)}.${random.between(1, 254)}`
 }
+
+/** A mobile carrier's address: many customers, and thieves, come from the same few. */
+export const carrierAddress = (random: Random) => `100.127.${random.below(4)}.${random.between(1, 254)}`
