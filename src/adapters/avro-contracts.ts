@@ -53,7 +53,7 @@ export async function createContracts(
     labels: await codec<Label>(topics.labels, 'label.avsc', (value, record) =>
       keyed(validateLabel(value, record.timestamp, limits), record),
     ),
-    decisions: withBufferFeatures(await codec<Decision>(topics.decisions, 'decision.avsc', own)),
+    decisions: await codec<Decision>(topics.decisions, 'decision.avsc', own),
     alerts: await codec<Alert>(topics.alerts, 'alert.avsc', own),
     entityUpdates: await codec<EntityUpdate>(
       topics.entityUpdates,
@@ -75,15 +75,4 @@ function keyed<T extends { readonly customer_id: string }>(
 /** What weir wrote itself needs no check beyond its schema. */
 function own<T>(value: T): Checked<T> {
   return { ok: true, value }
-}
-
-/** avsc writes bytes from a Buffer only; the core knows none. */
-function withBufferFeatures(codec: Codec<Decision>): Codec<Decision> {
-  return {
-    decode: codec.decode,
-    encode(decision) {
-      const { buffer, byteOffset, byteLength } = decision.features
-      return codec.encode({ ...decision, features: Buffer.from(buffer, byteOffset, byteLength) })
-    },
-  }
 }

@@ -108,9 +108,11 @@ export function validateLabel(
 
 /** Checks what another member sent; schemas/entity-update.avsc. The codec has checked the types. */
 export function validateEntityUpdate(candidate: EntityUpdate): Checked<EntityUpdate> {
-  const known = candidate.deltas.every(({ kind }) => entityKinds.includes(kind))
-  if (known) return { ok: true, value: candidate }
-  return { ok: false, rejection: outOfRange('kind', `one of ${entityKinds.join(', ')}`) }
+  const kinds = candidate.deltas.every(({ kind }) => entityKinds.includes(kind))
+  const rejection = kinds
+    ? oneOf('source_kind', candidate.source_kind, ['t', 'l'])
+    : outOfRange('kind', `one of ${entityKinds.join(', ')}`)
+  return rejection ? { ok: false, rejection } : { ok: true, value: candidate }
 }
 
 /** A record's key, where it has one, must be its customer: else the customer's events are not in order. */
