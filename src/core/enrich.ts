@@ -1,8 +1,8 @@
 import { minorUnitExponent } from './currencies.ts'
 import type { Sight } from './features/columns.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import { CustomerState } from './features/customer-state.ts'
-import { EntityState } from './features/entity-state.ts'
+import type { CustomerState } from './features/customer-state.ts'
+import type { EntityState } from './features/entity-state.ts'
 import { type FeatureEvent, toEvent } from './features/event.ts'
 import { type EntityDelta, type EntityKind, entityKinds, type Transaction } from './types.ts'
 
@@ -171,12 +171,13 @@ class OpenCustomers {
   constructor(past: Past['customers'], features: CompiledFeatures) {
     this.#past = past
     this.#features = features
+    features.customers.startOver()
   }
 
   of(customerId: string): CustomerState {
     let state = this.#open.get(customerId)
     if (state === undefined) {
-      state = new CustomerState(this.#features.customer).open(this.#past.get(customerId) ?? null)
+      state = this.#features.customers.take().open(this.#past.get(customerId) ?? null)
       this.#open.set(customerId, state)
     }
     return state
@@ -217,6 +218,7 @@ class OpenEntities {
     this.#past = past
     this.#features = features
     this.#ageLimitMs = ageLimitMs
+    features.entities.startOver()
     this.#tileMs = features.entity.tiers[0]?.tileMs ?? 1
   }
 
@@ -274,7 +276,7 @@ class OpenEntities {
       const value = this.#past.get(key)
       const ageMs = value?.ageMs ?? 0
       const usable = value !== undefined && ageMs <= this.#ageLimitMs
-      const state = usable ? new EntityState(this.#features.entity).open(value.packed) : null
+      const state = usable ? this.#features.entities.take().open(value.packed) : null
       entity = { state, ageMs, delta: null }
       this.#open.set(key, entity)
     }

@@ -1,6 +1,6 @@
 import { entityKey } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import { EntityState } from './features/entity-state.ts'
+import type { EntityState } from './features/entity-state.ts'
 import type { EntityUpdate } from './types.ts'
 
 /**
@@ -14,12 +14,13 @@ export function foldUpdates(
   features: CompiledFeatures,
 ): [key: string, packed: Buffer][] {
   const open = new Map<string, EntityState>()
+  features.entities.startOver()
   for (const { deltas } of updates) {
     for (const { kind, key, time, count, sum, frauds, customers } of deltas) {
       const name = entityKey(kind, key)
       let state = open.get(name)
       if (state === undefined) {
-        state = new EntityState(features.entity).open(past.get(name) ?? null)
+        state = features.entities.take().open(past.get(name) ?? null)
         open.set(name, state)
       }
       state.add(time, count, sum)

@@ -1,5 +1,5 @@
 import type { CompiledFeatures } from './features/compile.ts'
-import { Packer, Unpacker } from './features/packing.ts'
+import { packer, unpacker } from './features/packing.ts'
 import { hash53 } from './hash.ts'
 import { type EntityDelta, type EntityKind, entityKinds, type Label } from './types.ts'
 
@@ -55,12 +55,12 @@ class LabelledTransactions {
 
   constructor(packed: Uint8Array | null) {
     if (packed === null) return
-    const from = new Unpacker(packed, 2, (head) => {
-      if (head[0] !== version)
-        throw new RangeError(`label state of version ${head[0]}, this release reads ${version}`)
-      return { doubles: head[1] as number, words: head[1] as number }
+    const from = unpacker.begin(packed, 2, (head) => {
+      if (head(0) !== version)
+        throw new RangeError(`label state of version ${head(0)}, this release reads ${version}`)
+      return { doubles: head(1), words: head(1) }
     })
-    const size = from.head[1] as number
+    const size = from.head(1)
     const ids = new Float64Array(size)
     const frauds = new Uint32Array(size)
     from.doubles(ids, size)
@@ -81,9 +81,9 @@ class LabelledTransactions {
 
   pack(): Buffer {
     const size = this.#fraud.size
-    const to = new Packer([version, size], size, size)
+    const to = packer.begin([version, size], { doubles: size, words: size })
     to.doubles(Float64Array.from(this.#fraud.keys()), size)
     to.words(Uint32Array.from(this.#fraud.values(), Number), size)
-    return to.buffer
+    return to.take()
   }
 }

@@ -13,7 +13,7 @@ import {
   transactionColumn,
   windowColumn,
 } from './columns.ts'
-import type { CustomerLayout } from './customer-state.ts'
+import { type CustomerLayout, CustomerState } from './customer-state.ts'
 import {
   type CustomerWindowFeature,
   dayMs,
@@ -24,8 +24,9 @@ import {
   type Filter,
   type RememberedField,
 } from './definition.ts'
-import type { EntityLayout } from './entity-state.ts'
+import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
+import { Pool } from './pool.ts'
 import type { Tier } from './tiles.ts'
 
 /** A feature file made ready: what to keep, and how each column is computed from it. */
@@ -38,6 +39,9 @@ export interface CompiledFeatures {
   readonly aggregates: readonly Aggregate[]
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
+  /** States to open packed ones in: see Pool. */
+  readonly customers: Pool<CustomerState>
+  readonly entities: Pool<EntityState>
   /** Entity kinds that some feature reads: for others nothing is kept. */
   readonly kinds: readonly EntityKind[]
   /** 16 hexadecimal digits over everything that gives a column its meaning. */
@@ -68,6 +72,8 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
     aggregates: compiler.scans.map(() => new Aggregate()),
     customer: compiler.customer,
     entity: compiler.entity,
+    customers: new Pool(() => new CustomerState(compiler.customer)),
+    entities: new Pool(() => new EntityState(compiler.entity)),
     kinds: compiler.kinds,
     hash: sha256(canonical(meaning)).slice(0, 16),
     layoutHash: sha256(canonical(layout)).slice(0, 8),

@@ -1,6 +1,6 @@
 import { dayMs, type RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
-import { Packer, Unpacker } from './packing.ts'
+import { packer, type Sizes, unpacker } from './packing.ts'
 import { type Tier, Tiles } from './tiles.ts'
 
 /** What is kept of a customer, as the feature file asks. */
@@ -45,6 +45,8 @@ export class Events {
   readonly place: Uint32Array
   /** channel << 8 | type. */
   readonly kind: Uint32Array
+  readonly doubles: readonly Float64Array[]
+  readonly words: readonly Uint32Array[]
 
   constructor(capacity: number) {
     this.time = new Float64Array(capacity)
@@ -55,14 +57,8 @@ export class Events {
     this.device = new Uint32Array(capacity)
     this.place = new Uint32Array(capacity)
     this.kind = new Uint32Array(capacity)
-  }
-
-  get doubles(): readonly Float64Array[] {
-    return [this.time, this.amount, this.id, this.offset]
-  }
-
-  get words(): readonly Uint32Array[] {
-    return [this.merchant, this.device, this.place, this.kind]
+    this.doubles = [this.time, this.amount, this.id, this.offset]
+    this.words = [this.merchant, this.device, this.place, this.kind]
   }
 
   append(event: FeatureEvent): void {
@@ -205,22 +201,21 @@ export class CustomerState {
   open(packed: Uint8Array | null): this {
     if (packed === null) return this.#clear()
     const { tiers, seen, events } = this
-    const headLength = headWords(tiers.length + seen.length)
-    const from = new Unpacker(packed, headLength, (head) => this.#sizes(head))
-    events.size = from.head[1] as number
-    this.total = from.double()
-    this.lastTime = from.double()
-    this.firstTime = from.double()
-    this.geoTime = from.double()
-    this.latitude = from.double()
-    this.longitude = from.double()
+    const from = unpacker.begin(packed, headWords(tiers.length + seen.length), (head) => this.#sizes(head))
+    events.size = from.head(1)
+    this.total = from.number()
+    this.lastTime = from.number()
+    this.firstTime = from.number()
+    this.geoTime = from.number()
+    this.latitude = from.number()
+    this.longitude = from.number()
     for (const column of events.doubles) from.doubles(column, events.size)
     for (const column of events.words) from.words(column, events.size)
     tiers.forEach((tiles, i) => {
-      from.tiles(tiles, from.head[2 + i] as number)
+      from.tiles(tiles, from.head(2 + i))
     })
     seen.forEach((set, i) => {
-      set.size = from.head[2 + tiers.length + i] as number
+      set.size = from.head(2 + tiers.length + i)
       from.words(set.value, set.size)
       from.words(set.lastSeconds, set.size)
     })
@@ -239,14 +234,16 @@ export class CustomerState {
     seen.forEach((set, i) => {
       head[2 + tiers.length + i] = set.size
     })
-    const { doubles, words } = this.#sizes(head)
-    const to = new Packer(head, doubles, words)
-    to.double(this.total)
-    to.double(this.lastTime)
-    to.double(this.firstTime)
-    to.double(this.geoTime)
-    to.double(this.latitude)
-    to.double(this.longitude)
+    const to = packer.begin(
+      head,
+      this.#sizes((i) => head[i] as number),
+    )
+    to.number(this.total)
+    to.number(this.lastTime)
+    to.number(this.firstTime)
+    to.number(this.geoTime)
+    to.number(this.latitude)
+    to.number(this.longitude)
     for (const column of events.doubles) to.doubles(column, events.size)
     for (const column of events.words) to.words(column, events.size)
     for (const tiles of tiers) to.tiles(tiles)
@@ -254,19 +251,24 @@ export class CustomerState {
       to.words(set.value, set.size)
       to.words(set.lastSeconds, set.size)
     }
-    return to.buffer
+    return to.take()
   }
 
-  #sizes(head: ArrayLike<number>): { doubles: number; words: number } {
-    if (head[0] !== version)
-      throw new RangeError(`customer state of version ${head[0]}, this release reads ${version}`)
-    let doubles = 6 + (head[1] as number) * 4
-    let words = (head[1] as number) * 4
-    for (let i = 0; i < this.tiers.length; i++) {
-      doubles += (head[2 + i] as number) * 3
-      words += (head[2 + i] as number) * 2
+  #sizes(head: (i: number) => number): Sizes {
+    if (head(0) !== version)
+      throw new RangeError(`customer state of version ${head(0)}, this release reads ${version}`)
+    const { mostEvents, tiers: tierLayouts, remember } = this.#layout
+    const events = checkedSize(head(1), mostEvents)
+    let doubles = 6 + events * 4
+    let words = events * 4
+    for (let i = 0; i < tierLayouts.length; i++) {
+      const tiles = checkedSize(head(2 + i), (tierLayouts[i] as Tier).tiles)
+      doubles += tiles * 3
+      words += tiles * 2
     }
-    for (let i = 0; i < this.seen.length; i++) words += (head[2 + this.tiers.length + i] as number) * 2
+    for (let i = 0; i < remember.length; i++) {
+      words += checkedSize(head(2 + tierLayouts.length + i), remember[i]?.capacity ?? 0) * 2
+    }
     return { doubles, words }
   }
 
@@ -289,6 +291,12 @@ function addToTiles(tiles: Tiles, event: FeatureEvent): void {
   sum[at] = (sum[at] as number) + event.amount
   squares[at] = (squares[at] as number) + event.amount * event.amount
   if (event.amount > (max[at] as number)) max[at] = event.amount
+}
+
+/** Bytes from outside are checked before they are used as a size. */
+export function checkedSize(size: number, most: number): number {
+  if (size > most) throw new RangeError(`packed state with ${size} entries where at most ${most} are kept`)
+  return size
 }
 
 /** version, events, then one size a section, padded so that the doubles after it are aligned. */

@@ -1,4 +1,5 @@
-import { Packer, Unpacker } from './packing.ts'
+import { checkedSize } from './customer-state.ts'
+import { packer, type Sizes, unpacker } from './packing.ts'
 import { type Tier, Tiles } from './tiles.ts'
 
 /** What is kept of a merchant, terminal or device. Tile lengths are multiples of the finest tier's. */
@@ -20,7 +21,7 @@ export class EntityState {
   readonly frauds: Tiles
   readonly #mostCustomers: number
   /** The smallest hashes of customers seen, ascending: exact while fewer than mostCustomers were seen. */
-  customers: number[] = []
+  readonly customers: number[] = []
 
   constructor(layout: EntityLayout) {
     this.tiers = layout.tiers.map((tier) => new Tiles(tier, 1))
@@ -61,12 +62,13 @@ export class EntityState {
 
   open(packed: Uint8Array | null): this {
     if (packed === null) return this.#clear()
-    const from = new Unpacker(packed, this.#headWords, (head) => this.#sizes(head))
+    const from = unpacker.begin(packed, this.#headWords, (head) => this.#sizes(head))
     this.tiers.forEach((tiles, i) => {
-      from.tiles(tiles, from.head[3 + i] as number)
+      from.tiles(tiles, from.head(3 + i))
     })
-    from.tiles(this.frauds, from.head[1] as number)
-    this.customers = Array.from({ length: from.head[2] as number }, () => from.double())
+    from.tiles(this.frauds, from.head(1))
+    this.customers.length = 0
+    for (let i = from.head(2); i > 0; i--) this.customers.push(from.number())
     return this
   }
 
@@ -78,26 +80,29 @@ export class EntityState {
     this.tiers.forEach((tiles, i) => {
       head[3 + i] = tiles.size
     })
-    const { doubles, words } = this.#sizes(head)
-    const to = new Packer(head, doubles, words)
+    const to = packer.begin(
+      head,
+      this.#sizes((i) => head[i] as number),
+    )
     for (const tiles of this.tiers) to.tiles(tiles)
     to.tiles(this.frauds)
-    for (const customer of this.customers) to.double(customer)
-    return to.buffer
+    for (const customer of this.customers) to.number(customer)
+    return to.take()
   }
 
   get #headWords(): number {
     return (3 + this.tiers.length + 1) & ~1
   }
 
-  #sizes(head: ArrayLike<number>): { doubles: number; words: number } {
-    if (head[0] !== version)
-      throw new RangeError(`entity state of version ${head[0]}, this release reads ${version}`)
-    let doubles = head[2] as number
-    let words = (head[1] as number) * 2
+  #sizes(head: (i: number) => number): Sizes {
+    if (head(0) !== version)
+      throw new RangeError(`entity state of version ${head(0)}, this release reads ${version}`)
+    let doubles = checkedSize(head(2), this.#mostCustomers)
+    let words = checkedSize(head(1), this.frauds.capacity) * 2
     for (let i = 0; i < this.tiers.length; i++) {
-      doubles += head[3 + i] as number
-      words += (head[3 + i] as number) * 2
+      const tiles = checkedSize(head(3 + i), (this.tiers[i] as Tiles).capacity)
+      doubles += tiles
+      words += tiles * 2
     }
     return { doubles, words }
   }
@@ -105,7 +110,7 @@ export class EntityState {
   #clear(): this {
     for (const tiles of this.tiers) tiles.size = 0
     this.frauds.size = 0
-    this.customers = []
+    this.customers.length = 0
     return this
   }
 }

@@ -1,37 +1,57 @@
 import type { Tiles } from './tiles.ts'
 
 /**
- * Packed state: a run of 32-bit words, then a run of float64, then a run of 32-bit words, all little-endian (as every
- * platform is that Node runs on). Whole columns are copied at a time, which is what makes it cheap.
+ * Packed state: a head of 32-bit words (an even number of them), then float64, then 32-bit words, all little-endian
+ * as every platform is that Node runs on. Packing and unpacking go through one scratch area, whole columns at a time:
+ * a state is opened and packed for almost every event, and allocating views for it would cost more than the rest.
  */
-export class Packer {
-  readonly buffer: Buffer
-  readonly #doubles: Float64Array
-  readonly #words: Uint32Array
-  #double = 0
-  #word = 0
+const scratchBytes = 256 * 1024
+const scratch = new ArrayBuffer(scratchBytes)
+const scratchWords = new Uint32Array(scratch)
+const scratchDoubles = new Float64Array(scratch)
+const scratchBuffer = Buffer.from(scratch)
 
-  /** Counts are multiples that keep the doubles aligned: `head` is even. */
-  constructor(head: readonly number[], doubles: number, words: number) {
-    const bytes = new ArrayBuffer(head.length * 4 + doubles * 8 + words * 4)
-    new Uint32Array(bytes, 0, head.length).set(head)
-    this.#doubles = new Float64Array(bytes, head.length * 4, doubles)
-    this.#words = new Uint32Array(bytes, head.length * 4 + doubles * 8, words)
-    this.buffer = Buffer.from(bytes)
+/** How many doubles and words follow a head. */
+export interface Sizes {
+  readonly doubles: number
+  readonly words: number
+}
+
+/** Walks over the sections of a state in the scratch area. */
+class Cursor {
+  protected double = 0
+  protected word = 0
+
+  /** @returns the length of the packed state in bytes. */
+  protected start(headWords: number, { doubles, words }: Sizes): number {
+    this.double = headWords / 2
+    this.word = headWords + doubles * 2
+    return (this.word + words) * 4
+  }
+}
+
+/** Writes a state, column after column; `take` gives the bytes. One at a time: the scratch area is shared. */
+class Packer extends Cursor {
+  #bytes = 0
+
+  begin(head: readonly number[], sizes: Sizes): this {
+    this.#bytes = this.start(head.length, sizes)
+    if (this.#bytes > scratchBytes)
+      throw new RangeError(`a state of ${this.#bytes} bytes is more than is ever kept`)
+    for (let i = 0; i < head.length; i++) scratchWords[i] = head[i] as number
+    return this
   }
 
-  double(value: number): void {
-    this.#doubles[this.#double++] = value
+  number(value: number): void {
+    scratchDoubles[this.double++] = value
   }
 
   doubles(column: Float64Array, size: number): void {
-    for (let i = 0; i < size; i++) this.#doubles[this.#double + i] = column[i] as number
-    this.#double += size
+    for (let i = 0; i < size; i++) scratchDoubles[this.double++] = column[i] as number
   }
 
   words(column: Uint32Array | Int32Array, size: number): void {
-    for (let i = 0; i < size; i++) this.#words[this.#word + i] = column[i] as number
-    this.#word += size
+    for (let i = 0; i < size; i++) scratchWords[this.word++] = column[i] as number
   }
 
   tiles(tiles: Tiles): void {
@@ -39,47 +59,39 @@ export class Packer {
     this.words(tiles.count, tiles.size)
     for (const column of tiles.columns) this.doubles(column, tiles.size)
   }
+
+  take(): Buffer {
+    const packed = Buffer.allocUnsafe(this.#bytes)
+    scratchBuffer.copy(packed, 0, 0, this.#bytes)
+    return packed
+  }
 }
 
-/** Reads what a Packer wrote, in the same order. */
-export class Unpacker {
-  readonly head: Uint32Array
-  readonly #doubles: Float64Array
-  readonly #words: Uint32Array
-  #double = 0
-  #word = 0
-
-  /** @param sizes the number of doubles and words that follow a given head. */
-  constructor(
-    packed: Uint8Array,
-    headLength: number,
-    sizes: (head: Uint32Array) => { doubles: number; words: number },
-  ) {
-    // A slice of a network buffer may start anywhere; typed arrays want alignment.
-    const bytes = new Uint8Array(packed).buffer
-    this.head = new Uint32Array(bytes, 0, headLength)
-    const { doubles, words } = sizes(this.head)
-    if (bytes.byteLength !== headLength * 4 + doubles * 8 + words * 4) {
-      throw new RangeError(
-        `packed state of ${bytes.byteLength} bytes does not have the length its head tells`,
-      )
-    }
-    this.#doubles = new Float64Array(bytes, headLength * 4, doubles)
-    this.#words = new Uint32Array(bytes, headLength * 4 + doubles * 8, words)
+/** Reads what a Packer wrote, in the same order. One at a time: the scratch area is shared. */
+class Unpacker extends Cursor {
+  /** Word `i` of the head. */
+  head(i: number): number {
+    return scratchWords[i] as number
   }
 
-  double(): number {
-    return this.#doubles[this.#double++] as number
+  /** @throws RangeError when the length is not what the head tells. */
+  begin(packed: Uint8Array, headWords: number, sizes: (head: (i: number) => number) => Sizes): this {
+    if (packed.length < headWords * 4 || packed.length > scratchBytes) throw wrongLength(packed)
+    scratchBuffer.set(packed)
+    if (this.start(headWords, sizes(this.head)) !== packed.length) throw wrongLength(packed)
+    return this
+  }
+
+  number(): number {
+    return scratchDoubles[this.double++] as number
   }
 
   doubles(column: Float64Array, size: number): void {
-    for (let i = 0; i < size; i++) column[i] = this.#doubles[this.#double + i] as number
-    this.#double += size
+    for (let i = 0; i < size; i++) column[i] = scratchDoubles[this.double++] as number
   }
 
   words(column: Uint32Array | Int32Array, size: number): void {
-    for (let i = 0; i < size; i++) column[i] = this.#words[this.#word + i] as number
-    this.#word += size
+    for (let i = 0; i < size; i++) column[i] = scratchWords[this.word++] as number
   }
 
   tiles(tiles: Tiles, size: number): void {
@@ -89,3 +101,9 @@ export class Unpacker {
     for (const column of tiles.columns) this.doubles(column, size)
   }
 }
+
+const wrongLength = (packed: Uint8Array): RangeError =>
+  new RangeError(`packed state of ${packed.length} bytes does not have the length that its head tells`)
+
+export const packer = new Packer()
+export const unpacker = new Unpacker()
