@@ -45,6 +45,7 @@ export function settle(options: GeneratorOptions): Settings {
     fraudShiftDay: 45,
     ...options,
   }
+  for (const name of ['seed', 'events', 'customers', 'merchants', 'startTime'] as const) whole(settings, name)
   inRange(settings, 'events', 0, Number.MAX_SAFE_INTEGER)
   inRange(settings, 'customers', 10, 50_000_000)
   inRange(settings, 'merchants', 60, 10_000_000)
@@ -62,4 +63,9 @@ function inRange<K extends keyof Settings>(settings: Settings, name: K, low: num
   throw new WeirError('WEIR_CLI_USAGE', `${name} is ${value}`, {
     cure: `Choose a number from ${low} to ${high}.`,
   })
+}
+
+function whole(settings: Settings, name: keyof Settings): void {
+  if (Number.isSafeInteger(settings[name])) return
+  throw new WeirError('WEIR_CLI_USAGE', `${name} is ${settings[name]}`, { cure: 'Choose a whole number.' })
 }
