@@ -34,7 +34,7 @@ function compile(type: Type, budget: { steps: number }): Step {
     case 'boolean':
       return (cursor) => cursor.boolean()
     case 'int':
-      return (cursor) => Number.isInteger(cursor.varint(5))
+      return (cursor) => isInt(cursor.varint(5))
     case 'long':
     case 'abstract:long':
       return (cursor) => Number.isSafeInteger(cursor.varint(10))
@@ -89,6 +89,10 @@ function compileComposite(type: Type, budget: { steps: number }): Step {
     }
   }
   throw new Error(`the schema has a ${type.typeName} that takes no bytes or is not known`)
+}
+
+function isInt(value: number): boolean {
+  return value === (value | 0)
 }
 
 /** Avro 1.12, "Arrays" and "Maps": a negative count is followed by the block's size in bytes. */

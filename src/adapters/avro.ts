@@ -45,12 +45,14 @@ type Reader = { readonly fits: Bounds; readonly resolver: Resolver | undefined }
 
 const wireHeaderBytes = 5
 
-/** For both sides, so that values are plain objects. */
-const parseOptions = { omitRecordMethods: true } as const
+function parseSchema(text: string): Type {
+  // Fresh options each time: avsc keeps the names of one schema in them and then refuses the same ones in another.
+  return avsc.Type.forSchema(JSON.parse(text), { omitRecordMethods: true })
+}
 
 /** @throws Error when `schema` is none: schemas are part of the program. */
 export function createCodec<T>({ schema, id, source, maxRecordBytes, check }: CodecOptions<T>): Codec<T> {
-  const type = avsc.Type.forSchema(JSON.parse(schema), parseOptions)
+  const type = parseSchema(schema)
   const readers = new Map<number, Reader>([[id, { fits: compileBounds(type), resolver: undefined }]])
 
   async function learn(records: readonly LogRecord[]): Promise<void> {
@@ -112,7 +114,7 @@ function refuse(code: Rejection['code'], message: string): { ok: false; rejectio
 /** A writer's schema comes from outside: whatever is wrong with it is the record's fault, not ours. */
 function createReader(type: Type, writerSchema: string): Reader {
   try {
-    const writer = avsc.Type.forSchema(JSON.parse(writerSchema), parseOptions)
+    const writer = parseSchema(writerSchema)
     return { fits: compileBounds(writer), resolver: type.createResolver(writer) }
   } catch {
     return null

@@ -140,11 +140,7 @@ function parse(text: string): Answer['body'] {
   }
 }
 
-function refusal(
-  { url, register }: SchemaRegistryOptions,
-  { status, body }: Answer,
-  what: string,
-): WeirError {
+function refusal(options: SchemaRegistryOptions, { status, body }: Answer, what: string): WeirError {
   const said = body.message === undefined ? '' : `: ${body.message.slice(0, 300)}`
   const message = `the schema registry at ${address(options)} answers ${status} for ${what}${said}`
   return new WeirError('WEIR_SCHEMA_REGISTRY', message, {
