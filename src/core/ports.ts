@@ -109,7 +109,12 @@ export interface StateStore {
   /** Takes the lane under a fresh token and returns its watermark, null when it holds nothing. */
   acquire(lane: LaneId, token: string): Promise<number | null>
   /** States by key in the order asked, null where there is none. Rejects unless token and watermark are as given. */
-  read(lane: LaneId, token: string, watermark: number, keys: readonly string[]): Promise<(Buffer | null)[]>
+  read(
+    lane: LaneId,
+    token: string,
+    watermark: number | null,
+    keys: readonly string[],
+  ): Promise<(Buffer | null)[]>
   /**
    * Writes states and moves the watermark, atomically, if token and `from` are still as given; else rejects
    * with WEIR_STORE_NOT_OWNER and changes nothing. `from` is null for the first write into an empty lane.

@@ -1,0 +1,79 @@
+import type { Codec } from '../adapters/avro.ts'
+import { entityKey } from '../core/enrich.ts'
+import { partitionOf } from '../core/partition.ts'
+import type { NewRecord } from '../core/ports.ts'
+import type { EntityDelta, EntityUpdate } from '../core/types.ts'
+
+/** Where an update comes from: all of EntityUpdate but the deltas. */
+export type UpdateSource = Omit<EntityUpdate, 'deltas'>
+
+/** Key of an entity lane under which it keeps how far it has folded each partition of transactions. */
+export const progressKey = '~progress'
+
+/**
+ * The way to the entities of all partitions: one record a partition of entities and chunk. Remembers what was sent,
+ * so that a reader can tell how far behind the folded values are.
+ */
+export class EntityUpdates {
+  readonly partitions: number
+  readonly #topic: string
+  readonly #codec: Codec<EntityUpdate>
+  /** Latest time sent, by `home` then by partition of transactions. */
+  readonly #sent = new Map<string, number>()
+
+  constructor(topic: string, partitions: number, codec: Codec<EntityUpdate>) {
+    this.#topic = topic
+    this.partitions = partitions
+    this.#codec = codec
+  }
+
+  /** The records that carry a chunk's deltas, each to the partition of its entities. */
+  records(source: UpdateSource, deltas: readonly EntityDelta[]): NewRecord[] {
+    const homes = new Map<number, EntityDelta[]>()
+    for (const delta of deltas) {
+      const home = partitionOf(entityKey(delta.kind, delta.key), this.partitions)
+      const there = homes.get(home)
+      if (there === undefined) homes.set(home, [delta])
+      else there.push(delta)
+    }
+    return [...homes].map(([home, there]) => {
+      if (source.source_kind === 't') this.#remember(home, source)
+      return {
+        topic: this.#topic,
+        partition: home,
+        key: null,
+        value: this.#codec.encode({ ...source, deltas: there }),
+      }
+    })
+  }
+
+  /** How far the entities of `home` are behind what was sent to them, milliseconds of event time; 0 at best. */
+  ageMs(home: number, partition: number, foldedUpTo: number): number {
+    const sent = this.#sent.get(`${home}/${partition}`)
+    return sent === undefined ? 0 : Math.max(0, sent - foldedUpTo)
+  }
+
+  #remember(home: number, { source_partition, time }: UpdateSource): void {
+    const key = `${home}/${source_partition}`
+    this.#sent.set(key, Math.max(time, this.#sent.get(key) ?? time))
+  }
+}
+
+/** Latest event time folded from a partition of transactions; 0 when none was. */
+export function progressOf(packed: Buffer | null, partition: number): number {
+  if (packed === null || packed.length < (partition + 1) * 8) return 0
+  return packed.readDoubleLE(partition * 8)
+}
+
+/** The progress after folding updates. */
+export function withProgress(packed: Buffer | null, updates: readonly EntityUpdate[]): Buffer {
+  const most = Math.max(-1, ...updates.map(({ source_partition }) => source_partition))
+  const progress = Buffer.alloc(Math.max(packed?.length ?? 0, (most + 1) * 8))
+  packed?.copy(progress)
+  for (const { source_kind, source_partition, time } of updates) {
+    if (source_kind !== 't') continue
+    const at = source_partition * 8
+    progress.writeDoubleLE(Math.max(time, progress.readDoubleLE(at)), at)
+  }
+  return progress
+}

@@ -1,0 +1,301 @@
+import { WeirError } from '../core/errors.ts'
+import type {
+  LaneId,
+  Log,
+  LogRecord,
+  NewRecord,
+  Run,
+  StateStore,
+  TransactionalWriter,
+} from '../core/ports.ts'
+
+/** Reads states of the lane's own keys. */
+export type ReadStates = (keys: readonly string[]) => Promise<ReadonlyMap<string, Buffer | null>>
+
+export type StateChanges = readonly (readonly [key: string, state: Buffer])[]
+
+/** What a chunk of records turns into. */
+export interface Worked {
+  readonly records: readonly NewRecord[]
+  readonly states: StateChanges
+}
+
+/** What a kind of lane does with its records. Everything that touches position and ownership is Lane's. */
+export interface LaneWork {
+  work(records: readonly LogRecord[], read: ReadStates): Promise<Worked>
+  /** The same states as `work`, and nothing else: for records whose outputs are on the log already. */
+  rebuild(records: readonly LogRecord[], read: ReadStates): Promise<StateChanges>
+  /** What to write when states cannot be had in time; absent where nobody waits for the output. */
+  degraded?(records: readonly LogRecord[]): Promise<readonly NewRecord[]>
+}
+
+/** Steps of the protocol at which tests let a member die. */
+export const failpoints = ['fenced', 'acquired', 'read', 'worked', 'committed', 'written'] as const
+export type Failpoint = (typeof failpoints)[number]
+
+/** Tells what a lane does; adds nothing to it. */
+export interface LaneObserver {
+  worked?(lane: LaneId, records: number, seconds: { work: number; commit: number; write: number }): void
+  rebuilt?(lane: LaneId, records: number): void
+  degraded?(lane: LaneId, records: number): void
+  /** The store is empty and the log begins at this offset only: states miss what was before. */
+  historyCut?(lane: LaneId, first: number): void
+  /** Ownership, position or state was lost and will be taken up again. */
+  lost?(lane: LaneId, cause: unknown): void
+  reached?(lane: LaneId, step: Failpoint): void | Promise<void>
+}
+
+export interface LaneOptions {
+  readonly id: LaneId
+  readonly group: string
+  readonly topic: string
+  readonly log: Log
+  readonly store: StateStore
+  readonly work: LaneWork
+  /** A fresh owner token, never the same twice. */
+  readonly newToken: () => string
+  /** Seconds on any steady clock. */
+  readonly now: () => number
+  readonly observer: LaneObserver
+}
+
+/** The right to write, and where the group stands on the log: valid until a commit fails. */
+interface Hold {
+  readonly writer: TransactionalWriter
+  /** Next offset to work on. */
+  position: number
+}
+
+/** The lane's states in the store: valid until a read or write is refused. */
+interface Ownership {
+  readonly token: string
+  /** As the store has it; null: it is empty. */
+  watermark: number | null
+  /** The states contain the log up to here. */
+  upTo: number
+}
+
+/** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
+const storePauseSeconds = 1
+
+/**
+ * The processor of one input partition, and the protocol that makes each record count once (docs/architecture.md):
+ *
+ * 1. fence: no earlier writer of this partition can commit any more; only then is the committed offset final.
+ * 2. acquire the states and compare their watermark with the position: behind means that a commit was not followed by
+ *    its write, or that the store lost data; the records between are folded in again, without output.
+ * 3. read, work, commit to the log, and only then write the states: the store never runs ahead of the log.
+ * 4. any failure drops what is held and starts at 1; the outcome of a commit is never guessed.
+ */
+export class Lane {
+  readonly #options: LaneOptions
+  #hold: Promise<Hold> | null = null
+  #ownership: Ownership | null = null
+  #storeRetryAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** Starts to take the partition over, so that a dead member's open transaction ends at once. Does not wait. */
+  start(): void {
+    // The error, if any, is met and told by the next onRun.
+    this.#held().catch(() => {})
+  }
+
+  /** Handles a run of the partition; see RunHandler.onRun. */
+  async onRun({ from, records }: Run): Promise<number> {
+    try {
+      const hold = await this.#held()
+      const ownership = await this.#owned(hold)
+      if (ownership === null) return await this.#degrade(hold, from, records)
+      if (ownership.upTo < hold.position) return await this.#rebuild(hold, ownership, from, records)
+      return await this.#advance(hold, ownership, from, records)
+    } catch (error) {
+      this.#options.observer.lost?.(this.#options.id, error)
+      await this.release()
+      throw error
+    }
+  }
+
+  /** Lets go of everything; the next run takes it up again. */
+  async release(): Promise<void> {
+    const hold = this.#hold
+    this.#hold = null
+    this.#ownership = null
+    const held = await hold?.catch(() => null)
+    await held?.writer.close()
+  }
+
+  #held(): Promise<Hold> {
+    this.#hold ??= this.#fence()
+    return this.#hold
+  }
+
+  async #fence(): Promise<Hold> {
+    const { log, group, topic, id } = this.#options
+    const at = { topic, partition: id.partition }
+    const writer = await log.fence(group, at)
+    await this.#reached('fenced')
+    const [committed, bounds] = await Promise.all([log.committed(group, at), log.bounds(at)])
+    const position = committed ?? bounds.first
+    if (position > bounds.end) {
+      await writer.close()
+      throw new WeirError(
+        'WEIR_LOG_OFFSETS_RESET',
+        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which ends at ${bounds.end}`,
+        {
+          cure: 'the topic was made anew: give the installation another `app` and `group`, or reset its offsets',
+        },
+      )
+    }
+    return { writer, position }
+  }
+
+  /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
+  async #owned(hold: Hold): Promise<Ownership | null> {
+    if (this.#ownership !== null) return this.#ownership
+    const { store, id, newToken, now, work } = this.#options
+    const canDegrade = work.degraded !== undefined
+    if (canDegrade && now() < this.#storeRetryAt) return null
+    try {
+      const token = newToken()
+      const watermark = await store.acquire(id, token)
+      await this.#reached('acquired')
+      this.#ownership = { token, watermark, upTo: await this.#upTo(watermark, hold.position) }
+      return this.#ownership
+    } catch (error) {
+      if (!canDegrade || !isUnavailable(error)) throw error
+      this.#storeFailed(error)
+      return null
+    }
+  }
+
+  /** Where a rebuild has to begin: the watermark, or for an empty store wherever the log begins. */
+  async #upTo(watermark: number | null, position: number): Promise<number> {
+    const { log, topic, id, group, observer } = this.#options
+    const at = `${topic}-${id.partition}`
+    if (watermark !== null && watermark > position) {
+      throw new WeirError(
+        'WEIR_LOG_OFFSETS_RESET',
+        `the states of ${at} contain the log up to ${watermark}, but group ${group} stands at ${position}`,
+        { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
+      )
+    }
+    const { first } = await log.bounds({ topic, partition: id.partition })
+    if (watermark === null) {
+      if (first > 0 && first < position) observer.historyCut?.(id, first)
+      return Math.min(first, position)
+    }
+    if (watermark < first && watermark < position) {
+      throw new WeirError(
+        'WEIR_LOG_HISTORY_GONE',
+        `the states of ${at} contain the log up to ${watermark}, but the log begins at ${first} by now`,
+        {
+          cure: 'keep transactions longer (topics.retention_ms); to start from what is left, clear the states',
+        },
+      )
+    }
+    return watermark
+  }
+
+  async #advance(
+    hold: Hold,
+    ownership: Ownership,
+    from: number,
+    records: readonly LogRecord[],
+  ): Promise<number> {
+    if (from !== hold.position) return hold.position
+    const { work, id, now, observer } = this.#options
+    const began = now()
+    let worked: Worked
+    try {
+      worked = await work.work(records, this.#reader(ownership))
+    } catch (error) {
+      if (work.degraded === undefined || !isUnavailable(error)) throw error
+      this.#storeFailed(error)
+      return this.#degrade(hold, from, records)
+    }
+    await this.#reached('worked')
+    const workedAt = now()
+    const next = (records.at(-1) as LogRecord).offset + 1
+    await hold.writer.commit(worked.records, next)
+    hold.position = next
+    await this.#reached('committed')
+    const committedAt = now()
+    await this.#writeAfterCommit(ownership, next, worked.states)
+    await this.#reached('written')
+    const writtenAt = now()
+    observer.worked?.(id, records.length, {
+      work: workedAt - began,
+      commit: committedAt - workedAt,
+      write: writtenAt - committedAt,
+    })
+    return next
+  }
+
+  /** A write that fails here costs nothing but a rebuild: the log has the records. */
+  async #writeAfterCommit(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
+    try {
+      await this.#write(ownership, to, states)
+    } catch (error) {
+      if (this.#options.work.degraded === undefined || !isUnavailable(error)) throw error
+      this.#storeFailed(error)
+    }
+  }
+
+  async #write(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
+    const { store, id } = this.#options
+    await store.write(id, ownership.token, { from: ownership.watermark, to }, states)
+    ownership.watermark = to
+    ownership.upTo = to
+  }
+
+  async #rebuild(
+    hold: Hold,
+    ownership: Ownership,
+    from: number,
+    records: readonly LogRecord[],
+  ): Promise<number> {
+    if (from !== ownership.upTo) return ownership.upTo
+    const { work, observer, id } = this.#options
+    const missed = records.filter(({ offset }) => offset < hold.position)
+    const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
+    await this.#write(ownership, to, await work.rebuild(missed, this.#reader(ownership)))
+    observer.rebuilt?.(id, missed.length)
+    return to
+  }
+
+  async #degrade(hold: Hold, from: number, records: readonly LogRecord[]): Promise<number> {
+    if (from !== hold.position) return hold.position
+    const { work, id, observer } = this.#options
+    const outputs = (await work.degraded?.(records)) ?? []
+    const next = (records.at(-1) as LogRecord).offset + 1
+    await hold.writer.commit(outputs, next)
+    hold.position = next
+    observer.degraded?.(id, records.length)
+    return next
+  }
+
+  #reader({ token, watermark }: Ownership): ReadStates {
+    const { store, id } = this.#options
+    return async (keys) => {
+      const states = await store.read(id, token, watermark, keys)
+      await this.#reached('read')
+      return new Map(keys.map((key, i) => [key, states[i] ?? null]))
+    }
+  }
+
+  #storeFailed(cause: WeirError): void {
+    this.#ownership = null
+    this.#storeRetryAt = this.#options.now() + storePauseSeconds
+    this.#options.observer.lost?.(this.#options.id, cause)
+  }
+
+  async #reached(step: Failpoint): Promise<void> {
+    await this.#options.observer.reached?.(this.#options.id, step)
+  }
+}
+
+const isUnavailable = (error: unknown): error is WeirError =>
+  error instanceof WeirError && error.code === 'WEIR_STORE_UNAVAILABLE'

@@ -1,0 +1,51 @@
+import type { Run, RunHandler, TopicPartition } from '../core/ports.ts'
+import type { Lane } from './lane.ts'
+
+/** One member of the consumer group: gives each of its partitions a lane, and lets go of those that moved away. */
+export class Member implements RunHandler {
+  readonly #createLane: (at: TopicPartition) => Lane
+  readonly #lanes = new Map<string, Lane>()
+
+  constructor(createLane: (at: TopicPartition) => Lane) {
+    this.#createLane = createLane
+  }
+
+  /** Partitions that are this member's now. */
+  get partitions(): number {
+    return this.#lanes.size
+  }
+
+  onAssigned(partitions: readonly TopicPartition[]): void {
+    const assigned = new Set(partitions.map(nameOf))
+    for (const [name, lane] of this.#lanes) {
+      if (assigned.has(name)) continue
+      this.#lanes.delete(name)
+      void lane.release()
+    }
+    // At once, not with the first record: a dead member's open transaction hides what others wrote until it is fenced.
+    for (const at of partitions) this.#laneOf(at).start()
+  }
+
+  onRun(run: Run): Promise<number> {
+    return this.#laneOf(run).onRun(run)
+  }
+
+  /** Lets go of every partition. Only when no run is being handled. */
+  async release(): Promise<void> {
+    const lanes = [...this.#lanes.values()]
+    this.#lanes.clear()
+    await Promise.all(lanes.map((lane) => lane.release()))
+  }
+
+  #laneOf(at: TopicPartition): Lane {
+    const name = nameOf(at)
+    let lane = this.#lanes.get(name)
+    if (lane === undefined) {
+      lane = this.#createLane(at)
+      this.#lanes.set(name, lane)
+    }
+    return lane
+  }
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
