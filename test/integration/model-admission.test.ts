@@ -1,0 +1,229 @@
+import { createHash } from 'node:crypto'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type AdmissionOptions, admitModel, checkModel } from '../../src/adapters/model-admission.ts'
+import { type Manifest, readManifest, readPackage } from '../../src/adapters/model-package.ts'
+import { loadOnnxModel } from '../../src/adapters/onnx-model.ts'
+
+const small = 'test/fixtures/models/small/1.0.0'
+const graphs = 'test/fixtures/models/graphs'
+
+let root: string
+let manifest: Manifest
+let options: AdmissionOptions
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'weir-models-'))
+  manifest = (await readManifest(small)).manifest
+  options = {
+    featureHash: manifest.feature_hash,
+    columns: manifest.columns,
+    providers: ['cpu'],
+    threads: 1,
+  }
+})
+
+afterAll(() => rm(root, { recursive: true }))
+
+/** A copy of the small package with files changed; the manifest vouches for the changed ones. */
+async function aPackage(changes: {
+  onnx?: string
+  golden?: (golden: { raw: number[]; probability: number[]; risk_score: number[] }) => void
+  manifest?: object
+}): Promise<string> {
+  const dir = await mkdtemp(join(root, 'package-'))
+  await cp(small, dir, { recursive: true })
+  if (changes.onnx !== undefined) await cp(join(graphs, changes.onnx), join(dir, 'model.onnx'))
+  if (changes.golden !== undefined) {
+    const golden = JSON.parse(await readFile(join(dir, 'golden.json'), 'utf8'))
+    changes.golden(golden)
+    await writeFile(join(dir, 'golden.json'), JSON.stringify(golden))
+  }
+  const files = { ...manifest.files }
+  for (const name of Object.keys(files) as (keyof typeof files)[]) {
+    files[name] = createHash('sha256')
+      .update(await readFile(join(dir, name)))
+      .digest('hex')
+  }
+  await writeFile(join(dir, 'model.json'), JSON.stringify({ ...manifest, files, ...changes.manifest }))
+  return dir
+}
+
+const refusal = (code: string, text: string | RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(text), cure: expect.any(String) })
+
+describe('admission', () => {
+  it('passes a sound package, and names what it serves', async () => {
+    const lines: string[] = []
+    const model = await admitModel(small, { ...options, log: (line) => lines.push(line) })
+    expect(model.id).toBe('small@1.0.0')
+    expect(model.featureHash).toBe(manifest.feature_hash)
+    const bytes = await readFile(join(small, 'model.json'))
+    expect(model.sha256).toBe(createHash('sha256').update(bytes).digest('hex').slice(0, 16))
+    expect(lines).toEqual(['model small@1.0.0 runs on cpu'])
+    expect((await checkModel(small, options)).every(({ error }) => error === null)).toBe(true)
+  })
+
+  it('refuses what was trained on other features, and says which columns differ', async () => {
+    const [first = '', second = '', ...rest] = manifest.columns
+    const against = (columns: string[], featureHash = 'other') =>
+      admitModel(small, { ...options, featureHash, columns })
+    await expect(against([second, first, ...rest])).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', `another order: ${first}, ${second}`),
+    )
+    await expect(against([first, ...rest, 'new_one'])).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', `needs ${second}; the model does not know new_one`),
+    )
+    await expect(against([...manifest.columns])).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', 'definitions changed'),
+    )
+    await expect(against(rest, manifest.feature_hash)).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', `needs ${first}, ${second}`),
+    )
+  })
+
+  it('refuses a file that is not the one the manifest names', async () => {
+    for (const name of ['model.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md']) {
+      const dir = await aPackage({})
+      const bytes = await readFile(join(dir, name))
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
+      await writeFile(join(dir, name), bytes)
+      await expect(admitModel(dir, options)).rejects.toEqual(refusal('WEIR_MODEL_HASH', name))
+      await rm(join(dir, name))
+      await expect(admitModel(dir, options)).rejects.toEqual(refusal('WEIR_MODEL_UNREADABLE', name))
+    }
+  })
+
+  it('refuses tensors kept outside the file, before onnxruntime would look for them', async () => {
+    await expect(admitModel(await aPackage({ onnx: 'external.onnx' }), options)).rejects.toEqual(
+      refusal('WEIR_MODEL_EXTERNAL_DATA', 'another file'),
+    )
+  })
+
+  it('refuses outputs that are no tensors, and names the option that mends it', async () => {
+    const error = await admitModel(await aPackage({ onnx: 'zipmap.onnx' }), options).catch((e) => e)
+    expect(error).toEqual(refusal('WEIR_MODEL_SIGNATURE', 'ZipMap'))
+    expect(error.cure).toContain('zipmap=False')
+  })
+
+  it('refuses other inputs and outputs than the manifest says', async () => {
+    const input = await aPackage({ manifest: { input: { ...manifest.input, name: 'x' } } })
+    await expect(admitModel(input, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_SIGNATURE', /input is features float32\[\*, 6\], model.json says x float32/),
+    )
+    const output = await aPackage({ manifest: { output: { ...manifest.output, shape: [null, 3] } } })
+    await expect(admitModel(output, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_SIGNATURE', /probabilities float32\[\*, 2\], model.json says .*\[\*, 3\]/),
+    )
+  })
+
+  it('refuses a model that does not score as where it was trained', async () => {
+    const raw = await aPackage({ golden: (golden) => golden.raw.splice(7, 1, 0.5) })
+    await expect(admitModel(raw, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_GOLDEN', 'raw score of golden row 7'),
+    )
+    const calibrated = await aPackage({
+      golden: (golden) => golden.probability.splice(3, 1, (golden.probability[3] as number) + 1e-8),
+    })
+    await expect(admitModel(calibrated, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_GOLDEN', 'calibrated probability of golden row 3'),
+    )
+    const risk = await aPackage({
+      golden: (golden) => golden.risk_score.splice(5, 1, (golden.risk_score[5] as number) + 1),
+    })
+    await expect(admitModel(risk, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_GOLDEN', 'risk score of golden row 5'),
+    )
+  })
+
+  it('refuses a model that has no number for missing values', async () => {
+    await expect(admitModel(await aPackage({ onnx: 'linear.onnx' }), options)).rejects.toEqual(
+      refusal('WEIR_MODEL_NOT_FINITE', 'NaN'),
+    )
+  })
+
+  it('refuses threads that make a score depend on its batch', async () => {
+    await expect(admitModel(small, { ...options, threads: 2 })).rejects.toEqual(
+      refusal('WEIR_MODEL_BATCH', 'batch of'),
+    )
+  })
+
+  it('refuses knots that are no monotone map', async () => {
+    const dir = await aPackage({ manifest: { calibration: { x: [0, 0.5, 0.5], y: [0, 0.1, 1] } } })
+    await expect(admitModel(dir, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_MANIFEST', 'x must increase strictly'),
+    )
+  })
+
+  it('takes the first provider that works and says why the others do not', async () => {
+    const lines: string[] = []
+    await admitModel(small, { ...options, providers: ['abacus', 'cpu'], log: (line) => lines.push(line) })
+    expect(lines).toEqual([expect.stringMatching(/^model small@1.0.0 runs on cpu; not on abacus: .+/)])
+    await expect(admitModel(small, { ...options, providers: ['abacus'] })).rejects.toEqual(
+      refusal('WEIR_MODEL_PROVIDER', 'not on abacus'),
+    )
+  })
+
+  it('reports the checks up to the one that fails', async () => {
+    const checks = await checkModel(await aPackage({ onnx: 'zipmap.onnx' }), options)
+    expect(checks.map(({ check, error }) => [check, error?.code ?? 'passed'])).toEqual([
+      ['manifest', 'passed'],
+      ['features', 'passed'],
+      ['files', 'passed'],
+      ['no external data', 'passed'],
+      ['provider and signature', 'WEIR_MODEL_SIGNATURE'],
+    ])
+  })
+})
+
+describe('scores', () => {
+  it('are the calibrated ones of training', async () => {
+    const { golden } = await readPackage(small, await readManifest(small))
+    const model = await admitModel(small, options)
+    const scores = await model.score(golden.features, golden.rows)
+    for (const [row, score] of scores.entries()) {
+      expect(Math.abs(score - (golden.probability[row] as number))).toBeLessThan(1e-4)
+      expect(model.riskScore(golden.probability[row] as number)).toBe(golden.risk_score[row])
+    }
+    expect(new Set(scores).size).toBeGreaterThan(50)
+  })
+
+  it('have the same bits alone and in any batch', async () => {
+    const { golden } = await readPackage(small, await readManifest(small))
+    const model = await admitModel(small, options)
+    const columns = manifest.columns.length
+    const rows = 4000
+    const features = Float32Array.from({ length: rows * columns }, (_, i) => {
+      return (golden.features[(i * 7) % golden.features.length] as number) * (1 + (i % 13) / 13)
+    })
+    const inBatchesOf = async (size: number) => {
+      const parts: number[] = []
+      for (let from = 0; from < rows; from += size) {
+        const count = Math.min(size, rows - from)
+        parts.push(...(await model.score(features.subarray(from * columns, (from + count) * columns), count)))
+      }
+      return Buffer.from(Float64Array.from(parts).buffer)
+    }
+    const alone = await inBatchesOf(1)
+    for (const size of [2, 7, 50, 51, 128, 1000, 2000, 4000]) {
+      expect(alone.equals(await inBatchesOf(size)), `batches of ${size}`).toBe(true)
+    }
+  })
+
+  it('are none for no rows', async () => {
+    const model = await admitModel(small, options)
+    expect(await model.score(new Float32Array(0), 0)).toEqual(new Float64Array(0))
+  })
+
+  it('never leave when they are no numbers', async () => {
+    const dir = await aPackage({ onnx: 'linear.onnx' })
+    const files = await readPackage(dir, await readManifest(dir))
+    const model = await loadOnnxModel(files, options, () => {})
+    const features = new Float32Array(2 * manifest.columns.length)
+    expect(await model.score(features, 2)).toHaveLength(2)
+    features[features.length - 1] = Number.NaN
+    await expect(model.score(features, 2)).rejects.toEqual(refusal('WEIR_MODEL_NOT_FINITE', 'row 1'))
+  })
+})
