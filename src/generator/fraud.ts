@@ -1,9 +1,9 @@
-import { awayCities, homeCities, transferTexts } from './catalogue.ts'
+import { awayCities, cashCategory, homeCities, transferTexts } from './catalogue.ts'
 import { dayMs } from './drift.ts'
 import { giveBack, localShop, ownOrigin } from './honest.ts'
-import type { Origin } from './payments.ts'
+import type { CardPayment, Origin, RemotePayment } from './payments.ts'
 import { type Scene, usualCents } from './scene.ts'
-import { address, anyCustomer, type Customer, carrierAddress, type Merchant, newPayee } from './world.ts'
+import { address, anyCustomer, carrierAddress, type Merchant, newPayee } from './world.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -66,15 +66,8 @@ function testCards(scene: Scene, time: number, size: number): void {
     next += Math.round(random.waiting(random.chance(0.7) ? minuteMs : 20 * minuteMs))
     scene.at(next, (at) => {
       const cents = random.logNormal(350, 0.7)
-      payOnline(
-        scene,
-        customer,
-        merchant,
-        cents,
-        at,
-        random.chance(0.7) ? origin : strangeOrigin(scene),
-        'card_testing',
-      )
+      const from = random.chance(0.7) ? origin : strangeOrigin(scene)
+      payOnline(scene, { customer, merchant, cents, time: at, origin: from }, 'card_testing')
     })
   }
 }
@@ -89,7 +82,7 @@ function spendStolenCard(scene: Scene, time: number, size: number): void {
     scene.at(next, (at) => {
       const merchant = random.pickPopular(world.sites)
       const cents = usualCents(scene, merchant, 1.5, at)
-      payOnline(scene, customer, merchant, cents, at, origin, 'stolen_card')
+      payOnline(scene, { customer, merchant, cents, time: at, origin }, 'stolen_card')
     })
     next += Math.round(random.waiting(random.chance(0.6) ? 8 * minuteMs : 2 * hourMs))
   }
@@ -108,7 +101,11 @@ function takeOverAccount(scene: Scene, time: number, size: number): void {
       if (random.chance(0.45)) {
         const merchant = random.pick(customer.favouriteSites)
         const cents = usualCents(scene, merchant, 2, at)
-        return payOnline(scene, customer, merchant, cents, at, origin, 'account_takeover', 'stored')
+        return payOnline(
+          scene,
+          { customer, merchant, cents, time: at, origin, entryMode: 'stored' },
+          'account_takeover',
+        )
       }
       const cents = Math.round(random.logNormal(350, 0.9)) * 100
       const description = random.pick(transferTexts)
@@ -135,17 +132,10 @@ function useSkimmedCards(scene: Scene, time: number, size: number): void {
     scene.at(time + hourMs + random.below(4 * dayMs), (at) => {
       if (random.chance(0.5)) {
         const cents = usualCents(scene, site, 2, at)
-        payOnline(
-          scene,
-          customer,
-          site,
-          cents,
-          at,
-          random.chance(0.5) ? origin : strangeOrigin(scene),
-          'compromised_merchant',
-        )
+        const from = random.chance(0.5) ? origin : strangeOrigin(scene)
+        payOnline(scene, { customer, merchant: site, cents, time: at, origin: from }, 'compromised_merchant')
       } else {
-        payWithClone(scene, customer, shop, at, 'compromised_merchant')
+        payWithClone(scene, { customer, merchant: shop, time: at }, 'compromised_merchant')
       }
     })
   }
@@ -162,7 +152,7 @@ function useCloneAbroad(scene: Scene, time: number, size: number): void {
     scene.at(next, (at) => {
       const isCash = random.chance(0.25)
       const merchant = isCash ? (world.cashMachines.get(city) as Merchant) : localShop(scene, city)
-      payWithClone(scene, customer, merchant, at, 'impossible_travel')
+      payWithClone(scene, { customer, merchant, time: at }, 'impossible_travel')
     })
     next += Math.round(random.waiting(40 * minuteMs))
   }
@@ -178,7 +168,11 @@ function bustOut(scene: Scene, time: number, size: number): void {
       const merchant = isOnline ? random.pickPopular(world.sites) : localShop(scene, customer.home)
       const cents = usualCents(scene, merchant, 4, at)
       if (isOnline) {
-        return payOnline(scene, customer, merchant, cents, at, ownOrigin(scene, customer), 'bust_out')
+        return payOnline(
+          scene,
+          { customer, merchant, cents, time: at, origin: ownOrigin(scene, customer) },
+          'bust_out',
+        )
       }
       const entryMode = random.chance(0.6) ? 'chip' : 'contactless'
       scene.pay(scene.payments.present({ customer, merchant, time: at, cents, entryMode }), 'bust_out')
@@ -223,31 +217,22 @@ function payMule(scene: Scene, time: number, size: number): void {
 
 function payWithClone(
   scene: Scene,
-  customer: Customer,
-  merchant: Merchant,
-  time: number,
+  payment: Pick<CardPayment, 'customer' | 'merchant' | 'time'>,
   fraudType: string,
 ): void {
   const { random, payments } = scene
+  const { merchant, time } = payment
   const mode = random.unit()
   const entryMode = mode < 0.3 ? 'magstripe' : mode < 0.4 ? 'manual' : mode < 0.8 ? 'contactless' : 'chip'
   const cents = usualCents(scene, merchant, 1.6, time)
-  const type = merchant.category.mcc === '6011' ? 'cash' : 'purchase'
-  scene.pay(payments.present({ customer, merchant, time, cents, entryMode, type }), fraudType)
+  const type = merchant.category === cashCategory ? 'cash' : 'purchase'
+  scene.pay(payments.present({ ...payment, cents, entryMode, type }), fraudType)
 }
 
-function payOnline(
-  scene: Scene,
-  customer: Customer,
-  merchant: Merchant,
-  cents: number,
-  time: number,
-  origin: Origin,
-  fraudType: string,
-  entryMode = 'online',
-): void {
-  const channel = 'ecommerce'
-  scene.pay(scene.payments.remote({ customer, merchant, time, cents, entryMode, channel, origin }), fraudType)
+type OnlinePayment = Omit<RemotePayment, 'channel' | 'entryMode'> & { readonly entryMode?: string }
+
+function payOnline(scene: Scene, payment: OnlinePayment, fraudType: string): void {
+  scene.pay(scene.payments.remote({ entryMode: 'online', ...payment, channel: 'ecommerce' }), fraudType)
 }
 
 /** A device nobody has seen, or one that hides. */

@@ -21,6 +21,12 @@ const goodReported = 0.0005
 const goodReversed = 0.8
 const goodChecked = 0.001
 
+type Finding = Pick<Label, 'fraud' | 'state' | 'source' | 'fraud_type' | 'observed_time'>
+
+const confirmed = { state: 'confirmed', source: 'analyst' }
+const reported = { fraud: true, state: 'reported' }
+const reversed = { fraud: false, state: 'reversed', fraud_type: null }
+
 /**
  * What will become known about a transaction, and when: none, one or two labels in order of `observed_time`,
  * the first at least a second after `arrival`.
@@ -36,13 +42,16 @@ export function labelsOf(
   const report = reports[random.weighted(reportWeights)] as (typeof reports)[number]
   const first = soon(random, arrival, report.medianMs, report.sigma)
   const known = random.chance(0.8) ? fraudType : null
-  const labels = [label(transaction, 1, true, 'reported', report.source, known, first)]
+  const { source } = report
+  const labels = [label(transaction, { ...reported, source, fraud_type: known, observed_time: first })]
   const followUp = random.unit()
   const second = soon(random, first, 4 * dayMs, 0.8)
   if (followUp < laterConfirmed) {
-    labels.push(label(transaction, 2, true, 'confirmed', 'analyst', fraudType, second))
+    labels.push(
+      label(transaction, { ...confirmed, fraud: true, fraud_type: fraudType, observed_time: second }),
+    )
   } else if (followUp < laterConfirmed + wronglyReversed) {
-    labels.push(label(transaction, 2, false, 'reversed', report.source, null, second))
+    labels.push(label(transaction, { ...reversed, source, observed_time: second }))
   }
   return labels
 }
@@ -52,42 +61,33 @@ function labelsOfGood(random: Random, transaction: Transaction, arrival: number)
   const doubt = random.unit()
   if (doubt < goodReported) {
     const first = soon(random, arrival, 20 * hourMs, 1.2)
-    const labels = [label(transaction, 1, true, 'reported', 'customer', null, first)]
+    const labels = [
+      label(transaction, { ...reported, source: 'customer', fraud_type: null, observed_time: first }),
+    ]
     if (random.chance(goodReversed)) {
       const second = soon(random, first, 5 * dayMs, 0.7)
-      labels.push(label(transaction, 2, false, 'reversed', 'customer', null, second))
+      labels.push(label(transaction, { ...reversed, source: 'customer', observed_time: second }))
     }
     return labels
   }
   if (doubt > goodReported + goodChecked) return []
-  return [label(transaction, 1, false, 'confirmed', 'analyst', null, soon(random, arrival, 3 * hourMs, 0.9))]
+  const observedTime = soon(random, arrival, 3 * hourMs, 0.9)
+  return [label(transaction, { ...confirmed, fraud: false, fraud_type: null, observed_time: observedTime })]
 }
 
 function soon(random: Random, from: number, medianMs: number, sigma: number): number {
   return from + 1000 + Math.min(longestDelayMs, Math.round(random.logNormal(medianMs, sigma)))
 }
 
-function label(
-  transaction: Transaction,
-  number: number,
-  fraud: boolean,
-  state: string,
-  source: string,
-  fraudType: string | null,
-  observedTime: number,
-): Label {
+function label(transaction: Transaction, finding: Finding): Label {
   return {
-    label_id: `${transaction.transaction_id}-l${number}`,
+    label_id: `${transaction.transaction_id}-${finding.state}`,
     transaction_id: transaction.transaction_id,
     customer_id: transaction.customer_id,
     merchant_id: transaction.merchant_id,
     terminal_id: transaction.terminal_id,
     device_id: transaction.device_id,
-    fraud,
-    state,
-    source,
-    fraud_type: fraudType,
     effective_time: transaction.event_time,
-    observed_time: observedTime,
+    ...finding,
   }
 }
