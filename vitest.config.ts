@@ -2,9 +2,19 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // Real brokers and stores on small machines: a test says what it waits for, this only ends a hung one.
     testTimeout: 120_000,
     hookTimeout: 240_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'services',
+          include: ['test/{contract,integration,e2e}/**/*.test.ts'],
+          globalSetup: 'test/helpers/services-setup.ts',
+        },
+      },
+    ],
   },
 })
