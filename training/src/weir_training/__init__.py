@@ -1,0 +1,1 @@
+"""Trains the models that weir serves, from the tables that ``weir export`` writes."""

@@ -1,0 +1,72 @@
+"""The model card: the package in words."""
+
+SHOWN_COLUMNS = 15
+
+
+def write_card(
+    manifest: dict,
+    settings: dict[str, float],
+    importance: dict[str, float],
+    recall_by_type: dict[str, tuple[int, float]],
+) -> bytes:
+    """Markdown for a person who decides whether to serve the model.
+
+    References
+    ----------
+    M. Mitchell et al.: Model Cards for Model Reporting. FAT* 2019.
+    """
+    periods, metrics = manifest["periods"], manifest["metrics"]
+    lines = [
+        f"# {manifest['name']} {manifest['version']}",
+        "",
+        f"{manifest['family']}: from {len(manifest['columns'])} features of a payment",
+        "and its past to the probability that the payment is fraud.",
+        "",
+        "## Data",
+        "",
+        manifest["data"],
+        "",
+        "| Period | From | To (before) | Transactions | Frauds |",
+        "|---|---|---|---:|---:|",
+        *(
+            f"| {key} | {p['from'][:10]} | {p['to'][:10]} | {p['rows']:,} | {p['frauds']:,} |"
+            for key, p in periods.items()
+        ),
+        "",
+        "Between the periods lies the delay of labels. Train and validation use labels as they were known when",
+        "the next period began; test uses all that was known at the export. Train fits the model, validation the",
+        "calibration, and test is used for nothing but the figures below.",
+        "",
+        "## Figures on test",
+        "",
+        "| Metric | Value |",
+        "|---|---:|",
+        *(f"| {name.replace('_', ' ')} | {value:.4f} |" for name, value in metrics.items()),
+        "",
+        "Precision and recall are at the share of transactions that is alerted on.",
+        "",
+        "| Fraud type | Frauds | Recall at 1 % alerts |",
+        "|---|---:|---:|",
+        *(f"| {kind} | {count:,} | {recall:.2f} |" for kind, (count, recall) in recall_by_type.items()),
+        "",
+        "## Model",
+        "",
+        "Settings: " + ", ".join(f"{name} {value:g}" for name, value in settings.items()) + ".",
+        f"Calibration: isotonic, {len(manifest['calibration']['x'])} knots. Risk score: 0 at odds of 1 : 10,000,",
+        "50 points double the odds, 999 at a probability of 0.99 and more; the same for every model.",
+        "",
+        "What the trees split on, by share of gain:",
+        "",
+        "| Feature | Share |",
+        "|---|---:|",
+        *(f"| {name} | {share:.1%} |" for name, share in list(importance.items())[:SHOWN_COLUMNS]),
+        "",
+        "## Limits",
+        "",
+        "- The figures hold for the data above and its fraud. On other data they must be measured again.",
+        "- Frauds that nobody reported count as good, in training and in the figures.",
+        "- The figures are of one test period, without intervals: small differences between models mean nothing.",
+        "- It scores a payment, not a person: do not use it to rate customers.",
+        "",
+    ]
+    return "\n".join(lines).encode()

@@ -1,0 +1,46 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+DAY = 86_400_000
+COLUMNS = ["amount", "amount_to_mean", "count_1h", "count_24h", "night", "merchant_fraud_rate"]
+
+
+def synthetic_table(rows: int = 30_000, days: int = 60, seed: int = 1) -> pa.Table:
+    """A table as `weir export` writes it, with fraud that the columns explain in part."""
+    rng = np.random.default_rng(seed)
+    amount = rng.lognormal(3, 1, rows)
+    ratio = rng.lognormal(0, 0.7, rows)
+    count_1h = rng.poisson(0.5, rows)
+    night = rng.random(rows) < 0.2
+    risk = rng.beta(1, 60, rows)
+    logit = -5.5 + 0.9 * np.log(amount / 20) + 1.2 * np.log(ratio) + 0.8 * count_1h + night + 25 * risk
+    label = rng.random(rows) < 1 / (1 + np.exp(-logit))
+    event_time = np.sort(rng.integers(0, days * DAY, rows)) + 20_000 * DAY
+    known_time = event_time + (rng.exponential(2, rows) * DAY).astype(np.int64)
+    features = np.column_stack([amount, ratio, count_1h, count_1h + rng.poisson(2, rows), night, risk])
+    features[rng.random(features.shape) < 0.03] = np.nan
+    columns = {name: features[:, i].astype(np.float32) for i, name in enumerate(COLUMNS)}
+    table = pa.table(
+        {
+            "transaction_id": [f"tx-{i}" for i in range(rows)],
+            "event_time": event_time,
+            "customer_id": [f"c-{i % 997}" for i in range(rows)],
+            **columns,
+            "label": label,
+            "label_known_time": pa.array(known_time, mask=~label),
+            "fraud_type": pa.array(np.where(label, "stolen", "none"), mask=~label),
+        }
+    )
+    return table.replace_schema_metadata({"weir.feature_hash": "test0001", "weir.features": json.dumps(COLUMNS)})
+
+
+@pytest.fixture(scope="session")
+def table_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "training.parquet"
+    pq.write_table(synthetic_table(), path)
+    return path

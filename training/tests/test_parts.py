@@ -1,0 +1,88 @@
+import lightgbm as lgb
+import numpy as np
+import onnx
+import pytest
+
+from weir_training import gbm
+from weir_training.calibrate import Knots, fit_calibration, score_map
+from weir_training.errors import TrainingError
+from weir_training.evaluate import evaluate, expected_calibration_error
+from weir_training.package import onnx_scores, require_parity
+
+
+def test_calibration_gives_back_the_rates_it_was_fitted_on() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.beta(0.3, 6, 200_000)
+    label = rng.random(len(truth)) < truth
+    raw = truth**2  # ranks well, but is no probability
+    knots = fit_calibration(raw, label)
+    assert len(knots.x) <= 51
+    assert (np.diff(knots.x) > 0).all()
+    assert (np.diff(knots.y) > 0).all()
+    assert expected_calibration_error(label, raw) > 0.02
+    assert expected_calibration_error(label, knots(raw)) < 0.002
+    assert np.abs(knots(raw) - truth).mean() < 0.01
+
+
+def test_calibration_keeps_the_ranking() -> None:
+    rng = np.random.default_rng(4)
+    raw = np.sort(rng.random(5_000))
+    probability = fit_calibration(raw, rng.random(5_000) < raw)(raw)
+    assert (np.diff(probability) > 0).all()
+
+
+def test_score_map_doubles_the_odds_every_fifty_points() -> None:
+    odds = 1e-4 * 2.0 ** np.arange(0, 20)
+    np.testing.assert_allclose(score_map()(odds / (1 + odds)), np.arange(0, 1000, 50), atol=1e-6)
+    assert score_map()(np.array([0.0, 1.0])).tolist() == [0.0, 999.0]
+
+
+def test_knots_interpolate_as_serving_does() -> None:
+    knots = Knots(np.array([0.0, 0.1, 0.5, 1.0]), np.array([0.0, 0.01, 0.01, 1.0]))
+    values = np.array([-1.0, 0.0, 0.05, 0.1, 0.3, 0.75, 1.0, 7.0])
+    np.testing.assert_allclose(knots(values), [0, 0, 0.005, 0.01, 0.01, 0.505, 1, 1], atol=1e-12)
+
+
+def test_metrics_of_a_perfect_score() -> None:
+    label = np.arange(1_000) >= 990
+    metrics = evaluate(label, label.astype(float))
+    assert metrics["average_precision"] == metrics["auc_roc"] == metrics["recall_at_1.0%"] == 1.0
+    assert metrics["brier"] == metrics["ece"] == 0.0
+    assert metrics["recall_at_0.5%"] == 0.5
+
+
+def neighbouring_floats() -> tuple[np.ndarray, np.ndarray]:
+    """Two float32 values next to each other, so that the threshold between them is none."""
+    low = np.float32(0.1)
+    high = np.nextafter(low, np.float32(1))
+    label = np.arange(400) % 2 == 1
+    return np.where(label, high, low).astype(np.float32)[:, None], label
+
+
+def test_thresholds_part_neighbouring_float32_values_in_onnx_too() -> None:
+    X, y = neighbouring_floats()
+    booster = gbm.train(X, y, trees=5, leaves=2, learning_rate=0.5)
+    raw = gbm.raw_scores(booster, X)
+    assert raw[1] - raw[0] > 0.3
+    require_parity(raw, gbm.to_onnx(booster, 1), X)
+
+
+def test_missing_values_score_alike_where_training_saw_none() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(2_000, 4)).astype(np.float32)
+    booster = gbm.train(X, X[:, 0] + X[:, 1] > 0.5, trees=20, leaves=7, learning_rate=0.1)
+    holes = X.copy()
+    holes[rng.random(X.shape) < 0.3] = np.nan
+    require_parity(gbm.raw_scores(booster, holes), gbm.to_onnx(booster, 4), holes)
+
+
+def test_a_wrong_export_is_not_let_out() -> None:
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(500, 3)).astype(np.float32)
+    booster: lgb.Booster = gbm.train(X, X[:, 0] > 0, trees=3, leaves=3, learning_rate=0.1)
+    model = onnx.load_from_string(gbm.to_onnx(booster, 3))
+    weights = next(a for a in model.graph.node[0].attribute if a.name == "class_weights")
+    weights.floats[0] += 0.01
+    with pytest.raises(TrainingError, match="off from the model"):
+        require_parity(gbm.raw_scores(booster, X), model.SerializeToString(), X)
+    assert onnx_scores(gbm.to_onnx(booster, 3), X).shape == (500,)
