@@ -1,11 +1,11 @@
 import type { Codec } from '../adapters/avro.ts'
-import { deadLetter } from '../core/dead-letter.ts'
 import { entityKey } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { foldUpdates } from '../core/fold.ts'
-import type { LogRecord, NewRecord } from '../core/ports.ts'
+import type { LogRecord } from '../core/ports.ts'
 import type { EntityUpdate } from '../core/types.ts'
+import { decodeRecords } from './decoded.ts'
 import { progressKey, withProgress } from './entity-updates.ts'
 import type { LaneWork, ReadStates, Worked } from './lane.ts'
 
@@ -14,7 +14,7 @@ export interface EntityWorkOptions {
   readonly partition: number
   readonly codec: Codec<EntityUpdate>
   readonly features: CompiledFeatures
-  readonly rejected: (rejection: Rejection) => void
+  readonly rejected?: ((rejections: readonly Rejection[]) => void) | undefined
 }
 
 /** The entities' way: what chunks of all partitions add is folded into merchants, terminals and devices. */
@@ -28,23 +28,17 @@ export function createEntityWork({
   const at = { topic: topics.entityUpdates, partition }
 
   async function work(records: readonly LogRecord[], read: ReadStates): Promise<Worked> {
-    const updates: EntityUpdate[] = []
-    const deadLetters: NewRecord[] = []
-    const checked = await codec.decode(records)
-    checked.forEach((one, i) => {
-      if (one.ok) {
-        updates.push(one.value)
-      } else {
-        deadLetters.push(deadLetter(topics.deadLetters, at, records[i] as LogRecord, one.rejection))
-        rejected(one.rejection)
-      }
-    })
+    const {
+      values: updates,
+      deadLetters,
+      rejections,
+    } = await decodeRecords(codec, records, at, topics.deadLetters)
     const keys = new Set([progressKey])
     for (const { deltas } of updates) for (const { kind, key } of deltas) keys.add(entityKey(kind, key))
     const past = await read([...keys])
     const states = foldUpdates(updates, past, features)
     states.push([progressKey, withProgress(past.get(progressKey) ?? null, updates)])
-    return { records: deadLetters, states }
+    return { records: deadLetters, states, onCommitted: () => rejected?.(rejections) }
   }
 
   return { work, rebuild: async (records, read) => (await work(records, read)).states }

@@ -7,6 +7,9 @@ import type { EntityDelta, EntityUpdate } from '../core/types.ts'
 /** Where an update comes from: all of EntityUpdate but the deltas. */
 export type UpdateSource = Omit<EntityUpdate, 'deltas'>
 
+/** In one record, so that no record comes near the size that brokers accept (1 MiB by default). */
+const mostDeltas = 1_000
+
 /** Key of an entity lane under which it keeps how far it has folded each partition of transactions. */
 export const progressKey = '~progress'
 
@@ -36,15 +39,15 @@ export class EntityUpdates {
       if (there === undefined) homes.set(home, [delta])
       else there.push(delta)
     }
-    return [...homes].map(([home, there]) => {
+    const records: NewRecord[] = []
+    for (const [home, there] of homes) {
       if (source.source_kind === 't') this.#remember(home, source)
-      return {
-        topic: this.#topic,
-        partition: home,
-        key: null,
-        value: this.#codec.encode({ ...source, deltas: there }),
+      for (let at = 0; at < there.length; at += mostDeltas) {
+        const value = this.#codec.encode({ ...source, deltas: there.slice(at, at + mostDeltas) })
+        records.push({ topic: this.#topic, partition: home, key: null, value })
       }
-    })
+    }
+    return records
   }
 
   /** How far the entities of `home` are behind what was sent to them, milliseconds of event time; 0 at best. */

@@ -1,10 +1,10 @@
 import type { Codec } from '../adapters/avro.ts'
-import { deadLetter } from '../core/dead-letter.ts'
 import type { Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { applyLabels } from '../core/labels.ts'
-import type { LogRecord, NewRecord } from '../core/ports.ts'
+import type { LogRecord } from '../core/ports.ts'
 import type { Label } from '../core/types.ts'
+import { decodeRecords } from './decoded.ts'
 import type { EntityUpdates } from './entity-updates.ts'
 import type { LaneWork } from './lane.ts'
 
@@ -14,7 +14,7 @@ export interface LabelWorkOptions {
   readonly codec: Codec<Label>
   readonly features: CompiledFeatures
   readonly updates: EntityUpdates
-  readonly rejected: (rejection: Rejection) => void
+  readonly rejected?: ((rejections: readonly Rejection[]) => void) | undefined
 }
 
 /** The labels' way: from what the fraud team knows to the fraud counts of merchants, terminals and devices. */
@@ -28,26 +28,13 @@ export function createLabelWork({
 }: LabelWorkOptions): LaneWork {
   const at = { topic: topics.labels, partition }
 
-  async function sort(records: readonly LogRecord[]): Promise<{ labels: Label[]; deadLetters: NewRecord[] }> {
-    const labels: Label[] = []
-    const deadLetters: NewRecord[] = []
-    const checked = await codec.decode(records)
-    checked.forEach((one, i) => {
-      if (one.ok) {
-        labels.push(one.value)
-      } else {
-        deadLetters.push(deadLetter(topics.deadLetters, at, records[i] as LogRecord, one.rejection))
-        rejected(one.rejection)
-      }
-    })
-    return { labels, deadLetters }
-  }
-
   const customersOf = (labels: readonly Label[]) => [...new Set(labels.map(({ customer_id }) => customer_id))]
+
+  const decode = (records: readonly LogRecord[]) => decodeRecords(codec, records, at, topics.deadLetters)
 
   return {
     async work(records, read) {
-      const { labels, deadLetters } = await sort(records)
+      const { values: labels, deadLetters, rejections } = await decode(records)
       const { states, deltas } = applyLabels(labels, await read(customersOf(labels)), features)
       const source = {
         source_kind: 'l',
@@ -55,10 +42,14 @@ export function createLabelWork({
         source_offset: records[0]?.offset ?? 0,
         time: Math.max(0, ...labels.map(({ observed_time }) => observed_time)),
       } as const
-      return { records: [...updates.records(source, deltas), ...deadLetters], states }
+      return {
+        records: [...updates.records(source, deltas), ...deadLetters],
+        states,
+        onCommitted: () => rejected?.(rejections),
+      }
     },
     async rebuild(records, read) {
-      const { labels } = await sort(records)
+      const { values: labels } = await decode(records)
       return applyLabels(labels, await read(customersOf(labels)), features).states
     },
   }

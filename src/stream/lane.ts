@@ -14,9 +14,15 @@ export type ReadStates = (keys: readonly string[]) => Promise<ReadonlyMap<string
 
 export type StateChanges = readonly (readonly [key: string, state: Buffer])[]
 
-/** What a chunk of records turns into. */
-export interface Worked {
+/** What a chunk of records is answered with. */
+export interface Answer {
   readonly records: readonly NewRecord[]
+  /** Called once the records are committed: what is counted then has happened. */
+  readonly onCommitted?: () => void
+}
+
+/** What a chunk of records turns into. */
+export interface Worked extends Answer {
   readonly states: StateChanges
 }
 
@@ -26,16 +32,22 @@ export interface LaneWork {
   /** The same states as `work`, and nothing else: for records whose outputs are on the log already. */
   rebuild(records: readonly LogRecord[], read: ReadStates): Promise<StateChanges>
   /** What to write when states cannot be had in time; absent where nobody waits for the output. */
-  degraded?(records: readonly LogRecord[]): Promise<readonly NewRecord[]>
+  degraded?(records: readonly LogRecord[]): Promise<Answer>
 }
 
 /** Steps of the protocol at which tests let a member die. */
 export const failpoints = ['fenced', 'acquired', 'read', 'worked', 'committed', 'written'] as const
 export type Failpoint = (typeof failpoints)[number]
 
+/** What the time of a chunk goes into. */
+export type Stage = 'work' | 'commit' | 'write'
+
+/** acquiring: not ready yet. rebuilding: states are behind the log. degraded: states cannot be had. */
+export type LaneState = 'acquiring' | 'rebuilding' | 'running' | 'degraded'
+
 /** Tells what a lane does; adds nothing to it. */
 export interface LaneObserver {
-  worked?(lane: LaneId, records: number, seconds: { work: number; commit: number; write: number }): void
+  worked?(lane: LaneId, records: readonly LogRecord[], seconds: Readonly<Record<Stage, number>>): void
   rebuilt?(lane: LaneId, records: number): void
   degraded?(lane: LaneId, records: number): void
   /** The store is empty and the log begins at this offset only: states miss what was before. */
@@ -92,9 +104,20 @@ export class Lane {
   #hold: Promise<Hold> | null = null
   #ownership: Ownership | null = null
   #storeRetryAt = Number.NEGATIVE_INFINITY
+  #state: LaneState = 'acquiring'
+  #position: number | null = null
 
   constructor(options: LaneOptions) {
     this.#options = options
+  }
+
+  get state(): LaneState {
+    return this.#state
+  }
+
+  /** Next offset to work on; null while acquiring. */
+  get position(): number | null {
+    return this.#position
   }
 
   /** Starts to take the partition over, so that a dead member's open transaction ends at once. Does not wait. */
@@ -123,6 +146,8 @@ export class Lane {
     const hold = this.#hold
     this.#hold = null
     this.#ownership = null
+    this.#position = null
+    this.#state = 'acquiring'
     const held = await hold?.catch(() => null)
     await held?.writer.close()
   }
@@ -149,6 +174,8 @@ export class Lane {
         },
       )
     }
+    this.#position = position
+    this.#state = 'running'
     return { writer, position }
   }
 
@@ -206,6 +233,7 @@ export class Lane {
     records: readonly LogRecord[],
   ): Promise<number> {
     if (from !== hold.position) return hold.position
+    this.#state = 'running'
     const { work, id, now, observer } = this.#options
     const began = now()
     let worked: Worked
@@ -218,15 +246,13 @@ export class Lane {
     }
     await this.#reached('worked')
     const workedAt = now()
-    const next = (records.at(-1) as LogRecord).offset + 1
-    await hold.writer.commit(worked.records, next)
-    hold.position = next
+    const next = await this.#commit(hold, records, worked)
     await this.#reached('committed')
     const committedAt = now()
     await this.#writeAfterCommit(ownership, next, worked.states)
     await this.#reached('written')
     const writtenAt = now()
-    observer.worked?.(id, records.length, {
+    observer.worked?.(id, records, {
       work: workedAt - began,
       commit: committedAt - workedAt,
       write: writtenAt - committedAt,
@@ -258,6 +284,7 @@ export class Lane {
     records: readonly LogRecord[],
   ): Promise<number> {
     if (from !== ownership.upTo) return ownership.upTo
+    this.#state = 'rebuilding'
     const { work, observer, id } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
@@ -269,11 +296,19 @@ export class Lane {
   async #degrade(hold: Hold, from: number, records: readonly LogRecord[]): Promise<number> {
     if (from !== hold.position) return hold.position
     const { work, id, observer } = this.#options
-    const outputs = (await work.degraded?.(records)) ?? []
-    const next = (records.at(-1) as LogRecord).offset + 1
-    await hold.writer.commit(outputs, next)
-    hold.position = next
+    const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
+    this.#state = 'degraded'
+    const next = await this.#commit(hold, records, answer)
     observer.degraded?.(id, records.length)
+    return next
+  }
+
+  async #commit(hold: Hold, records: readonly LogRecord[], answer: Answer): Promise<number> {
+    const next = (records.at(-1) as LogRecord).offset + 1
+    await hold.writer.commit(answer.records, next)
+    hold.position = next
+    this.#position = next
+    answer.onCommitted?.()
     return next
   }
 

@@ -1,26 +1,18 @@
 import type { Codec } from '../adapters/avro.ts'
-import { deadLetter } from '../core/dead-letter.ts'
 import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from '../core/decide.ts'
-import {
-  type Arrival,
-  advance,
-  currencyFactor,
-  type EntityValue,
-  entityIds,
-  entityKey,
-} from '../core/enrich.ts'
-import type { Checked, Rejection } from '../core/errors.ts'
-import type { CompiledFeatures } from '../core/features/compile.ts'
+import { type Arrival, advance, type EntityValue, entityIds, entityKey } from '../core/enrich.ts'
+import type { Rejection } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
 import { type Alert, type Decision, entityKinds, type Transaction } from '../core/types.ts'
+import { type Decoded, decodeRecords } from './decoded.ts'
 import { type EntityUpdates, progressKey, progressOf } from './entity-updates.ts'
-import type { LaneWork } from './lane.ts'
+import type { Answer, LaneWork } from './lane.ts'
 
-/** Tells what was decided; adds nothing to it. */
+/** Told what was committed, and what failed on the way; adds nothing to it. */
 export interface DecisionObserver {
   decided?(chunk: Chunk, decided: Pick<Decided, 'decisions' | 'alerts'>): void
-  rejected?(rejection: Rejection): void
+  rejected?(rejections: readonly Rejection[]): void
   modelFailed?(cause: Error): void
 }
 
@@ -45,13 +37,6 @@ export interface TransactionWorkOptions {
   readonly observer: DecisionObserver
 }
 
-interface Sorted {
-  readonly arrivals: readonly Arrival[]
-  /** By position in `arrivals`. */
-  readonly accepted: readonly LogRecord[]
-  readonly deadLetters: readonly NewRecord[]
-}
-
 /**
  * The transactions' way, from the bytes of a chunk to the records that answer it: decode, read the past, decide, encode.
  * What cannot be decoded is answered with a dead letter in the same transaction.
@@ -60,26 +45,19 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
   const { topics, partition, codecs, active, store, updates, clock, observer } = options
   const at = { topic: topics.transactions, partition }
 
-  async function sort(records: readonly LogRecord[]): Promise<Sorted> {
-    const checked = await codecs.transactions.decode(records)
-    const arrivals: Arrival[] = []
-    const accepted: LogRecord[] = []
-    const deadLetters: NewRecord[] = []
-    records.forEach((record, i) => {
-      const one = withRate(checked[i] as Checked<Transaction>, active.features)
-      if (one.ok) {
-        arrivals.push({ offset: record.offset, transaction: one.value })
-        accepted.push(record)
-      } else {
-        deadLetters.push(deadLetter(topics.deadLetters, at, record, one.rejection))
-        observer.rejected?.(one.rejection)
-      }
-    })
-    return { arrivals, accepted, deadLetters }
-  }
+  const decode = (records: readonly LogRecord[]): Promise<Decoded<Transaction>> =>
+    decodeRecords(codecs.transactions, records, at, topics.deadLetters)
 
-  function encode(sorted: Sorted, decided: Pick<Decided, 'decisions' | 'alerts' | 'deltas'>): NewRecord[] {
-    const { accepted, arrivals, deadLetters } = sorted
+  const chunkOf = ({ values, accepted }: Decoded<Transaction>): Chunk => ({
+    ...at,
+    arrivals: values.map((transaction, i) => ({ offset: accepted[i]?.offset as number, transaction })),
+  })
+
+  function answer(
+    { accepted, deadLetters, rejections }: Decoded<Transaction>,
+    chunk: Chunk,
+    decided: Pick<Decided, 'decisions' | 'alerts' | 'deltas'>,
+  ): Answer {
     const decidedAt = String(clock())
     const records: NewRecord[] = []
     const alerts = new Map(decided.alerts.map((alert) => [alert.alert_id, alert]))
@@ -103,16 +81,21 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
         headers: { ...headers, ...cloudEvent(alert, topics.transactions) },
       })
     })
-    const lastTime = Math.max(0, ...arrivals.map(({ transaction }) => transaction.event_time))
+    const lastTime = Math.max(0, ...chunk.arrivals.map(({ transaction }) => transaction.event_time))
     const source = {
       source_kind: 't',
       source_partition: partition,
-      source_offset: arrivals[0]?.offset ?? 0,
+      source_offset: chunk.arrivals[0]?.offset ?? 0,
       time: lastTime,
     } as const
     records.push(...updates.records(source, decided.deltas), ...deadLetters)
-    observer.decided?.({ ...at, arrivals }, decided)
-    return records
+    return {
+      records,
+      onCommitted() {
+        observer.decided?.(chunk, decided)
+        observer.rejected?.(rejections)
+      },
+    }
   }
 
   async function entitiesOf(arrivals: readonly Arrival[]): Promise<Map<string, EntityValue>> {
@@ -144,21 +127,24 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
 
   return {
     async work(records, read) {
-      const sorted = await sort(records)
-      const { arrivals } = sorted
-      const chunk: Chunk = { ...at, arrivals }
-      const [customers, entities] = await Promise.all([read(customersOf(arrivals)), entitiesOf(arrivals)])
+      const decoded = await decode(records)
+      const chunk = chunkOf(decoded)
+      const [customers, entities] = await Promise.all([
+        read(customersOf(chunk.arrivals)),
+        entitiesOf(chunk.arrivals),
+      ])
       const decided = await decide(chunk, { customers, entities }, active)
       if (decided.modelFailure !== null) observer.modelFailed?.(decided.modelFailure)
-      return { records: encode(sorted, decided), states: decided.states }
+      return { ...answer(decoded, chunk, decided), states: decided.states }
     },
     async rebuild(records, read) {
-      const { arrivals } = await sort(records)
+      const { arrivals } = chunkOf(await decode(records))
       return advance(arrivals, await read(customersOf(arrivals)), active.features)
     },
     async degraded(records) {
-      const sorted = await sort(records)
-      return encode(sorted, decideDegraded({ ...at, arrivals: sorted.arrivals }, active))
+      const decoded = await decode(records)
+      const chunk = chunkOf(decoded)
+      return answer(decoded, chunk, decideDegraded(chunk, active))
     },
   }
 }
@@ -166,13 +152,6 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
 const customersOf = (arrivals: readonly Arrival[]): string[] => [
   ...new Set(arrivals.map(({ transaction }) => transaction.customer_id)),
 ]
-
-/** A currency is accepted when the feature file can compare its amounts with others. */
-function withRate(checked: Checked<Transaction>, features: CompiledFeatures): Checked<Transaction> {
-  if (!checked.ok || currencyFactor(features, checked.value.currency) !== undefined) return checked
-  const message = `currency: the feature file has no rate for ${checked.value.currency}`
-  return { ok: false, rejection: { code: 'WEIR_RECORD_UNKNOWN_CURRENCY', message, withhold: false } }
-}
 
 /** What depends on the clock, and the trace that the payment system began (W3C Trace Context). */
 function outputHeaders({ headers }: LogRecord, decidedAt: string): Headers {

@@ -1,0 +1,39 @@
+import type { Codec } from '../adapters/avro.ts'
+import { deadLetter } from '../core/dead-letter.ts'
+import type { Rejection } from '../core/errors.ts'
+import type { LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
+
+/** A chunk's records, read or refused: one of the two for each. */
+export interface Decoded<T> {
+  readonly values: readonly T[]
+  /** The records of `values`, in the same order. */
+  readonly accepted: readonly LogRecord[]
+  /** One for each record that was refused, to be written in the transaction that answers the rest. */
+  readonly deadLetters: readonly NewRecord[]
+  readonly rejections: readonly Rejection[]
+}
+
+/** Reads a chunk's values. Rejects only when a schema cannot be fetched: bad records are data. */
+export async function decodeRecords<T>(
+  codec: Codec<T>,
+  records: readonly LogRecord[],
+  from: TopicPartition,
+  deadLetterTopic: string,
+): Promise<Decoded<T>> {
+  const values: T[] = []
+  const accepted: LogRecord[] = []
+  const deadLetters: NewRecord[] = []
+  const rejections: Rejection[] = []
+  const checked = await codec.decode(records)
+  checked.forEach((one, i) => {
+    const record = records[i] as LogRecord
+    if (one.ok) {
+      values.push(one.value)
+      accepted.push(record)
+    } else {
+      deadLetters.push(deadLetter(deadLetterTopic, from, record, one.rejection))
+      rejections.push(one.rejection)
+    }
+  })
+  return { values, accepted, deadLetters, rejections }
+}

@@ -1,0 +1,107 @@
+import type { Codec } from '../adapters/avro.ts'
+import type { Contracts } from '../adapters/avro-contracts.ts'
+import type { Config } from '../config/schema.ts'
+import type { ActiveSet } from '../core/decide.ts'
+import { currencyFactor } from '../core/enrich.ts'
+import type { Checked, Rejection } from '../core/errors.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import type { Clock, Log, StateStore, Subscription, TopicPartition } from '../core/ports.ts'
+import type { Transaction } from '../core/types.ts'
+import { createEntityWork } from './entities.ts'
+import { EntityUpdates } from './entity-updates.ts'
+import { createLabelWork } from './labels.ts'
+import { Lane, type LaneObserver, type LaneWork } from './lane.ts'
+import { Member } from './member.ts'
+import { createTransactionWork, type DecisionObserver } from './transactions.ts'
+
+/** What a scorer is made of: the same parts on Kafka and Redis and on the embedded log and store. */
+export interface ScorerParts {
+  readonly config: Config
+  readonly log: Log
+  readonly store: StateStore
+  readonly contracts: Contracts
+  readonly active: ActiveSet
+  /** Epoch milliseconds, for the headers that tell when. */
+  readonly clock: Clock
+  /** Seconds on any steady clock. */
+  readonly now: () => number
+  readonly newToken: () => string
+  readonly observer: LaneObserver & DecisionObserver
+}
+
+export interface Scorer {
+  readonly member: Member
+  readonly subscription: Subscription
+  /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Joins the group and scores until stopped. */
+export async function startScorer(parts: ScorerParts): Promise<Scorer> {
+  const { config, log } = parts
+  const { transactions, labels, entity_updates } = config.topics
+  const createWork = await prepareWorks(parts)
+  const kinds = { [transactions]: 't', [labels]: 'l', [entity_updates]: 'e' } as const
+  const member = new Member(({ topic, partition }) => {
+    const kind = kinds[topic] as 't' | 'l' | 'e'
+    return new Lane({
+      ...parts,
+      id: { kind, partition },
+      group: config.group,
+      topic,
+      work: createWork[kind](partition),
+    })
+  })
+  const subscription = await log.subscribe(config.group, [transactions, labels, entity_updates], member)
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    await subscription.stop()
+    await member.release()
+  }
+  return {
+    member,
+    subscription,
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+}
+
+type WorkOf = (partition: TopicPartition['partition']) => LaneWork
+
+/** The work of each kind of lane, by partition. */
+async function prepareWorks(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e', WorkOf>> {
+  const { config, log, store, contracts, active, clock, observer } = parts
+  const { features } = active
+  const topics = {
+    transactions: config.topics.transactions,
+    labels: config.topics.labels,
+    decisions: config.topics.decisions,
+    alerts: config.topics.alerts,
+    deadLetters: config.topics.dead_letters,
+    entityUpdates: config.topics.entity_updates,
+  }
+  const homes = await log.partitions(topics.entityUpdates)
+  const updates = new EntityUpdates(topics.entityUpdates, homes, contracts.entityUpdates)
+  const codecs = { ...contracts, transactions: withRates(contracts.transactions, features) }
+  const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
+  return {
+    t: (partition) =>
+      createTransactionWork({ topics, partition, codecs, active, store, updates, clock, observer }),
+    l: (partition) =>
+      createLabelWork({ topics, partition, codec: contracts.labels, features, updates, rejected }),
+    e: (partition) =>
+      createEntityWork({ topics, partition, codec: contracts.entityUpdates, features, rejected }),
+  }
+}
+
+/** Accepts a currency only when the feature file can compare its amounts with others. */
+export function withRates(codec: Codec<Transaction>, features: CompiledFeatures): Codec<Transaction> {
+  const check = (checked: Checked<Transaction>): Checked<Transaction> => {
+    if (!checked.ok || currencyFactor(features, checked.value.currency) !== undefined) return checked
+    const message = `currency: the feature file has no rate for ${checked.value.currency}`
+    return { ok: false, rejection: { code: 'WEIR_RECORD_UNKNOWN_CURRENCY', message, withhold: false } }
+  }
+  return { encode: codec.encode, decode: async (records) => (await codec.decode(records)).map(check) }
+}
