@@ -79,6 +79,14 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
         await expect(log.partitions(`${topic}-no`)).rejects.toMatchObject({ code: 'WEIR_LOG_TOPIC' })
       })
 
+      test('records for a partition that does not exist are refused, not dropped', async () => {
+        const { topic } = await fresh(2)
+        await expect(log.append(records(topic, 2, 'a'))).rejects.toMatchObject({ code: 'WEIR_LOG_TOPIC' })
+        await expect(log.append(records(`${topic}-no`, 0, 'a'))).rejects.toMatchObject({
+          code: 'WEIR_LOG_TOPIC',
+        })
+      })
+
       test('bounds are the first readable offset and the one after the last record', async () => {
         const { topic } = await fresh(2)
         expect(await log.bounds({ topic, partition: 1 })).toEqual({ first: 0, end: 0 })
@@ -342,7 +350,9 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
         const { topic: output } = await fresh()
         const at = { topic, partition: 0 }
         const failed = await log.fence(group, at)
-        await expect(failed.commit(records(output, 7, 'nowhere'), 1)).rejects.toThrow()
+        await expect(failed.commit(records(output, 7, 'nowhere'), 1)).rejects.toMatchObject({
+          code: 'WEIR_LOG_TOPIC',
+        })
         await expect(failed.commit(records(output, 0, 'late'), 1)).rejects.toThrow()
         await failed.close()
         const closed = await log.fence(group, at)

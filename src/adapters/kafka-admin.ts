@@ -1,0 +1,91 @@
+import { WeirError } from '../core/errors.ts'
+import {
+  type Admin,
+  asLogError,
+  createKafkaClient,
+  isErrorType,
+  type KafkaClientOptions,
+} from './kafka-client.ts'
+
+/** A topic as it is, or as it is wanted. */
+export interface TopicDescription {
+  readonly topic: string
+  readonly partitions: number
+  readonly replication: number
+  /** Topic settings by Kafka's names: `cleanup.policy`, `retention.ms`, `min.insync.replicas`. */
+  readonly settings: Readonly<Record<string, string>>
+}
+
+export interface KafkaAdmin {
+  /** Creates the topics that do not exist; resolves with their names once they can be used. */
+  createTopics(wanted: readonly TopicDescription[]): Promise<string[]>
+  /** Topics that exist, with all their settings, defaults included; null for one that does not. */
+  describeTopics(topics: readonly string[]): Promise<(TopicDescription | null)[]>
+  close(): Promise<void>
+}
+
+/** For `weir topics`: connects at once, rejects with WEIR_LOG_UNAVAILABLE when no broker answers. */
+export async function createKafkaAdmin(client: KafkaClientOptions): Promise<KafkaAdmin> {
+  const admin = createKafkaClient(client, { retries: 3 }).admin()
+  await admin.connect().catch((error: unknown) => {
+    throw asLogError(error, `connecting to ${client.brokers.join(', ')}`)
+  })
+  return {
+    async createTopics(wanted) {
+      const existing = await describeAll(
+        admin,
+        wanted.map(({ topic }) => topic),
+      )
+      const missing = wanted.filter((_, i) => existing[i] === null)
+      await create(admin, missing)
+      return missing.map(({ topic }) => topic)
+    },
+    describeTopics: (topics) => describeAll(admin, topics),
+    close: () => admin.disconnect(),
+  }
+}
+
+async function create(admin: Admin, missing: readonly TopicDescription[]): Promise<void> {
+  if (missing.length === 0) return
+  const topics = missing.map(({ topic, partitions, replication, settings }) => ({
+    topic,
+    numPartitions: partitions,
+    replicationFactor: replication,
+    configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+  }))
+  try {
+    await admin.createTopics({ topics, waitForLeaders: true })
+  } catch (error) {
+    // The first of several refusals says more than "Topic creation errors".
+    const [first] = (error as { errors?: Error[] }).errors ?? []
+    throw asLogError(first ?? error, `creating ${missing.map(({ topic }) => topic).join(', ')}`)
+  }
+}
+
+async function describeAll(admin: Admin, topics: readonly string[]): Promise<(TopicDescription | null)[]> {
+  return Promise.all(topics.map((topic) => describe(admin, topic)))
+}
+
+const topicResource = 2
+
+async function describe(admin: Admin, topic: string): Promise<TopicDescription | null> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: topicResource, name: topic }],
+    })
+    const partitions = topics[0]?.partitions ?? []
+    const entries = resources[0]?.configEntries ?? []
+    return {
+      topic,
+      partitions: partitions.length,
+      replication: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+      settings: Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue])),
+    }
+  } catch (error) {
+    if (isErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION')) return null
+    if (error instanceof WeirError) throw error
+    throw asLogError(error, `describing ${topic}`)
+  }
+}

@@ -1,0 +1,130 @@
+import { createRequire } from 'node:module'
+import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
+import { WeirError } from '../core/errors.ts'
+
+export type {
+  Admin,
+  Consumer,
+  EachBatchPayload,
+  KafkaMessage,
+  Message,
+  Producer,
+  TopicMessages,
+} from 'kafkajs'
+
+export interface KafkaClientOptions {
+  /** `host:port` of the brokers to ask first. */
+  readonly brokers: readonly string[]
+  /** Name in the brokers' logs and quotas. Default `weir`. */
+  readonly clientId?: string
+  /** PEM texts; `true` trusts the system's authorities. Absent: no TLS. */
+  readonly tls?: true | { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: string
+  }
+  /** Where the client's own warnings and errors go. Default: nowhere. */
+  readonly logger?: KafkaLogger
+}
+
+export type KafkaLogger = (level: 'error' | 'warn' | 'info', message: string, details: object) => void
+
+/**
+ * A client of its own. Not shared between consumers and producers: clients cache committed offsets by group, and
+ * `retry` governs every step of theirs, the start of a transaction included.
+ */
+export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptions): Kafka {
+  const { brokers, clientId = 'weir', tls, sasl, logger } = options
+  const config: KafkaConfig = {
+    brokers: [...brokers],
+    clientId,
+    retry,
+    connectionTimeout: 5_000,
+    requestTimeout: 15_000,
+    logLevel: logger === undefined ? logLevel.NOTHING : logLevel.WARN,
+    logCreator: () => (entry) => {
+      const { message, timestamp, logger: _, ...details } = entry.log
+      logger?.(entry.level === logLevel.ERROR ? 'error' : 'warn', message, details)
+    },
+  }
+  if (tls !== undefined) config.ssl = tls
+  if (sasl !== undefined) config.sasl = sasl as SASLOptions
+  return new Kafka(config)
+}
+
+const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
+
+/** Any failure of the client as one of ours: fenced, no such topic, or (retriable) unavailable. */
+export function asLogError(error: unknown, doing: string): WeirError {
+  if (error instanceof WeirError) return error
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { type } = cause as { type?: string }
+    // 90 is PRODUCER_FENCED, which the client does not know by name.
+    if (fencedTypes.has(type ?? '') || cause.message === 'Unknown error code 90') {
+      return new WeirError('WEIR_LOG_FENCED', `Another writer took over while ${doing}.`, { cause: error })
+    }
+    if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+      return new WeirError('WEIR_LOG_TOPIC', `A topic is missing while ${doing}.`, {
+        cure: 'Create the topics: weir topics create.',
+        cause: error,
+      })
+    }
+  }
+  const why = error instanceof Error ? error.message : String(error)
+  return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka failed while ${doing}: ${why}`, {
+    retriable: true,
+    cause: error,
+  })
+}
+
+/** True where the error, or what caused it, is of this protocol error type. */
+export function isErrorType(error: unknown, wanted: string): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as { type?: string }).type === wanted) return true
+  }
+  return false
+}
+
+const require = createRequire(import.meta.url)
+
+/**
+ * kafkajs 2.2.4 asks for its queue to be checked again even when it is empty, after the negative time
+ * `throttledUntil - now`. Node makes 1 ms of that (Node 24 warns too), so each connection wakes up 1,000 times a
+ * second for ever: https://github.com/tulios/kafkajs/issues/1751. An empty queue needs no check: the next
+ * request looks for itself.
+ */
+function patchRequestQueue(): void {
+  const { prototype } = require('kafkajs/src/network/requestQueue/index.js')
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: { pending: unknown[] }): void {
+    if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+/** What the patch below touches of the consumer's offset manager. */
+interface OffsetManager {
+  cluster: { fetchTopicsOffset(topics: object[]): Promise<{ partitions: { offset: string }[] }[]> }
+  resolveOffset(at: { topic: string; partition: number; offset: string }): void
+}
+
+/**
+ * Where the log no longer holds the offset asked for, kafkajs commits the position "earliest" for the group, even
+ * with autoCommit off. The group's position is ours and moves in transactions only: read on from the first
+ * record, which the run's `from` shows, and commit nothing.
+ */
+function patchOffsetReset(): void {
+  const { prototype } = require('kafkajs/src/consumer/offsetManager/index.js')
+  prototype.setDefaultOffset = async function (
+    this: OffsetManager,
+    { topic, partition }: { topic: string; partition: number },
+  ): Promise<void> {
+    const asked = { topic, partitions: [{ partition }], fromBeginning: true }
+    const [found] = await this.cluster.fetchTopicsOffset([asked])
+    const first = BigInt(found?.partitions[0]?.offset ?? 0)
+    this.resolveOffset({ topic, partition, offset: String(first - 1n) })
+  }
+}
+
+patchRequestQueue()
+patchOffsetReset()

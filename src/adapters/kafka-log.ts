@@ -1,0 +1,147 @@
+import { WeirError } from '../core/errors.ts'
+import type {
+  Log,
+  NewRecord,
+  RunHandler,
+  Subscription,
+  TopicPartition,
+  TransactionalWriter,
+} from '../core/ports.ts'
+import { givenPartition, sendRecords } from './kafka-batches.ts'
+import {
+  type Admin,
+  asLogError,
+  createKafkaClient,
+  type KafkaClientOptions,
+  type Producer,
+} from './kafka-client.ts'
+import { KafkaSubscription, type KafkaSubscriptionOptions } from './kafka-subscription.ts'
+import { createKafkaWriter } from './kafka-writer.ts'
+
+export interface KafkaLogOptions extends KafkaSubscriptionOptions {
+  readonly client: KafkaClientOptions
+  /** Milliseconds after which the broker ends the open transaction of a dead writer. Default 30,000. */
+  readonly transactionTimeoutMs?: number
+}
+
+/** The log on Kafka. Connects when first used. */
+export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
+  return new KafkaLog(options)
+}
+
+export class KafkaLog implements Log {
+  readonly #options: KafkaLogOptions
+  readonly #subscriptions = new Set<KafkaSubscription>()
+  #admin: Promise<Admin> | undefined
+  #producer: Promise<Producer> | undefined
+
+  constructor(options: KafkaLogOptions) {
+    this.#options = options
+  }
+
+  /** True while every subscription is a member of its group and hears from the brokers. */
+  healthy(): boolean {
+    return [...this.#subscriptions].every((subscription) => subscription.healthy())
+  }
+
+  async partitions(topic: string): Promise<number> {
+    const { topics } = await this.#ask(`describing ${topic}`, (admin) =>
+      admin.fetchTopicMetadata({ topics: [topic] }),
+    )
+    return topics[0]?.partitions.length ?? 0
+  }
+
+  async bounds({ topic, partition }: TopicPartition): Promise<{ first: number; end: number }> {
+    const offsets = await this.#ask(`asking for the bounds of ${topic}`, (admin) =>
+      admin.fetchTopicOffsets(topic),
+    )
+    const found = offsets.find((at) => at.partition === partition)
+    if (found === undefined) {
+      throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`)
+    }
+    return { first: Number(found.low), end: Number(found.high) }
+  }
+
+  async append(records: readonly NewRecord[]): Promise<void> {
+    try {
+      this.#producer ??= this.#connectProducer()
+      await sendRecords(await this.#producer, records)
+    } catch (error) {
+      // Its sequence numbers may no longer be the broker's: a new producer starts afresh.
+      const failed = this.#producer
+      this.#producer = undefined
+      failed?.then((producer) => producer.disconnect()).catch(() => {})
+      throw asLogError(error, 'appending')
+    }
+  }
+
+  fence(group: string, at: TopicPartition): Promise<TransactionalWriter> {
+    const { client, transactionTimeoutMs = 30_000 } = this.#options
+    return createKafkaWriter({ client, group, at, transactionTimeoutMs })
+  }
+
+  async committed(group: string, { topic, partition }: TopicPartition): Promise<number | null> {
+    const offsets = await this.#ask(`asking for the position of ${group}`, (admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [topic] }),
+    )
+    const found = offsets[0]?.partitions.find((at) => at.partition === partition)
+    return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
+  }
+
+  async subscribe(group: string, topics: readonly string[], handler: RunHandler): Promise<Subscription> {
+    const subscription = new KafkaSubscription(group, topics, handler, {
+      ...this.#options,
+      endsOf: (topic) => this.#ends(topic),
+    })
+    this.#subscriptions.add(subscription)
+    await subscription.start()
+    return subscription
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()))
+    this.#subscriptions.clear()
+    const open = [this.#admin, this.#producer]
+    this.#admin = undefined
+    this.#producer = undefined
+    await Promise.allSettled(open.map(async (client) => (await client)?.disconnect()))
+  }
+
+  async #ends(topic: string): Promise<Map<number, number>> {
+    const offsets = await this.#ask(`asking for the end of ${topic}`, (admin) =>
+      admin.fetchTopicOffsets(topic),
+    )
+    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
+  }
+
+  async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      this.#admin ??= this.#connectAdmin()
+      return await question(await this.#admin)
+    } catch (error) {
+      const reason = asLogError(error, doing)
+      if (reason.retriable) {
+        const failed = this.#admin
+        this.#admin = undefined
+        failed?.then((admin) => admin.disconnect()).catch(() => {})
+      }
+      throw reason
+    }
+  }
+
+  async #connectAdmin(): Promise<Admin> {
+    const admin = createKafkaClient(this.#options.client, { retries: 4 }).admin()
+    await admin.connect()
+    return admin
+  }
+
+  async #connectProducer(): Promise<Producer> {
+    const producer = createKafkaClient(this.#options.client, { initialRetryTime: 50, retries: 8 }).producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      createPartitioner: givenPartition,
+    })
+    await producer.connect()
+    return producer
+  }
+}
