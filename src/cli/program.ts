@@ -2,11 +2,23 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
 import { registerConfig } from './config.ts'
+import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
+import { registerGenerate } from './generate.ts'
+import { registerModel } from './model.ts'
 import { styled } from './output.ts'
+import { registerProduce } from './produce.ts'
+import { registerTail } from './tail.ts'
 
 /** Each adds its command to the program; the order is that of `weir --help`. */
-const commands: readonly ((program: Command) => void)[] = [registerConfig]
+const commands: readonly ((program: Command) => void)[] = [
+  registerConfig,
+  registerGenerate,
+  registerProduce,
+  registerTail,
+  registerFeatures,
+  registerModel,
+]
 
 /** Exit codes, as docs/operations.md has them. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const
@@ -53,7 +65,8 @@ function report(error: unknown): number {
     return exitCodes.failed
   }
   process.stderr.write(`${styled('red', 'error:', process.stderr)} ${error.message} (${error.code})\n`)
-  if (error.cure !== undefined) process.stderr.write(`${styled('green', 'cure:', process.stderr)} ${error.cure}\n`)
+  if (error.cure !== undefined)
+    process.stderr.write(`${styled('green', 'cure:', process.stderr)} ${error.cure}\n`)
   return isUsersMistake(error) ? exitCodes.usage : exitCodes.failed
 }
 

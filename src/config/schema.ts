@@ -67,8 +67,8 @@ const topics = section('Topic names, and what `weir topics create` makes of them
   min_insync_replicas: setting(z.int().min(1).max(100), 1, 'Copies a write must reach; 2 in production.'),
   retention_ms: setting(
     z.int().min(-1),
-    604_800_000,
-    'How long records are kept, milliseconds of record time; -1: forever.',
+    -1,
+    'How long records are kept, milliseconds after their record timestamp; -1: for ever. States are rebuilt from `transactions`, and old payments that are sent again keep their old timestamps.',
   ),
 })
 
@@ -90,7 +90,7 @@ const kafka = section('The log.', {
   client_id: setting(name, 'weir', 'Name that the brokers see in their logs and quotas.'),
   session_timeout_ms: setting(
     ms,
-    30_000,
+    10_000,
     "Milliseconds without a heartbeat after which a member's partitions go to another; within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms.",
   ),
   transaction_timeout_ms: setting(

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import type { SchemaSource } from '../adapters/avro.ts'
+import { type Contracts, createContracts } from '../adapters/avro-contracts.ts'
+import { createFileSchemaSource } from '../adapters/avro-schema-files.ts'
+import type { KafkaClientOptions } from '../adapters/kafka-client.ts'
+import { createKafkaLog, type KafkaLog } from '../adapters/kafka-log.ts'
+import type { KafkaSubscriptionOptions } from '../adapters/kafka-subscription.ts'
+import { createSchemaRegistry } from '../adapters/schema-registry.ts'
+import type { Config } from '../config/schema.ts'
+import { WeirError } from '../core/errors.ts'
+
+interface PemTexts {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/**
+ * Reads the certificates that a `tls` section names; undefined when TLS is off.
+ *
+ * @throws {WeirError} WEIR_CONFIG_UNREADABLE that names the file.
+ */
+export function readTls({
+  enabled,
+  ca_file,
+  cert_file,
+  key_file,
+}: Config['redis']['tls']): PemTexts | undefined {
+  if (!enabled) return undefined
+  return {
+    ...(ca_file !== null && { ca: readPem(ca_file) }),
+    ...(cert_file !== null && { cert: readPem(cert_file) }),
+    ...(key_file !== null && { key: readPem(key_file) }),
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, {
+      cure: 'check the tls section: the file must be PEM and readable by this user',
+      cause,
+    })
+  }
+}
+
+/** How to reach Kafka: brokers, encryption and login. */
+export function kafkaClient({ kafka }: Config): KafkaClientOptions {
+  const { mechanism, username, password } = kafka.sasl
+  const tls = readTls(kafka.tls)
+  return {
+    brokers: kafka.brokers,
+    clientId: kafka.client_id,
+    ...(tls !== undefined && { tls: Object.keys(tls).length === 0 ? true : tls }),
+    ...(mechanism !== null && { sasl: { mechanism, username: username ?? '', password: password ?? '' } }),
+  }
+}
+
+/** The log on Kafka; connects when first used. */
+export function openKafka(
+  config: Config,
+  { logger, onEvent }: Pick<KafkaClientOptions, 'logger'> & Pick<KafkaSubscriptionOptions, 'onEvent'> = {},
+): KafkaLog {
+  return createKafkaLog({
+    client: { ...kafkaClient(config), ...(logger !== undefined && { logger }) },
+    transactionTimeoutMs: config.kafka.transaction_timeout_ms,
+    sessionTimeoutMs: config.kafka.session_timeout_ms,
+    maxRunRecords: config.chunk.max_records,
+    partitionsConsumedConcurrently: config.chunk.concurrency,
+    ...(onEvent !== undefined && { onEvent }),
+  })
+}
+
+/** The codecs of all topics, with schema ids from the registry where one is configured, else from files. */
+export function openContracts({ topics, limits, schema_registry: registry }: Config): Promise<Contracts> {
+  const { url } = registry
+  const source: SchemaSource =
+    url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+  return createContracts(
+    source,
+    {
+      transactions: topics.transactions,
+      labels: topics.labels,
+      decisions: topics.decisions,
+      alerts: topics.alerts,
+      entityUpdates: topics.entity_updates,
+    },
+    {
+      maxRecordBytes: limits.record_bytes,
+      eventTimePastMs: limits.event_time_past_ms,
+      eventTimeFutureMs: limits.event_time_future_ms,
+    },
+  )
+}
+
+/** What commands that talk to the topics need. */
+export interface Connection {
+  readonly log: KafkaLog
+  readonly contracts: Contracts
+}
+
+/** Opens log and codecs for the time that `use` takes. */
+export async function withConnection<T>(
+  config: Config,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const contracts = await openContracts(config)
+  const log = openKafka(config)
+  try {
+    return await use({ log, contracts })
+  } finally {
+    await log.close()
+  }
+}

@@ -1,0 +1,119 @@
+import { type Command, Option } from 'commander'
+import { withConnection } from '../apps/connect.ts'
+import { WeirError } from '../core/errors.ts'
+import type { Label } from '../core/types.ts'
+import { type EventTimeLimits, type Unchecked, validateLabel, validateTransaction } from '../core/validate.ts'
+import { contractFields, contractMapping, loadMapping } from '../files/contract.ts'
+import { type Mapped, mapRow, type Row, readFields } from '../files/mapping.ts'
+import { readRows } from '../files/rows.ts'
+import { configOf, count } from './flags.ts'
+import { grouped, note, startProgress } from './output.ts'
+import { createTopicSink, holdLabels, type Sink } from './sink.ts'
+
+interface Flags {
+  readonly as: 'transactions' | 'labels'
+  readonly map?: string
+  readonly limit: number
+  readonly rate: number
+  readonly onError: 'stop' | 'skip'
+}
+
+export function registerProduce(program: Command): void {
+  program
+    .command('produce')
+    .description('send a file of payments (.csv, .jsonl, either also .gz, or .avro) to the topics')
+    .argument('<file>', 'payments, one a row; record timestamps are event times')
+    .option('--map <mapping>', 'mapping file, or the name of one in mappings/ (default: columns are fields)')
+    .addOption(
+      new Option('--as <what>', 'what rows are').choices(['transactions', 'labels']).default('transactions'),
+    )
+    .option('--limit <n>', 'rows to read at most', count, Number.POSITIVE_INFINITY)
+    .option('--rate <n>', 'records a second; 0: as fast as possible', count, 0)
+    .addOption(new Option('--on-error <do>', 'what a bad row does').choices(['stop', 'skip']).default('stop'))
+    .action(async (file: string, flags: Flags, command: Command) => {
+      const { config } = configOf(command)
+      const send = flags.as === 'labels' ? labelSender() : paymentSender(flags.map)
+      await withConnection(config, async (connection) => {
+        const progress = startProgress('records', flags.limit)
+        try {
+          const sink = await createTopicSink(connection, config.topics, { rate: flags.rate, progress })
+          await produce(file, flags, send, flags.map === undefined ? sink : holdLabels(sink))
+        } finally {
+          const { count: sent, seconds } = progress.stop()
+          note(`${grouped(sent)} records in ${seconds.toFixed(1)} s`)
+        }
+      })
+    })
+}
+
+/** Sends what a row says; throws an Error that tells what is wrong with the row. */
+type Send = (row: Row, sink: Sink) => Promise<void>
+
+/** Times lie as far back as the file does; the limits are for live traffic. */
+const anyTime: EventTimeLimits = {
+  eventTimePastMs: Number.POSITIVE_INFINITY,
+  eventTimeFutureMs: Number.POSITIVE_INFINITY,
+}
+
+function paymentSender(map: string | undefined): Send {
+  const mapping = map === undefined ? contractMapping() : loadMapping(map)
+  return async (row, sink) => {
+    const { transaction, label }: Mapped = mapRow(mapping, row)
+    const checked = validateTransaction(transaction, transaction.event_time, anyTime)
+    if (!checked.ok) throw new Error(checked.rejection.message)
+    await sink.transaction(transaction, transaction.event_time)
+    if (label !== null) await sink.label(label, label.observed_time)
+  }
+}
+
+function labelSender(): Send {
+  const fields = contractFields('label.avsc')
+  return async (row, sink) => {
+    const label = readFields(fields, row) as unknown as Label
+    const checked = validateLabel(label as Unchecked<Label>, label.observed_time, anyTime)
+    if (!checked.ok) throw new Error(checked.rejection.message)
+    await sink.label(label, label.observed_time)
+  }
+}
+
+const mostShown = 10
+
+/** Sends the rows of a file. Bad ones stop it, or are shown by line and counted, at most ten of them in full. */
+export async function produce(
+  file: string,
+  { limit, onError }: Pick<Flags, 'limit' | 'onError'>,
+  send: Send,
+  sink: Sink,
+): Promise<{ readonly rows: number; readonly bad: number }> {
+  let rows = 0
+  let bad = 0
+  if (limit === 0) return { rows, bad }
+  for await (const read of readRows(file)) {
+    const error = 'error' in read ? read.error : await tryToSend(send, read.row, sink)
+    if (error !== undefined) {
+      if (onError === 'stop') throw badRow(file, read.line, error)
+      if (++bad <= mostShown) note(`${file}, line ${read.line}: ${error}`)
+    }
+    if (++rows >= limit) break
+  }
+  await sink.close()
+  if (bad > 0) note(`${grouped(bad)} of ${grouped(rows)} rows were skipped`)
+  return { rows, bad }
+}
+
+function badRow(file: string, line: number, error: string): WeirError {
+  return new WeirError('WEIR_CLI_INPUT', `${file}, line ${line}: ${error}`, {
+    cure: 'mend the row or the mapping, or skip bad rows with --on-error skip',
+  })
+}
+
+/** What is wrong with the row, or undefined when it was sent. A log that fails is no fault of the row. */
+async function tryToSend(send: Send, row: Row, sink: Sink): Promise<string | undefined> {
+  try {
+    await send(row, sink)
+    return undefined
+  } catch (error) {
+    if (error instanceof WeirError) throw error
+    return (error as Error).message
+  }
+}

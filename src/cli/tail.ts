@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { type Command, Option } from 'commander'
+import type { Codec } from '../adapters/avro.ts'
+import type { Contracts } from '../adapters/avro-contracts.ts'
+import { withConnection } from '../apps/connect.ts'
+import { loadFeatures } from '../config/definitions.ts'
+import type { Config } from '../config/schema.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
+import type { Alert, Decision } from '../core/types.ts'
+import { configOf, count, wantsJson } from './flags.ts'
+import { note, print, styled } from './output.ts'
+import { stopOnSignal } from './shutdown.ts'
+
+interface Flags {
+  readonly limit: number
+  readonly fromStart: boolean
+}
+
+export function registerTail(program: Command): void {
+  const tail = program.command('tail').description('print decisions or alerts as they are made')
+  const topics: readonly (readonly [name: 'decisions' | 'alerts', description: string])[] = [
+    ['decisions', 'one line for each decision; --json: everything, features by name'],
+    ['alerts', 'one line for each alert, and why'],
+  ]
+  for (const [name, description] of topics) {
+    tail
+      .command(name)
+      .description(description)
+      .addOption(
+        new Option('--limit <n>', 'stop after so many')
+          .argParser(count)
+          .default(Number.POSITIVE_INFINITY, 'no end'),
+      )
+      .option('--from-start', 'begin with the oldest, not with the next', false)
+      .action(async (flags: Flags, command: Command) => {
+        const { config } = configOf(command)
+        await withConnection(config, ({ log, contracts }) =>
+          follow(log, config.topics[name], flags, formatter(name, contracts, config, wantsJson(command))),
+        )
+      })
+  }
+}
+
+/** The lines for some records. */
+type Format = (records: readonly LogRecord[]) => Promise<string[]>
+
+function formatter(
+  name: 'decisions' | 'alerts',
+  contracts: Contracts,
+  config: Config,
+  json: boolean,
+): Format {
+  if (name === 'alerts') return formatWith(contracts.alerts, json ? JSON.stringify : alertLine)
+  if (!json) return formatWith(contracts.decisions, decisionLine)
+  const features = loadFeatures(config.features)
+  return formatWith(contracts.decisions, (decision) => decisionJson(decision, features))
+}
+
+function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
+  return async (records) =>
+    (await codec.decode(records)).map((checked) =>
+      checked.ok ? line(checked.value) : styled('red', `unreadable: ${checked.rejection.message}`),
+    )
+}
+
+const outcomeColours = { approve: 'green', challenge: 'yellow', review: 'yellow', decline: 'red' } as const
+
+function verdict({
+  outcome,
+  status,
+  risk_score,
+}: Pick<Decision, 'outcome' | 'status' | 'risk_score'>): string {
+  const word = outcome === null ? status : styled(outcomeColours[outcome], outcome.padEnd(9))
+  return `${word.padEnd(9)} ${String(risk_score ?? '-').padStart(3)}${status === 'degraded' ? ' degraded' : ''}`
+}
+
+const when = (eventTime: number): string => new Date(eventTime).toISOString()
+
+function decisionLine(decision: Decision): string {
+  const { event_time, customer_id, transaction_id, reasons } = decision
+  return `${when(event_time)}  ${verdict(decision)}  ${customer_id}  ${transaction_id}  ${reasons.join(' ')}`.trimEnd()
+}
+
+function alertLine(alert: Alert): string {
+  const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
+    alert
+  const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${amount_minor} ${currency} minor units, ${channel}, ${merchant_name ?? merchant_id}`
+  return [head, ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${text}`)].join('\n')
+}
+
+/** The vector by column name when it was made by the features that are configured here, else null. */
+function decisionJson(decision: Decision, { hash, names }: CompiledFeatures): string {
+  const { features: bytes, ...rest } = decision
+  const known = decision.feature_hash === hash && bytes.length === names.length * 4
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const features = known
+    ? names.map((name, column) => [name, finite(view.getFloat32(column * 4, true))])
+    : null
+  return JSON.stringify({ ...rest, features: features && Object.fromEntries(features) })
+}
+
+const finite = (value: number): number | null => (Number.isNaN(value) ? null : value)
+
+/** Prints a topic, each partition in order, until the limit or a signal. */
+export async function follow(
+  log: Log,
+  topic: string,
+  { limit, fromStart }: Flags,
+  toLines: Format,
+): Promise<void> {
+  const ends = new Map<number, number>()
+  if (!fromStart) {
+    for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
+      ends.set(partition, (await log.bounds({ topic, partition })).end)
+    }
+  }
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  let left = limit
+  const handler: RunHandler = {
+    onAssigned() {},
+    async onRun({ partition, from, records }) {
+      const begin = ends.get(partition) ?? 0
+      if (from < begin) return begin
+      for (const line of (await toLines(records)).slice(0, Math.max(0, left))) print(line)
+      left -= records.length
+      if (left <= 0) stop()
+      return (records.at(-1)?.offset ?? from) + 1
+    },
+  }
+  // A group of its own that never commits: it sees every partition and leaves nothing behind.
+  const subscription = await log.subscribe(`weir-tail-${randomUUID()}`, [topic], handler)
+  const forget = stopOnSignal(() => subscription.stop())
+  if (!fromStart && process.stderr.isTTY) note(`waiting for ${topic}; Ctrl-C ends`)
+  await stopped
+  forget()
+  await subscription.stop()
+}
