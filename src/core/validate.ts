@@ -28,6 +28,9 @@ const labelSources = ['analyst', 'customer', 'chargeback', 'issuer'] as const
 /** The last instant that a Date can hold, ECMA-262 section 21.4.1.1. */
 const lastInstantMs = 8.64e15
 
+/** One less than JavaScript's largest exact integer: the largest that avsc writes and reads. */
+const largestAmount = Number.MAX_SAFE_INTEGER - 1
+
 const country = /^[A-Z]{2}$/
 const fourDigits = /^\d{4}$/
 const binDigits = /^(?:\d{6}|\d{8})$/
@@ -49,7 +52,7 @@ export function validateTransaction(
     pan(t) ??
     id('transaction_id', t.transaction_id) ??
     id('customer_id', t.customer_id) ??
-    integer('amount_minor', t.amount_minor, 0, Number.MAX_SAFE_INTEGER) ??
+    integer('amount_minor', t.amount_minor, 0, largestAmount) ??
     currency(t.currency) ??
     oneOf('type', t.type, transactionTypes) ??
     oneOf('channel', t.channel, channels) ??
