@@ -89,7 +89,7 @@ const baselineSchema = z.strictObject({
 
 export type Manifest = z.infer<typeof manifestSchema>
 /** Counts of what the model saw: `counts[i]` values lie in (edges[i-1], edges[i]]; `missing` were NaN. */
-export type Baseline = z.infer<typeof baselineSchema>
+type Baseline = z.infer<typeof baselineSchema>
 
 /** Rows whose scores are known, computed where the model was trained. */
 export interface Golden {
