@@ -1,6 +1,6 @@
 /**
  * Active currencies of ISO 4217 with the number of decimals of their minor unit. Codes without a minor unit (XAU,
- * XDR, XXX and so on) are no money that is paid with, and so are not here. BGN and ANG, withdrawn in 2025 and 2026,
+ * XDR, XXX and so on) are no money that is paid with, and so are not here. ANG and BGN, withdrawn in 2025 and 2026,
  * stay: logs that are replayed still contain them.
  */
 const codesByExponent: readonly (readonly [exponent: number, codes: string])[] = [
