@@ -20,8 +20,8 @@ const issued = new RegExp(
 )
 
 /**
- * Whether a text holds a PAN. Hexadecimal identifiers (24 digits and more, a UUID for one) are none, although one in
- * some thousands contains digits that look so.
+ * Whether a text holds a PAN. Hexadecimal identifiers (24 digits and more, a UUID for one) are none: where their
+ * decimal digits look so, it is by chance.
  *
  * @param anywhere also looks inside longer runs of digits and in hexadecimal, where most of what it finds is chance:
  *   for bytes of unknown make, when the answer only decides what is copied.
