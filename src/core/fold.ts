@@ -9,7 +9,7 @@ import type { EntityUpdate } from './types.ts'
  * @param past packed states by `entityKey`.
  */
 export function foldUpdates(
-  updates: readonly EntityUpdate[],
+  updates: readonly Pick<EntityUpdate, 'deltas'>[],
   past: ReadonlyMap<string, Uint8Array | null>,
   features: CompiledFeatures,
 ): [key: string, packed: Buffer][] {

@@ -1,0 +1,91 @@
+import type { SchemaElement } from 'hyparquet'
+import { fileWriter, ParquetWriter } from 'hyparquet-writer'
+import type { TrainingRow } from '../apps/export.ts'
+import { WeirError } from '../core/errors.ts'
+
+/** Rows held in memory before they are written as one row group. */
+const groupRows = 20_000
+
+const fixedColumns: readonly SchemaElement[] = [
+  text('transaction_id', 'REQUIRED'),
+  { name: 'event_time', type: 'INT64', repetition_type: 'REQUIRED' },
+  text('customer_id', 'REQUIRED'),
+  { name: 'label', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
+  { name: 'label_known_time', type: 'INT64', repetition_type: 'OPTIONAL' },
+  text('fraud_type', 'OPTIONAL'),
+]
+
+function text(name: string, repetition_type: 'REQUIRED' | 'OPTIONAL'): SchemaElement {
+  return { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type }
+}
+
+export interface TrainingTable {
+  add(row: TrainingRow): void
+  close(): void
+}
+
+/**
+ * A Parquet file of training rows: the fixed columns, then one FLOAT column a feature, NaN for missing. The file's
+ * metadata names the features in order (`weir.features`) and their hash (`weir.feature_hash`).
+ *
+ * @throws WeirError WEIR_CLI_INPUT when the file cannot be written.
+ */
+export function createTrainingTable(
+  path: string,
+  names: readonly string[],
+  featureHash: string,
+): TrainingTable {
+  const features = names.map((name): SchemaElement => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' }))
+  const elements = [...fixedColumns, ...features]
+  const parquet = new ParquetWriter({
+    writer: openFile(path),
+    schema: [{ name: 'transactions', num_children: elements.length }, ...elements],
+    kvMetadata: [
+      { key: 'weir.feature_hash', value: featureHash },
+      { key: 'weir.features', value: JSON.stringify(names) },
+    ],
+    createdBy: 'weir export',
+  })
+  let rows: TrainingRow[] = []
+
+  function flush(): void {
+    if (rows.length === 0) return
+    const columnData = [
+      { name: 'transaction_id', data: rows.map(({ transaction_id }) => transaction_id) },
+      { name: 'event_time', data: rows.map(({ event_time }) => BigInt(event_time)) },
+      { name: 'customer_id', data: rows.map(({ customer_id }) => customer_id) },
+      { name: 'label', data: rows.map(({ label }) => label) },
+      {
+        name: 'label_known_time',
+        data: rows.map(({ label_known_time: time }) => (time === null ? null : BigInt(time))),
+      },
+      { name: 'fraud_type', data: rows.map(({ fraud_type }) => fraud_type) },
+      ...names.map((name, column) => ({
+        name,
+        data: Float32Array.from(rows, ({ features: f }) => f[column] as number),
+      })),
+    ]
+    // Without a promise from the writer below, and that one writes at once.
+    void parquet.write({ columnData, rowGroupSize: groupRows })
+    rows = []
+  }
+
+  return {
+    add(row) {
+      rows.push(row)
+      if (rows.length === groupRows) flush()
+    },
+    close() {
+      flush()
+      void parquet.finish()
+    },
+  }
+}
+
+function openFile(path: string): ReturnType<typeof fileWriter> {
+  try {
+    return fileWriter(path)
+  } catch (cause) {
+    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, { cause })
+  }
+}

@@ -1,0 +1,143 @@
+import {
+  type Arrival,
+  currencyFactor,
+  type EntityValue,
+  enrich,
+  entityIds,
+  entityKey,
+} from '../core/enrich.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import { foldUpdates } from '../core/fold.ts'
+import { applyLabels } from '../core/labels.ts'
+import { type EntityDelta, entityKinds, type Label, type Transaction } from '../core/types.ts'
+
+/** History in the order in which it reached the log: payments by arrival, labels when they became known. */
+export type HistoryItem =
+  | { readonly transaction: Transaction; readonly label?: never }
+  | { readonly label: Label; readonly transaction?: never }
+
+/** One row of the training table: a payment, its features as they were when it was decided, and what came out. */
+export interface TrainingRow {
+  readonly transaction_id: string
+  /** Epoch milliseconds. */
+  readonly event_time: number
+  readonly customer_id: string
+  /** float32 in column order, NaN for missing: the very bits that are served. */
+  readonly features: Float32Array
+  /** Held to be fraud, by the last label known at the cut-off. */
+  readonly label: boolean
+  /** When that became known, epoch milliseconds; null for payments that nobody labelled. */
+  readonly label_known_time: number | null
+  readonly fraud_type: string | null
+}
+
+/** What became known of each labelled transaction: the last label before the cut-off. */
+export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>
+
+/** @param cutOff epoch milliseconds; labels observed later are not known yet. */
+export async function collectLabels(
+  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  cutOff: number,
+): Promise<KnownLabels> {
+  const known = new Map<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>()
+  for await (const { label } of history) {
+    if (label === undefined || label.observed_time > cutOff) continue
+    const { fraud, observed_time, fraud_type } = label
+    known.set(label.transaction_id, { fraud, observed_time, fraud_type })
+  }
+  return known
+}
+
+/** Payments that are enriched together. */
+const chunkRecords = 1_000
+
+/**
+ * The training table: features by the code that serves them, point in time, in one pass. States live in memory: some
+ * kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
+ */
+export async function* trainingRows(
+  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  known: KnownLabels,
+  features: CompiledFeatures,
+): AsyncGenerator<TrainingRow, void, undefined> {
+  const states = new HistoryStates(features)
+  let chunk: Arrival[] = []
+  let offset = 0
+  for await (const { transaction, label } of history) {
+    if (label === undefined) {
+      if (currencyFactor(features, transaction.currency) === undefined) continue
+      chunk.push({ offset: offset++, transaction })
+      if (chunk.length < chunkRecords) continue
+    }
+    yield* rowsOf(states.enrich(chunk), known, features)
+    chunk = []
+    if (label !== undefined) states.apply(label)
+  }
+  yield* rowsOf(states.enrich(chunk), known, features)
+}
+
+function* rowsOf(
+  { arrivals, rows }: ReturnType<typeof enrich>,
+  known: KnownLabels,
+  features: CompiledFeatures,
+): Generator<TrainingRow, void, undefined> {
+  const width = features.columns.length
+  for (const { transaction, row } of arrivals) {
+    if (row < 0) continue
+    const { transaction_id, event_time, customer_id } = transaction
+    const label = known.get(transaction_id)
+    yield {
+      transaction_id,
+      event_time,
+      customer_id,
+      features: rows.subarray(row * width, (row + 1) * width),
+      label: label?.fraud ?? false,
+      label_known_time: label?.observed_time ?? null,
+      fraud_type: label?.fraud === true ? label.fraud_type : null,
+    }
+  }
+}
+
+/** The packed states of everybody, each brought up to date as history goes by. */
+class HistoryStates {
+  readonly #features: CompiledFeatures
+  readonly #customers = new Map<string, Buffer>()
+  readonly #labelled = new Map<string, Buffer>()
+  readonly #entities = new Map<string, Buffer>()
+
+  constructor(features: CompiledFeatures) {
+    this.#features = features
+  }
+
+  enrich(chunk: readonly Arrival[]): ReturnType<typeof enrich> {
+    const past = { customers: this.#customers, entities: this.#valuesFor(chunk) }
+    const enriched = enrich(chunk, past, this.#features, Number.POSITIVE_INFINITY)
+    for (const [customer, packed] of enriched.states) this.#customers.set(customer, packed)
+    this.#fold(enriched.deltas)
+    return enriched
+  }
+
+  apply(label: Label): void {
+    const { states, deltas } = applyLabels([label], this.#labelled, this.#features)
+    for (const [customer, packed] of states) this.#labelled.set(customer, packed)
+    this.#fold(deltas)
+  }
+
+  #fold(deltas: readonly EntityDelta[]): void {
+    for (const [key, packed] of foldUpdates([{ deltas }], this.#entities, this.#features)) {
+      this.#entities.set(key, packed)
+    }
+  }
+
+  #valuesFor(chunk: readonly Arrival[]): Map<string, EntityValue> {
+    const values = new Map<string, EntityValue>()
+    for (const { transaction } of chunk) {
+      entityIds(transaction).forEach((id, kind) => {
+        if (id === null) return
+        const key = entityKey(entityKinds[kind] as (typeof entityKinds)[number], id)
+        values.set(key, { packed: this.#entities.get(key) ?? null, ageMs: 0 })
+      })
+    }
+    return values
+  }
+}
