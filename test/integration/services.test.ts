@@ -55,7 +55,7 @@ test('services end with a process that was killed', async () => {
     console.log(await (await startRedis()).pid())
     setInterval(() => {}, 1_000)`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 2],
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = await once(owner.stdout, 'data')
   const pid = Number(line)

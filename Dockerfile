@@ -1,0 +1,23 @@
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+# For a registry or a certificate authority of your own. They stay in this stage.
+ARG NPM_CONFIG_REGISTRY
+ARG NPM_CONFIG_CA
+COPY package.json package-lock.json .npmrc ./
+# ONNX Runtime brings its libraries for every platform; an image needs those of its own.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 -type d \
+      ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + \
+ && rm -f node_modules/onnxruntime-node/bin/napi-v6/linux/*/libonnxruntime_providers_*
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+ENV NODE_ENV=production WEIR_HTTP__HOST=0.0.0.0
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY . .
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "src/main.ts"]
+CMD ["stream"]
