@@ -160,7 +160,7 @@ export class KafkaSubscription implements Subscription {
     }
   }
 
-  /** Resolves at the first assignment, rejects when the consumer dies before it. */
+  /** Resolves at the first assignment, rejects when the consumer dies for good before it. */
   #listen(consumer: Consumer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { events } = consumer
@@ -178,7 +178,8 @@ export class KafkaSubscription implements Subscription {
       if (payload.batchSize === 0) this.#onMarkers(payload)
     })
     consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
-      reject(error)
+      // kafkajs starts again by itself after what a retry can mend, such as a coordinator that is loading.
+      if (!restart) reject(error)
       if (consumer !== this.#consumer || this.#stopped !== undefined) return
       if (restart) this.#options.onEvent?.({ type: 'restarting', error })
       else if (this.#generation > 0) this.#restart(error)
