@@ -37,3 +37,11 @@ export function number(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Give a number.')
   return value
 }
+
+/** For a flag that names a moment: ISO 8601, as epoch milliseconds. */
+export function time(text: string): number {
+  const instant = Date.parse(text)
+  if (Number.isNaN(instant))
+    throw new InvalidArgumentError('Write ISO 8601, for example 2026-01-05T00:00:00Z.')
+  return instant
+}

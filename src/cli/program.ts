@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
 import { registerConfig } from './config.ts'
+import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
@@ -9,14 +10,17 @@ import { registerModel } from './model.ts'
 import { styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerTail } from './tail.ts'
+import { registerTopics } from './topics.ts'
 
 /** Each adds its command to the program; the order is that of `weir --help`. */
 const commands: readonly ((program: Command) => void)[] = [
   registerConfig,
+  registerTopics,
   registerGenerate,
   registerProduce,
   registerTail,
   registerFeatures,
+  registerExport,
   registerModel,
 ]
 

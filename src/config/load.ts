@@ -93,13 +93,13 @@ function flatten(content: object, prefix: string, source: string): Given[] {
 const isMapping = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What Kubernetes sets in every pod beside a service named weir: not settings. */
-const serviceLink = /^WEIR_(SERVICE_(HOST|PORT)|PORT)(_|$)/
+/** No settings: what Kubernetes sets in every pod beside a service named weir, and what our tests use. */
+const foreign = /^WEIR_((SERVICE_(HOST|PORT)|PORT)(_|$)|TEST_)/
 
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Given[] {
   return Object.entries(env).flatMap(([variable, text]): Given[] => {
     if (text === undefined || !variable.startsWith('WEIR_') || variable === 'WEIR_CONFIG') return []
-    if (serviceLink.test(variable)) return []
+    if (foreign.test(variable)) return []
     const path = variable.slice('WEIR_'.length).replaceAll('__', '.').toLowerCase()
     const secret = settings.get(path.replace(/_file$/, ''))
     if (secret?.secret && path.endsWith('_file')) {

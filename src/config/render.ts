@@ -77,7 +77,7 @@ file with every default.
 The variable of a setting is its path in capitals with two underscores for each dot:
 \`kafka.brokers\` is \`${variableOf('kafka.brokers')}\`. Lists are separated by commas, \`null\` is null. Each
 password may come from a file instead: \`${variableOf('redis.password')}_FILE=/run/secrets/redis\`. Variables that
-Kubernetes makes for a service named weir (\`WEIR_SERVICE_…\`, \`WEIR_PORT…\`) are ignored.
+Kubernetes makes for a service named weir (\`WEIR_SERVICE_…\`, \`WEIR_PORT…\`) are ignored, and so are \`WEIR_TEST_…\`.
 
 | Setting | Allowed | Default | Meaning |
 |---|---|---|---|
