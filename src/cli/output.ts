@@ -35,6 +35,8 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
 
 export interface Progress {
   add(count: number): void
+  /** How much of the work is done, 0 to 1, where that is known otherwise than by the count. */
+  reach(fraction: number): void
   /** Ends the display and returns what was counted in how many seconds. */
   stop(): { readonly count: number; readonly seconds: number }
 }
@@ -50,15 +52,18 @@ export function startProgress(what: string, total: number): Progress {
   const begun = performance.now()
   const seconds = () => (performance.now() - begun) / 1_000
   let count = 0
-  const bar = process.stderr.isTTY && Number.isFinite(total) ? startBar(what, total) : undefined
-  const timer =
-    bar === undefined
-      ? setInterval(() => note(progressLine(what, count, total, seconds())), lineEveryMs)
-      : undefined
+  let reached = 0
+  const fraction = () => Math.max(reached, count / total)
+  const line = () => progressLine(what, count, fraction(), seconds())
+  const bar = process.stderr.isTTY ? startBar() : undefined
+  const timer = bar === undefined ? setInterval(() => note(line()), lineEveryMs) : undefined
   return {
     add(more) {
       count += more
-      bar?.update(count, { rate: rateOf(count, seconds()) })
+      bar?.update(fraction() * 100, { line: line() })
+    },
+    reach(done) {
+      reached = done
     },
     stop() {
       clearInterval(timer)
@@ -68,19 +73,16 @@ export function startProgress(what: string, total: number): Progress {
   }
 }
 
-function startBar(what: string, total: number): SingleBar {
-  const format = `{bar} {percentage}% | {value}/{total} ${what} | {rate}/s | {eta_formatted} left`
-  const bar = new SingleBar({ format, stream: process.stderr, etaBuffer: 100 })
-  bar.start(total, 0, { rate: 0 })
+function startBar(): SingleBar {
+  const bar = new SingleBar({ format: '{bar} {percentage}% {line}', stream: process.stderr })
+  bar.start(100, 0, { line: '' })
   return bar
 }
 
-/** `12,000 of 50,000 transactions, 3,000/s, 13 s left`. */
-export function progressLine(what: string, count: number, total: number, seconds: number): string {
-  const rate = rateOf(count, seconds)
-  const done = `${grouped(count)}${Number.isFinite(total) ? ` of ${grouped(total)}` : ''} ${what}, ${grouped(rate)}/s`
-  if (!Number.isFinite(total) || count === 0) return done
-  return `${done}, ${Math.ceil(((total - count) * seconds) / count)} s left`
+/** `12,000 records, 3,000/s, 13 s left`; the time left needs a fraction of the work that is done. */
+export function progressLine(what: string, count: number, fraction: number, seconds: number): string {
+  const line = `${grouped(count)} ${what}, ${grouped(rateOf(count, seconds))}/s`
+  return fraction > 0 ? `${line}, ${Math.ceil((seconds * (1 - fraction)) / fraction)} s left` : line
 }
 
 const rateOf = (count: number, seconds: number): number => (seconds === 0 ? 0 : Math.round(count / seconds))

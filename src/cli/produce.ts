@@ -7,7 +7,7 @@ import { contractFields, contractMapping, loadMapping } from '../files/contract.
 import { type Mapped, mapRow, type Row, readFields } from '../files/mapping.ts'
 import { readRows } from '../files/rows.ts'
 import { configOf, count } from './flags.ts'
-import { grouped, note, startProgress } from './output.ts'
+import { grouped, note, type Progress, startProgress } from './output.ts'
 import { createTopicSink, holdLabels, type Sink } from './sink.ts'
 
 interface Flags {
@@ -37,7 +37,7 @@ export function registerProduce(program: Command): void {
         const progress = startProgress('records', flags.limit)
         try {
           const sink = await createTopicSink(connection, config.topics, { rate: flags.rate, progress })
-          await produce(file, flags, send, flags.map === undefined ? sink : holdLabels(sink))
+          await produce(file, flags, send, flags.map === undefined ? sink : holdLabels(sink), progress)
         } finally {
           const { count: sent, seconds } = progress.stop()
           note(`${grouped(sent)} records in ${seconds.toFixed(1)} s`)
@@ -79,30 +79,33 @@ function labelSender(): Send {
 const mostShown = 10
 
 /** Sends the rows of a file. Bad ones stop it, or are shown by line and counted, at most ten of them in full. */
-export async function produce(
+async function produce(
   file: string,
   { limit, onError }: Pick<Flags, 'limit' | 'onError'>,
   send: Send,
   sink: Sink,
-): Promise<{ readonly rows: number; readonly bad: number }> {
+  progress: Progress,
+): Promise<void> {
   let rows = 0
   let bad = 0
-  if (limit === 0) return { rows, bad }
-  for await (const read of readRows(file)) {
+  if (limit === 0) return
+  for await (const read of readRows(file, progress.reach)) {
     const error = 'error' in read ? read.error : await tryToSend(send, read.row, sink)
     if (error !== undefined) {
-      if (onError === 'stop') throw badRow(file, read.line, error)
+      if (onError === 'stop') {
+        await sink.close()
+        throw badRow(file, read.line, error)
+      }
       if (++bad <= mostShown) note(`${file}, line ${read.line}: ${error}`)
     }
     if (++rows >= limit) break
   }
   await sink.close()
   if (bad > 0) note(`${grouped(bad)} of ${grouped(rows)} rows were skipped`)
-  return { rows, bad }
 }
 
 function badRow(file: string, line: number, error: string): WeirError {
-  return new WeirError('WEIR_CLI_INPUT', `${file}, line ${line}: ${error}`, {
+  return new WeirError('WEIR_CLI_INPUT', `${file}, line ${line}: ${error}; the rows before it were sent`, {
     cure: 'mend the row or the mapping, or skip bad rows with --on-error skip',
   })
 }

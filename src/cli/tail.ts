@@ -103,12 +103,7 @@ function decisionJson(decision: Decision, { hash, names }: CompiledFeatures): st
 const finite = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
 /** Prints a topic, each partition in order, until the limit or a signal. */
-export async function follow(
-  log: Log,
-  topic: string,
-  { limit, fromStart }: Flags,
-  toLines: Format,
-): Promise<void> {
+async function follow(log: Log, topic: string, { limit, fromStart }: Flags, toLines: Format): Promise<void> {
   const ends = new Map<number, number>()
   if (!fromStart) {
     for (let partition = 0; partition < (await log.partitions(topic)); partition++) {

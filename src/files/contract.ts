@@ -24,6 +24,7 @@ export function contractFields(schema: string): Record<string, Cell> {
         column: name,
         as: formOf(type),
         prefix: '',
+        round: false,
         optional: fallback !== undefined,
         fallback: fallback ?? null,
       },

@@ -18,6 +18,8 @@ const cell = z.union([
     column: z.string(),
     /** What the column's text means; decimal: an amount in major units, exact. */
     as: z.enum(forms).default('text'),
+    /** For decimal: rounds half up where the text has more decimals than the currency, as from a float. */
+    round: z.boolean().default(false),
     /** Put before the value, so that ids of different kinds cannot be the same. */
     prefix: z.string().default(''),
     /** Rows may lack the column, or have nothing in it: the field is then the fallback. */
@@ -116,9 +118,9 @@ export function readFields(fields: Readonly<Record<string, Cell>>, row: Row): Re
   return values
 }
 
-function readAmount({ column }: Column, currency: Cell | undefined, row: Row): number {
+function readAmount({ column, round }: Column, currency: Cell | undefined, row: Row): number {
   if (currency === undefined) throw new Error(`column ${column} is decimal, which needs a currency`)
-  return toMinorUnits(readText(column, row), String(readCell(currency, row)))
+  return toMinorUnits(readText(column, row), String(readCell(currency, row)), round)
 }
 
 type Column = Extract<Cell, { column: string }>
@@ -173,14 +175,20 @@ function parseTime(text: string): number | undefined {
   return Number.isNaN(instant) ? undefined : instant
 }
 
-/** `57.16` EUR is 5716, without a float in between. Throws when the currency has fewer decimals than the text. */
-export function toMinorUnits(text: string, currency: string): number {
+/**
+ * `57.16` EUR is 5716, without a float in between.
+ *
+ * @param round half up; without it more decimals than the currency has are an Error.
+ */
+export function toMinorUnits(text: string, currency: string, round = false): number {
   const exponent = minorUnitExponent(currency)
   if (exponent === undefined) throw new Error(`${currency} is no currency of ISO 4217`)
   const [, units, fraction = ''] = /^(\d+)(?:\.(\d*))?$/.exec(text) ?? []
   if (units === undefined) throw new Error(`${JSON.stringify(text)} is no amount`)
-  if (/[1-9]/.test(fraction.slice(exponent))) throw new Error(`${text} has more decimals than ${currency}`)
-  const minor = Number(units + fraction.slice(0, exponent).padEnd(exponent, '0'))
+  const beyond = fraction.slice(exponent)
+  if (!round && /[1-9]/.test(beyond)) throw new Error(`${text} has more decimals than ${currency}`)
+  const minor =
+    Number(units + fraction.slice(0, exponent).padEnd(exponent, '0')) + (/^[5-9]/.test(beyond) ? 1 : 0)
   if (!Number.isSafeInteger(minor)) throw new Error(`${text} is too large`)
   return minor
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { PassThrough, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import avsc from 'avsc'
@@ -13,9 +13,13 @@ export type FileRow = { readonly line: number } & ({ readonly row: Row } | { rea
  * Rows of a file in order, by the ending of its name: .csv and .jsonl (both also .gz), .avro (container file).
  * Memory stays bounded by the longest row.
  *
+ * @param onFraction told now and then how much of the file has been read, 0 to 1.
  * @throws {WeirError} WEIR_CLI_INPUT when the file cannot be read or its kind is not known.
  */
-export async function* readRows(path: string): AsyncGenerator<FileRow, void, undefined> {
+export async function* readRows(
+  path: string,
+  onFraction: (fraction: number) => void = () => {},
+): AsyncGenerator<FileRow, void, undefined> {
   const kind = /\.(csv|jsonl|avro)(\.gz)?$/.exec(path)?.[1]
   if (kind === undefined) {
     throw new WeirError('WEIR_CLI_INPUT', `${path}: what kind of file is this?`, {
@@ -23,7 +27,7 @@ export async function* readRows(path: string): AsyncGenerator<FileRow, void, und
     })
   }
   try {
-    yield* readers[kind as keyof typeof readers](openFile(path))
+    yield* readers[kind as keyof typeof readers](openFile(path, onFraction))
   } catch (cause) {
     if (cause instanceof WeirError) throw cause
     throw new WeirError('WEIR_CLI_INPUT', `cannot read ${path}: ${(cause as Error).message}`, { cause })
@@ -31,8 +35,10 @@ export async function* readRows(path: string): AsyncGenerator<FileRow, void, und
 }
 
 /** The bytes, unzipped; an error on the way reaches whoever reads them. */
-function openFile(path: string): Readable {
+function openFile(path: string, onFraction: (fraction: number) => void): Readable {
+  const { size } = statSync(path)
   const file = createReadStream(path)
+  file.on('data', () => onFraction(file.bytesRead / size))
   const bytes = file.pipe(path.endsWith('.gz') ? createGunzip() : new PassThrough())
   file.on('error', (error) => bytes.destroy(error))
   return bytes

@@ -10,7 +10,7 @@ import { aLabel, aTransaction, eventTime } from '../../helpers/contracts.ts'
 const { config } = loadConfig({ file: '/dev/null', env: {} })
 const contracts = await openContracts(config)
 const { transactions, labels } = config.topics
-const noProgress = { add() {}, stop: () => ({ count: 0, seconds: 0 }) }
+const noProgress = { add() {}, reach() {}, stop: () => ({ count: 0, seconds: 0 }) }
 
 async function readAll(log: MemoryLog, topic: string): Promise<Run[]> {
   const runs: Run[] = []

@@ -95,6 +95,16 @@ describe('amounts', () => {
     expect(() => toMinorUnits(text, currency)).toThrow(message)
   })
 
+  it.each<[string, string, number]>([
+    ['85.64999999999999', 'USD', 8565],
+    ['1.005', 'EUR', 101],
+    ['1.0049', 'EUR', 100],
+    ['9.999', 'EUR', 1000],
+    ['0.5', 'JPY', 1],
+  ])('of %s %s are rounded to %i where the mapping says so', (text, currency, minor) => {
+    expect(toMinorUnits(text, currency, true)).toBe(minor)
+  })
+
   it('take the currency of their row', () => {
     expect(map({}, { amount: '1.234', currency: 'KWD' }).amount_minor).toBe(1234)
   })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createMetrics, laneStates } from '../../../src/observability/metrics.ts'
+import { createMetrics } from '../../../src/observability/metrics.ts'
+import { laneStates } from '../../../src/stream/lane.ts'
 
 interface Described {
   readonly name: string
