@@ -114,7 +114,7 @@ export function reasonsOf(
     if (reasons.length === mostReasons) break
     const value = row[column] as number
     if (value >= (reason.at_least ?? -Infinity) && value <= (reason.at_most ?? Infinity)) {
-      reasons.push({ code: reason.code, text: reason.text.replace('{value}', inWords(value)) })
+      reasons.push({ code: reason.code, text: reason.text.replaceAll('{value}', inWords(value)) })
     }
   }
   if (reasons.length === 0) {

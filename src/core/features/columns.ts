@@ -162,8 +162,8 @@ export function entityWindowColumn(
 const priorCount = 10
 
 /**
- * Fraud labels observed in the window that ended `delay` whole days ago, alone or per payment of the same window.
- * Only whole days that had ended by then count, so neither the event's own day nor its future can be seen.
+ * Fraud labels observed in the last `days` whole UTC days that had ended by event time - `delay`, alone or per payment
+ * of the same days. What became known later than event time - `delay` cannot be seen.
  */
 export function entityFraudColumn(
   kind: number,
@@ -172,12 +172,13 @@ export function entityFraudColumn(
   days: number,
   delay: string,
 ): Column {
-  const delayMs = durationMs(delay)
+  const lastDayMs = durationMs(delay) + dayMs
   return ({ entities, event }) => {
     const entity = entities[kind]
     if (entity === undefined || entity === null) return missing
-    const known = event.time - delayMs
-    const frauds = countIn(entity.frauds, known, days)
+    const known = event.time - lastDayMs
+    // A report from before the window may be taken back within it.
+    const frauds = Math.max(0, countIn(entity.frauds, known, days))
     if (aggregate === 'fraud_count') return frauds
     const payments = countIn(entity.tiers[dayTier], known, days)
     return frauds / (payments + priorCount)

@@ -60,6 +60,7 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
   const layout = {
     customer: compiler.customer,
     entity: compiler.entity,
+    kinds: compiler.kinds,
     currency: file.reference_currency,
     rates: file.rates,
   }
@@ -206,11 +207,10 @@ function entityLayout(file: FeatureFile): EntityLayout {
     (feature): feature is EntityWindowFeature => 'aggregate' in feature && feature.entity !== 'customer',
   )
   const fraud = windowed.filter(({ aggregate }) => aggregate === 'fraud_count' || aggregate === 'fraud_rate')
-  const reachMs = Math.max(
-    0,
-    ...fraud.map(({ window, delay }) => durationMs(window) + durationMs(delay ?? '1d')),
-  )
-  const delayMs = Math.max(0, ...fraud.map(({ delay }) => durationMs(delay ?? '1d')))
+  // The last whole day that had ended `delay` ago: up to a day before it, besides the delay itself.
+  const delayed = fraud.map(({ window, delay }) => ({ window, delayMs: durationMs(delay ?? '1d') + dayMs }))
+  const reachMs = Math.max(0, ...delayed.map(({ window, delayMs }) => durationMs(window) + delayMs))
+  const delayMs = Math.max(0, ...delayed.map((feature) => feature.delayMs))
   const tiers = tiersOf(file.entities.tiles, [...new Set(windowed.map(({ window }) => window))], delayMs)
   const finest = tiers[0]?.tileMs ?? dayMs
   if (tiers.some(({ tileMs }) => tileMs % finest !== 0)) {
