@@ -38,12 +38,13 @@ export async function createContracts(
     topic: string,
     file: string,
     check: (value: T, record: LogRecord) => Checked<T>,
+    maxRecordBytes = limits.maxRecordBytes,
   ): Promise<Codec<T>> =>
     createCodec<T>({
       schema: readSchema(file),
       id: await source.idOf(`${topic}-value`, file),
       source,
-      maxRecordBytes: limits.maxRecordBytes,
+      maxRecordBytes,
       check,
     })
   return {
@@ -59,9 +60,13 @@ export async function createContracts(
       topics.entityUpdates,
       'entity-update.avsc',
       validateEntityUpdate,
+      maxOwnRecordBytes,
     ),
   }
 }
+
+/** Brokers accept no more by default; the limit for what others send does not hold for weir's own records. */
+const maxOwnRecordBytes = 1_048_576
 
 function keyed<T extends { readonly customer_id: string }>(
   checked: Checked<T>,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
 import { registerConfig } from './config.ts'
+import { registerDemo } from './demo.ts'
 import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
@@ -9,11 +10,14 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
 
 /** Each adds its command to the program; the order is that of `weir --help`. */
 const commands: readonly ((program: Command) => void)[] = [
+  registerDemo,
+  registerStream,
   registerConfig,
   registerTopics,
   registerGenerate,
@@ -25,7 +29,7 @@ const commands: readonly ((program: Command) => void)[] = [
 ]
 
 /** Exit codes, as docs/operations.md has them. */
-export const exitCodes = { done: 0, failed: 1, usage: 2 } as const
+const exitCodes = { done: 0, failed: 1, usage: 2 } as const
 
 /** Runs one command and returns the exit code. Mistakes are shown with their cure, bugs with their stack. */
 export async function run(args: readonly string[]): Promise<number> {

@@ -1,9 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-/** Where a lane is on its way: see docs/architecture.md. */
-export const laneStates = ['acquiring', 'rebuilding', 'running', 'degraded'] as const
-export type LaneState = (typeof laneStates)[number]
-
 /**
  * All metrics of one running instance, on a registry of its own: several instances can live in one process.
  * Names, units and meaning are here and in docs/operations.md, which a test compares. No label ever holds a

@@ -43,7 +43,8 @@ export type Failpoint = (typeof failpoints)[number]
 export type Stage = 'work' | 'commit' | 'write'
 
 /** acquiring: not ready yet. rebuilding: states are behind the log. degraded: states cannot be had. */
-export type LaneState = 'acquiring' | 'rebuilding' | 'running' | 'degraded'
+export const laneStates = ['acquiring', 'rebuilding', 'running', 'degraded'] as const
+export type LaneState = (typeof laneStates)[number]
 
 /** Tells what a lane does; adds nothing to it. */
 export interface LaneObserver {
@@ -109,6 +110,14 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+  }
+
+  get id(): LaneId {
+    return this.#options.id
+  }
+
+  get topic(): string {
+    return this.#options.topic
   }
 
   get state(): LaneState {

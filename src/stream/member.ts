@@ -10,9 +10,9 @@ export class Member implements RunHandler {
     this.#createLane = createLane
   }
 
-  /** Partitions that are this member's now. */
-  get partitions(): number {
-    return this.#lanes.size
+  /** The lanes of the partitions that are this member's now. */
+  lanes(): Lane[] {
+    return [...this.#lanes.values()]
   }
 
   onAssigned(partitions: readonly TopicPartition[]): void {

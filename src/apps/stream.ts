@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { KafkaLog } from '../adapters/kafka-log.ts'
+import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
+import type { Config } from '../config/schema.ts'
+import type { ActiveSet } from '../core/decide.ts'
+import { WeirError } from '../core/errors.ts'
+import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
+import { createMetrics, type Metrics } from '../observability/metrics.ts'
+import { createObserver } from '../observability/observe.ts'
+import { type LaneObserver, laneStates } from '../stream/lane.ts'
+import { type Scorer, startScorer } from '../stream/scorer.ts'
+import { loadActiveSet } from './active-set.ts'
+import { openContracts, openKafka, readTls } from './connect.ts'
+
+export interface Stream {
+  /** Where health and metrics are served. */
+  readonly url: string
+  /** Not ready at once, finishes the running chunks, leaves the group. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Refreshes the gauges; Prometheus asks no more often. */
+const gaugesEveryMs = 5_000
+
+/**
+ * The live scorer on Kafka and Redis.
+ *
+ * @param reached for tests that let a member die at a step of the protocol.
+ * @throws WeirError when configuration, topics, model or services are not as they must be.
+ */
+export async function startStream(
+  config: Config,
+  logger: Logger,
+  reached?: LaneObserver['reached'],
+): Promise<Stream> {
+  const active = await loadActiveSet(config, (line) => logger.info(line))
+  const metrics = createMetrics()
+  metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
+  const connection = { store: false }
+  const store = openStore(config, active, logger, connection)
+  const log = openKafka(config, {
+    onEvent: ({ type, ...fields }) => logger[type === 'joined' ? 'info' : 'warn'](fields, `group: ${type}`),
+  })
+  const observer = { ...createObserver(metrics, logger), ...(reached === undefined ? {} : { reached }) }
+  try {
+    await checkStore(store)
+    await checkTopics(config, log)
+    const contracts = await openContracts(config)
+    const now = () => performance.now() / 1000
+    const parts = {
+      config,
+      log,
+      store,
+      contracts,
+      active,
+      observer,
+      clock: Date.now,
+      now,
+      newToken: randomUUID,
+    }
+    const scorer = await startScorer(parts)
+    const gauges = setInterval(() => void refreshGauges(scorer, log, metrics), gaugesEveryMs)
+    const http = await serve(config, metrics, scorer, log, connection)
+    logger.info({ url: http.url, group: config.group }, 'scoring')
+    return { url: http.url, stop: once(() => stop(scorer, http, log, store, gauges)) }
+  } catch (error) {
+    await Promise.all([log.close(), store.close()])
+    throw error
+  }
+}
+
+function openStore(
+  config: Config,
+  active: ActiveSet,
+  logger: Logger,
+  connection: { store: boolean },
+): RedisStore {
+  const { url, username, password, deadline_ms } = config.redis
+  const tls = readTls(config.redis.tls)
+  return createRedisStore({
+    url,
+    prefix: `${config.app}.${active.features.layoutHash}`,
+    deadlineMs: deadline_ms,
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    onConnection(error) {
+      if (connection.store !== (error === undefined)) {
+        if (error === undefined) logger.info('connected to Redis')
+        else logger.warn({ error }, 'Redis cannot be reached')
+      }
+      connection.store = error === undefined
+    },
+  })
+}
+
+/** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
+async function checkStore(store: RedisStore): Promise<void> {
+  const [finding] = await store.check()
+  if (finding === undefined) return
+  throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
+}
+
+/** Partitions are pinned: with another number customers would move away from their states. */
+async function checkTopics({ topics }: Config, log: KafkaLog): Promise<void> {
+  const names = [
+    topics.transactions,
+    topics.labels,
+    topics.decisions,
+    topics.alerts,
+    topics.dead_letters,
+    topics.entity_updates,
+  ]
+  for (const name of names) {
+    const partitions = await log.partitions(name)
+    if (partitions === topics.partitions) continue
+    throw new WeirError(
+      'WEIR_LOG_TOPIC',
+      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
+      {
+        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
+      },
+    )
+  }
+}
+
+function serve(
+  config: Config,
+  metrics: Metrics,
+  { member }: Scorer,
+  log: KafkaLog,
+  connection: { readonly store: boolean },
+): Promise<HttpServer> {
+  const states = () => member.lanes().map(({ state }) => state)
+  const ready: Probes = {
+    kafka: () => ({
+      ok: log.healthy(),
+      detail: log.healthy() ? 'member of the group' : 'not a member of the group',
+    }),
+    redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
+    lanes: () => {
+      const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
+      return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
+    },
+  }
+  return startHttp({ ...config.http, registry: metrics.registry, live: {}, ready })
+}
+
+async function refreshGauges({ member }: Scorer, log: KafkaLog, metrics: Metrics): Promise<void> {
+  metrics.lag.reset()
+  metrics.laneState.reset()
+  for (const { id, topic, state, position } of member.lanes()) {
+    const { kind, partition } = id
+    for (const one of laneStates)
+      metrics.laneState.set({ kind, partition, state: one }, one === state ? 1 : 0)
+    // A broker that is away shows in weir_lane_state and readiness; here there is nothing to tell.
+    const bounds = await log.bounds({ topic, partition }).catch(() => null)
+    if (bounds !== null && position !== null)
+      metrics.lag.set({ topic, partition }, Math.max(0, bounds.end - position))
+  }
+}
+
+async function stop(
+  scorer: Scorer,
+  http: HttpServer,
+  log: KafkaLog,
+  store: RedisStore,
+  gauges: NodeJS.Timeout,
+): Promise<void> {
+  http.drain()
+  clearInterval(gauges)
+  await scorer.stop()
+  await Promise.all([log.close(), store.close(), http.close()])
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}

@@ -1,0 +1,54 @@
+import type { Logger } from 'pino'
+import { WeirError } from '../core/errors.ts'
+import type { LaneId } from '../core/ports.ts'
+import type { LaneObserver } from '../stream/lane.ts'
+import type { DecisionObserver } from '../stream/transactions.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Puts metrics and log lines on a scorer from outside: no code that decides knows of them. */
+export function createObserver(
+  metrics: Metrics,
+  logger: Logger,
+): Required<Omit<LaneObserver, 'reached'>> & Required<DecisionObserver> {
+  const of = ({ kind, partition }: LaneId) => ({ lane: `${kind}${partition}` })
+  return {
+    worked(lane, records, seconds) {
+      for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.observe({ stage }, spent)
+      metrics.chunkRecords.observe(records.length)
+      if (lane.kind !== 't') return
+      const now = Date.now()
+      for (const { timestamp } of records) metrics.endToEndSeconds.observe((now - timestamp) / 1000)
+    },
+    rebuilt(lane, records) {
+      metrics.rebuiltEvents.inc(records)
+      logger.info({ ...of(lane), records }, 'states rebuilt from the log')
+    },
+    degraded(lane, records) {
+      metrics.degraded.inc({ missing: 'store' })
+      logger.warn({ ...of(lane), records }, 'decided without states, by the degraded table of the policy')
+    },
+    historyCut(lane, first) {
+      logger.error(
+        { ...of(lane), first },
+        'the store is empty and the log begins late: states lack what was before',
+      )
+    },
+    lost(lane, error) {
+      const severe = !(error instanceof WeirError) || !error.retriable
+      logger[severe ? 'error' : 'warn']({ ...of(lane), error }, 'lane lost, it will be taken up again')
+    },
+    decided(_, { decisions }) {
+      for (const { outcome, status, score, model } of decisions) {
+        metrics.transactions.inc({ outcome: outcome ?? 'none', status })
+        if (score !== null) metrics.score.observe({ model }, score)
+      }
+    },
+    rejected(rejections) {
+      for (const { code } of rejections) metrics.deadLetters.inc({ code })
+    },
+    modelFailed(error) {
+      metrics.degraded.inc({ missing: 'model' })
+      logger.error({ error }, 'the model gave no scores; decided by the degraded table of the policy')
+    },
+  }
+}
