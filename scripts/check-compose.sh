@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
 compose+=(--project-name "weir-check-$$")
 free_port() { node -e "const s = require('net').createServer().listen(0, () => { console.log(s.address().port); s.close() })"; }
-KAFKA_PORT=$(free_port) REDIS_PORT=$(free_port) WEIR_PORTS=$(free_port)
-export KAFKA_PORT REDIS_PORT WEIR_PORTS
+KAFKA_PORT=$(free_port) REDIS_PORT=$(free_port) HTTP_PORTS=$(free_port)
+export KAFKA_PORT REDIS_PORT HTTP_PORTS
 
 finish() {
   local status=$?
@@ -33,7 +33,7 @@ within() { # SECONDS COMMAND...: until it succeeds
     sleep 1
   done
 }
-get() { curl --silent --fail --max-time 5 "http://127.0.0.1:$WEIR_PORTS$1"; }
+get() { curl --silent --fail --max-time 5 "http://127.0.0.1:$HTTP_PORTS$1"; }
 weir_state() { docker inspect --format "$1" "$("${compose[@]}" ps -aq weir)"; }
 
 "${compose[@]}" up --build --detach
