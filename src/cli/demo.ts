@@ -4,10 +4,9 @@ import type { Command } from 'commander'
 import { createLogUpdate } from 'log-update'
 import { quantileSorted } from 'simple-statistics'
 import { type DemoTally, makeFolder, runDemo } from '../apps/demo.ts'
-import { minorUnitExponent } from '../core/currencies.ts'
 import { type Alert, outcomes } from '../core/types.ts'
 import { configOf, count, wantsJson } from './flags.ts'
-import { grouped, note, print, progressLine, styled } from './output.ts'
+import { grouped, money, note, print, progressLine, styled } from './output.ts'
 
 interface Flags {
   readonly events: number
@@ -62,7 +61,9 @@ function lines({ events }: Flags, seconds: () => number): Display {
     step(tally) {
       if (seconds() < next) return
       next = seconds() + 2
-      note(`${progressLine('payments', tally.events, events, seconds())}; ${grouped(tally.alerts)} alerts`)
+      note(
+        `${progressLine('payments', tally.events, tally.events / events, seconds())}; ${grouped(tally.alerts)} alerts`,
+      )
     },
     end() {},
   }
@@ -101,7 +102,7 @@ function status(tally: DemoTally, { events }: Flags, seconds: number): string[] 
   const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`
   const { p50, p99 } = latency(tally)
   return [
-    `${styled('cyan', bar, process.stderr)} ${progressLine('payments', tally.events, events, seconds)}`,
+    `${styled('cyan', bar, process.stderr)} ${progressLine('payments', tally.events, tally.events / events, seconds)}`,
     `${outcomeWords(tally)}   ${grouped(tally.deadLetters)} dead letters   ${grouped(tally.labels)} labels came back`,
     `chunk latency p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms   newest of ${grouped(tally.alerts)} alerts:`,
   ]
@@ -133,12 +134,9 @@ function alertLines({
   reasons,
 }: Alert): string {
   const colour = outcome === 'decline' ? 'red' : 'magenta'
-  const head = `${styled(colour, outcome.padEnd(8), process.stderr)} ${String(risk_score ?? '-').padStart(3)}  ${new Date(event_time).toISOString().slice(0, 16).replace('T', ' ')}  ${customer_id}  ${inMajorUnits(amount_minor, currency)} at ${merchant_name ?? merchant_id}`
+  const head = `${styled(colour, outcome.padEnd(8), process.stderr)} ${String(risk_score ?? '-').padStart(3)}  ${new Date(event_time).toISOString().slice(0, 16).replace('T', ' ')}  ${customer_id}  ${money(amount_minor, currency)} at ${merchant_name ?? merchant_id}`
   return `${head}\n  ${styled('dim', reasons.map(({ text }) => text).join(' '), process.stderr)}`
 }
-
-const inMajorUnits = (amountMinor: number, currency: string): string =>
-  `${(amountMinor / 10 ** (minorUnitExponent(currency) ?? 0)).toFixed(minorUnitExponent(currency))} ${currency}`
 
 /** Milliseconds from a chunk's first step to its commit and state write, over all payments. */
 function latency({ chunks }: DemoTally): { p50: number; p99: number } {

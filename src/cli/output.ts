@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { getBorderCharacters, table } from 'table'
+import { minorUnitExponent } from '../core/currencies.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -89,3 +90,9 @@ const rateOf = (count: number, seconds: number): number => (seconds === 0 ? 0 : 
 
 /** 1234567 as 1,234,567. */
 export const grouped = (value: number): string => value.toLocaleString('en-US')
+
+/** 5716 minor units of EUR as `57.16 EUR`. */
+export function money(amountMinor: number, currency: string): string {
+  const exponent = minorUnitExponent(currency) ?? 0
+  return `${(amountMinor / 10 ** exponent).toFixed(exponent)} ${currency}`
+}

@@ -9,7 +9,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
 import { configOf, count, wantsJson } from './flags.ts'
-import { note, print, styled } from './output.ts'
+import { money, note, print, styled } from './output.ts'
 import { stopOnSignal } from './shutdown.ts'
 
 interface Flags {
@@ -85,7 +85,7 @@ function decisionLine(decision: Decision): string {
 function alertLine(alert: Alert): string {
   const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
     alert
-  const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${amount_minor} ${currency} minor units, ${channel}, ${merchant_name ?? merchant_id}`
+  const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`
   return [head, ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${text}`)].join('\n')
 }
 
