@@ -15,91 +15,154 @@ import {
 } from '../core/features/definition.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
+import { nearestPath } from './nearest.ts'
 
 export const sha256 = (content: string | Uint8Array): string =>
   createHash('sha256').update(content).digest('hex')
 
+/** An object of exactly these keys; for any other it says which one was likely meant. */
+const only = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, Object.keys(shape)) : undefined,
+  })
+
+const oneOf = <const Values extends readonly string[]>(values: Values) =>
+  z.enum(values, { error: ({ input }) => notAmong(input, values) })
+
 const duration = z.string().refine((text) => !Number.isNaN(durationMs(text)), {
-  error: 'must be a duration such as 10m, 24h or 30d',
+  error: ({ input }) => `"${input}" is no duration; write for example 10m, 24h or 30d`,
 })
 const tiles = z.record(duration, duration)
-const filter = z.strictObject({
-  channel: z.array(z.enum(channels)).min(1).optional(),
-  type: z.array(z.enum(transactionTypes)).min(1).optional(),
+const filter = only({
+  channel: z.array(oneOf(channels)).min(1).optional(),
+  type: z.array(oneOf(transactionTypes)).min(1).optional(),
 })
-const named = {
+const common = {
   name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower case letters, digits and _'),
   description: z.string().min(1),
+  entity: z.string(),
 }
-const entity = z.enum(entityKinds)
-const remembered = z.enum(rememberedFields)
+const remembered = oneOf(rememberedFields)
 
-const feature = z.union([
-  z.strictObject({ ...named, entity: z.literal('transaction'), value: z.enum(transactionValues) }),
-  z.strictObject({ ...named, entity: z.literal('transaction'), is: filter }),
-  z.strictObject({
-    ...named,
-    entity: z.literal('customer'),
-    aggregate: z.enum(windowAggregates),
-    window: duration,
-    field: remembered.optional(),
-    where: filter.optional(),
-    same: remembered.optional(),
-  }),
-  z.strictObject({ ...named, entity: z.literal('customer'), fact: z.enum(customerFacts) }),
-  z.strictObject({ ...named, entity: z.literal('customer'), first_seen: remembered }),
-  z.strictObject({
-    ...named,
-    entity,
-    aggregate: z.enum(entityAggregates),
+/** What a feature of an entity can be, by the key that only this form has. */
+const formsOfShared = {
+  aggregate: only({
+    ...common,
+    aggregate: oneOf(entityAggregates),
     window: duration,
     delay: duration.optional(),
   }),
-  z.strictObject({ ...named, entity, distinct: z.literal('customer_id') }),
-])
+  distinct: only({ ...common, distinct: oneOf(['customer_id']) }),
+}
+const formsOf: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  transaction: {
+    value: only({ ...common, value: oneOf(transactionValues) }),
+    is: only({ ...common, is: filter }),
+  },
+  customer: {
+    aggregate: only({
+      ...common,
+      aggregate: oneOf(windowAggregates),
+      window: duration,
+      field: remembered.optional(),
+      where: filter.optional(),
+      same: remembered.optional(),
+    }),
+    fact: only({ ...common, fact: oneOf(customerFacts) }),
+    first_seen: only({ ...common, first_seen: remembered }),
+  },
+  ...Object.fromEntries(entityKinds.map((kind) => [kind, formsOfShared])),
+}
 
-const featureFile = z.strictObject({
+/** Entity and form are looked up first, so that a mistake is told in the words of the form that was meant. */
+const feature = z
+  .looseObject({ entity: oneOf(['transaction', 'customer', ...entityKinds]) })
+  .transform((given, context) => {
+    const forms = formsOf[given.entity] ?? {}
+    const form = Object.keys(given).find((key) => Object.hasOwn(forms, key))
+    const parsed = (forms[form ?? ''] ?? formless(Object.keys(forms))).safeParse(given, { error: missing })
+    if (parsed.success) return parsed.data
+    for (const { message, path } of parsed.error.issues) {
+      context.issues.push({ code: 'custom', message, path: [...path], input: given })
+    }
+    return z.NEVER
+  })
+
+const formless = (forms: readonly string[]) =>
+  z.custom(() => false, {
+    error: ({ input }) => {
+      const near = Object.keys(input as object)
+        .filter((key) => !Object.hasOwn(common, key))
+        .flatMap((key) => hint(key, forms))
+      return `needs one of ${forms.join(', ')}${near[0] ?? ''}`
+    },
+  })
+
+const featureFile = only({
   version: z.literal(1),
   reference_currency: z.string().regex(/^[A-Z]{3}$/),
   rates: z.record(z.string().regex(/^[A-Z]{3}$/), z.number().positive()),
-  customer: z.strictObject({
+  customer: only({
     keep_events: z.int().min(1).max(256),
     most_events: z.int().min(1).max(256),
     tiles,
     remember: z.partialRecord(remembered, z.int().min(1).max(256)),
   }),
-  entities: z.strictObject({ tiles, most_customers: z.int().min(1).max(64) }),
+  entities: only({ tiles, most_customers: z.int().min(1).max(64) }),
   features: z.array(feature).min(1).max(1000),
 })
 
-const policyFile = z.strictObject({
-  version: z.string().min(1).max(32),
-  thresholds: z.strictObject({
-    challenge: z.int().min(0).max(1000),
-    review: z.int().min(0).max(1000),
-    decline: z.int().min(0).max(1000),
-  }),
-  alert_on: z.array(z.enum(outcomes)),
-  degraded: z
-    .array(
-      z.strictObject({
-        channel: z.array(z.enum(channels)).min(1).optional(),
-        amount_at_least: z.number().min(0).optional(),
-        outcome: z.enum(outcomes),
-        alert: z.boolean(),
-      }),
-    )
-    .min(1),
-  reasons: z.array(
-    z.strictObject({
-      code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-      feature: z.string(),
-      at_least: z.number().optional(),
-      at_most: z.number().optional(),
-      text: z.string().min(1).max(256),
+const policyFile = (features: readonly string[]) =>
+  only({
+    version: z.string().min(1).max(32),
+    thresholds: only({
+      challenge: z.int().min(0).max(1000),
+      review: z.int().min(0).max(1000),
+      decline: z.int().min(0).max(1000),
     }),
-  ),
-})
+    alert_on: z.array(oneOf(outcomes)),
+    degraded: z
+      .array(
+        only({
+          channel: z.array(oneOf(channels)).min(1).optional(),
+          amount_at_least: z.number().min(0).optional(),
+          outcome: oneOf(outcomes),
+          alert: z.boolean(),
+        }),
+      )
+      .min(1),
+    reasons: z.array(
+      only({
+        code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
+        feature: z.string().refine((name) => features.includes(name), {
+          error: ({ input }) =>
+            `"${input}" is not in the feature file${hint(String(input), features).join('')}`,
+        }),
+        at_least: z.number().optional(),
+        at_most: z.number().optional(),
+        text: z.string().min(1).max(256),
+      }),
+    ),
+  })
+
+const missing: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is missing' : undefined)
+
+function notAmong(input: unknown, values: readonly string[]): string {
+  if (input === undefined) return `is missing: one of ${values.join(', ')}`
+  return `"${String(input)}" is none of ${values.join(', ')}${hint(String(input), values).join('')}`
+}
+
+function unknownKeys(keys: readonly string[], known: readonly string[]): string {
+  return keys
+    .map((key) => `has no key "${key}"${hint(key, known)[0] ?? ` (there are ${known.join(', ')})`}`)
+    .join('; ')
+}
+
+const hint = (given: string, known: readonly string[]): string[] => {
+  const nearest = nearestPath(given, known)
+  return nearest === undefined ? [] : [`; did you mean ${nearest}?`]
+}
 
 /** @throws WeirError WEIR_FEATURES_INVALID that names the place in the file. */
 export function loadFeatures(path: string): CompiledFeatures {
@@ -109,7 +172,7 @@ export function loadFeatures(path: string): CompiledFeatures {
 
 /** @throws WeirError WEIR_POLICY_INVALID that names the place in the file. */
 export function loadPolicy(path: string, features: CompiledFeatures): CompiledPolicy {
-  const file = readYaml(path, policyFile, 'WEIR_POLICY_INVALID') as PolicyFile
+  const file = readYaml(path, policyFile(features.names), 'WEIR_POLICY_INVALID') as PolicyFile
   return compilePolicy(file, features, sha256)
 }
 
@@ -125,11 +188,15 @@ function readYaml(path: string, schema: z.ZodType, code: ErrorCode): unknown {
   }
   const document = parseDocument(text)
   const [mistake] = document.errors
-  if (mistake !== undefined) throw new WeirError(code, `${path} is not YAML: ${mistake.message}`)
-  const parsed = schema.safeParse(document.toJS())
+  if (mistake !== undefined) {
+    throw new WeirError(code, `${path} is not YAML: ${mistake.message}`, {
+      cure: 'mend the line that is named',
+    })
+  }
+  const parsed = schema.safeParse(document.toJS(), { error: missing })
   if (parsed.success) return parsed.data
-  const lines = parsed.error.issues.map(
-    (issue) => `${path}: ${place(document.toJS(), issue.path)} ${issue.message}`,
+  const lines = parsed.error.issues.map((issue) =>
+    `${path}: ${place(document.toJS(), issue.path)} ${issue.message}`.replace(':  ', ': '),
   )
   throw new WeirError(code, lines.join('\n'), {
     cure: 'mend the lines that are named; docs/features.md has the syntax',
