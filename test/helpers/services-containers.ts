@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient, ImageName } from 'testcontainers'
 import type { Service, Settings } from './services.ts'
@@ -78,10 +79,11 @@ async function startContainer(
   address: string,
   answers: (address: string) => Promise<boolean>,
 ): Promise<Service> {
-  const started = await plan.start()
+  // Guarded by a name of our own before it exists, so that an end while it starts leaves nothing behind.
+  const name = `weir-test-${randomUUID()}`
+  const unguard = guard('docker rm -f -v "$1"', name)
   const { dockerode } = (await getContainerRuntimeClient()).container
-  const container = dockerode.getContainer(started.getId())
-  const unguard = guard('docker rm -f -v "$1"', container.id)
+  const container = dockerode.getContainer(name)
   const state = async () => (await container.inspect()).State
   let stopped = false
   const ready = () => untilReady(what, () => answers(address))
@@ -92,11 +94,12 @@ async function startContainer(
     await unguard()
   }
   try {
+    await plan.withName(name).start()
     await ready()
   } catch (error) {
-    const log = await container.logs({ stdout: true, stderr: true, tail: 20 })
-    await stop()
-    throw new Error(`${what} in a container: ${log.toString()}`, { cause: error })
+    const log = await container.logs({ stdout: true, stderr: true, tail: 20 }).catch(() => '')
+    await stop().catch(() => {})
+    throw new Error(`${what} in a container: ${error}\n${log}`, { cause: error })
   }
   return {
     address,

@@ -84,10 +84,10 @@ async function startProcess({ what, command, folder, address, answers }: Plan): 
   const restart = async () => {
     const log = await open(logFile, 'a')
     child = spawn(program, args, { detached: true, cwd: folder, stdio: ['ignore', log.fd, log.fd] })
-    await log.close()
+    unguard = guard('kill -9 "$1"; rm -rf "$2"', String(child.pid), folder)
     child.unref()
     exited = once(child, 'exit')
-    unguard = guard('kill -9 "$1"; rm -rf "$2"', String(child.pid), folder)
+    await log.close()
     const ended = () => (child.exitCode ?? child.signalCode) !== null
     let output = ''
     await untilReady(
