@@ -73,6 +73,7 @@ export function asLogError(error: unknown, doing: string): WeirError {
   }
   const why = error instanceof Error ? error.message : String(error)
   return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka failed while ${doing}: ${why}`, {
+    cure: 'Check that the brokers run and that kafka.brokers, kafka.tls and kafka.sasl are theirs.',
     retriable: true,
     cause: error,
   })

@@ -56,7 +56,9 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       const all = [`${base(lane)}:own`, `${base(lane)}:wm`]
       for (const key of keys) all.push(states + key)
       const values = await guard(redis.mgetBuffer(all))
-      if (values[0]?.toString() !== token || values[1]?.toString() !== String(watermark)) throw notOwner(lane)
+      const [own, found] = values
+      if (own?.toString() !== token || (found == null ? null : Number(found)) !== watermark)
+        throw notOwner(lane)
       return values.slice(2)
     },
 

@@ -20,6 +20,9 @@ export interface Stream {
   stop(): Promise<void>
 }
 
+/** Every step of a chunk has a time limit of its own, all far shorter: then something waits for nothing. */
+const wedgedSeconds = 120
+
 /** Refreshes the gauges; Prometheus asks no more often. */
 const gaugesEveryMs = 5_000
 
@@ -97,7 +100,13 @@ function openStore(
 
 /** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
 async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check()
+  const [finding] = await store.check().catch((cause: unknown) => {
+    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
+      cure: 'start Redis, or correct redis.url, redis.username and redis.password',
+      retriable: true,
+      cause,
+    })
+  })
   if (finding === undefined) return
   throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
 }
@@ -144,7 +153,13 @@ function serve(
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
     },
   }
-  return startHttp({ ...config.http, registry: metrics.registry, live: {}, ready })
+  const live: Probes = {
+    chunks: () => {
+      const seconds = Math.round(member.longestRunSeconds)
+      return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
+    },
+  }
+  return startHttp({ ...config.http, registry: metrics.registry, live, ready })
 }
 
 async function refreshGauges({ member }: Scorer, log: KafkaLog, metrics: Metrics): Promise<void> {

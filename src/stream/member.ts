@@ -4,10 +4,21 @@ import type { Lane } from './lane.ts'
 /** One member of the consumer group: gives each of its partitions a lane, and lets go of those that moved away. */
 export class Member implements RunHandler {
   readonly #createLane: (at: TopicPartition) => Lane
+  readonly #now: () => number
   readonly #lanes = new Map<string, Lane>()
+  /** When the runs began that are being handled. */
+  readonly #running = new Map<string, number>()
 
-  constructor(createLane: (at: TopicPartition) => Lane) {
+  /** @param now seconds on any steady clock. */
+  constructor(createLane: (at: TopicPartition) => Lane, now: () => number) {
     this.#createLane = createLane
+    this.#now = now
+  }
+
+  /** Seconds that the longest of the runs in hand has taken so far; 0 when none is. */
+  get longestRunSeconds(): number {
+    const begun = Math.min(...this.#running.values())
+    return Number.isFinite(begun) ? this.#now() - begun : 0
   }
 
   /** The lanes of the partitions that are this member's now. */
@@ -26,8 +37,14 @@ export class Member implements RunHandler {
     for (const at of partitions) this.#laneOf(at).start()
   }
 
-  onRun(run: Run): Promise<number> {
-    return this.#laneOf(run).onRun(run)
+  async onRun(run: Run): Promise<number> {
+    const name = nameOf(run)
+    this.#running.set(name, this.#now())
+    try {
+      return await this.#laneOf(run).onRun(run)
+    } finally {
+      this.#running.delete(name)
+    }
   }
 
   /** Lets go of every partition. Only when no run is being handled. */

@@ -51,7 +51,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
       topic,
       work: createWork[kind](partition),
     })
-  })
+  }, parts.now)
   const subscription = await log.subscribe(config.group, [transactions, labels, entity_updates], member)
   let stopped: Promise<void> | undefined
   const stop = async () => {
