@@ -39,6 +39,7 @@ export interface RedisStore extends StateStore {
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const redis = connect(options)
   const waitMs = options.deadlineMs ?? 500
+  const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
 
   const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
 
@@ -99,9 +100,8 @@ function connect(options: RedisStoreOptions): Redis {
   const { url, username, password, tls, deadlineMs = 500, onConnection } = options
   const redis = new Redis(url, {
     protocol: 2,
-    commandTimeout: deadlineMs,
     // A peer that went away without a word: drop the connection rather than time out call by call.
-    socketTimeout: 2 * deadlineMs,
+    socketTimeout: 10 * deadlineMs,
     connectTimeout: 5_000,
     enableOfflineQueue: false,
     // A call that was cut off is the caller's to judge: it acquires the lane again.
@@ -156,12 +156,27 @@ function packStates(states: readonly (readonly [key: string, state: Buffer])[]):
   return packed
 }
 
-async function guard<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
-    throw unavailable(error)
-  }
+/** A timer that comes later than this was held up by work in this process, milliseconds. */
+const heldUpMs = 10
+
+/**
+ * The call's result, or WEIR_STORE_UNAVAILABLE past the deadline. Time during which this process was too busy to read
+ * the answer does not count: a chunk is worked on without a pause, and Redis is not to blame for that.
+ */
+function within<T>(deadlineMs: number, call: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout
+    const wait = (ms: number) => {
+      const due = performance.now() + ms
+      timer = setTimeout(() => {
+        const lateMs = performance.now() - due
+        if (lateMs > heldUpMs) wait(lateMs)
+        else reject(unavailable(new Error(`no answer within ${deadlineMs} ms`)))
+      }, ms)
+    }
+    wait(deadlineMs)
+    call.then(resolve, (error: unknown) => reject(unavailable(error))).finally(() => clearTimeout(timer))
+  })
 }
 
 function unavailable(cause: unknown): WeirError {
