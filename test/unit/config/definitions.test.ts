@@ -70,8 +70,8 @@ test.each([
   ],
   [
     count1m,
-    'entity: customer, aggregate: distinct, field: merchant, window: 1m',
-    `${at14}.field "merchant" is none of merchant_id, device_id, country, mcc; did you mean merchant_id?`,
+    'entity: customer, aggregate: distinct, field: merchant_ids, window: 1m',
+    `${at14}.field "merchant_ids" is none of merchant_id, device_id, country, mcc; did you mean merchant_id?`,
   ],
   [
     count1m,

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { sha256 } from '../../src/config/definitions.ts'
+import { compilePolicy, degradedRow, outcomeOf, type PolicyFile, reasonsOf } from '../../src/core/policy.ts'
+import { aTransaction } from '../helpers/contracts.ts'
+import { shipped } from '../helpers/feature-values.ts'
+import { aPolicy } from '../helpers/policy.ts'
+
+const compiled = (changes: Partial<PolicyFile> = {}) =>
+  compilePolicy({ ...aPolicy, ...changes }, shipped, sha256)
+
+/** A row in which all is missing but what is named. */
+function row(values: Readonly<Record<string, number>>): Float32Array {
+  return Float32Array.from(shipped.names, (name) => values[name] ?? Number.NaN)
+}
+
+test('outcomes go by thresholds; equal ones leave the lighter outcome out', () => {
+  const policy = compiled({ thresholds: { challenge: 100, review: 200, decline: 200 } })
+  expect([0, 99, 100, 199, 200, 999].map((score) => outcomeOf(policy, score))).toEqual([
+    'approve',
+    'approve',
+    'challenge',
+    'challenge',
+    'decline',
+    'decline',
+  ])
+})
+
+test('the id is version and hash: it changes with any part of the file', () => {
+  const ids = [
+    compiled(),
+    compiled({ version: '1.0.1' }),
+    compiled({ alert_on: ['decline'] }),
+    compiled({ reasons: aPolicy.reasons.slice(1) }),
+  ].map(({ id }) => id)
+  expect(new Set(ids).size).toBe(4)
+  expect(compiled().id).toBe(ids[0])
+  expect(ids[0]).toMatch(/^\S+#[0-9a-f]{8}$/)
+})
+
+test('reasons are the first four that hold, weightiest first', () => {
+  const all = reasonsOf(
+    compiled(),
+    'decline',
+    row({ geo_speed: 1200, device_customers: 4, first_device: 1, first_country: 1, night: 1 }),
+    900,
+    false,
+  )
+  expect(all).toEqual([
+    {
+      code: 'IMPOSSIBLE_TRAVEL',
+      text: 'Travelled at 1200 km/h.',
+    },
+    { code: 'DEVICE_SHARED', text: '4 customers on it.' },
+    { code: 'FIRST_DEVICE', text: 'First from this device.' },
+    { code: 'FIRST_COUNTRY', text: 'First in this country.' },
+  ])
+})
+
+test('a limit is met by the value itself and never by a missing one', () => {
+  const policy = compiled({
+    reasons: [{ code: 'FEW', feature: 'amount', at_least: 2, at_most: 3, text: '{value} of {value}' }],
+  })
+  const codes = (amount: number) =>
+    reasonsOf(policy, 'review', row({ amount }), 700, false).map(({ code }) => code)
+  expect([1.9, 2, 3, 3.1, Number.NaN].map(codes)).toEqual([['SCORE'], ['FEW'], ['FEW'], ['SCORE'], ['SCORE']])
+  const [reason] = reasonsOf(policy, 'review', row({ amount: 2.26 }), 700, false)
+  expect(reason?.text).toBe('2.3 of 2.3')
+})
+
+test('an approval needs no reason but that something could not be known', () => {
+  const values = row({ first_device: 1 })
+  expect(reasonsOf(compiled(), 'approve', values, 10, false)).toEqual([])
+  const stale = reasonsOf(compiled(), 'approve', values, 10, true)
+  expect(stale.map(({ code }) => code)).toEqual(['ENTITY_VALUES_STALE'])
+})
+
+test('where no reason holds, the score as a whole is one', () => {
+  expect(reasonsOf(compiled(), 'review', row({}), 712, false)).toEqual([
+    { code: 'SCORE', text: 'The model sees a risk of 712 of 999 in the payment as a whole.' },
+  ])
+})
+
+test('without a score the first row that matches decides', () => {
+  const policy = compiled({
+    degraded: [
+      { channel: ['moto'], amount_at_least: 10, outcome: 'decline', alert: true },
+      { amount_at_least: 100, outcome: 'review', alert: false },
+      { outcome: 'approve', alert: false },
+    ],
+  })
+  const outcome = (channel: string, amount: number) =>
+    degradedRow(policy, aTransaction({ channel }), amount).outcome
+  expect(outcome('moto', 10)).toBe('decline')
+  expect(outcome('moto', 9.99)).toBe('approve')
+  expect(outcome('pos', 100)).toBe('review')
+})
+
+test('a policy that could leave a payment undecided, or names what is not there, is refused', () => {
+  const invalid = { code: 'WEIR_POLICY_INVALID' }
+  const refused = (changes: Partial<PolicyFile>) =>
+    expect(() => compiled(changes)).toThrow(expect.objectContaining(invalid))
+  refused({ degraded: [] })
+  refused({ degraded: [{ channel: ['pos'], outcome: 'approve', alert: false }] })
+  refused({ thresholds: { challenge: 2, review: 1, decline: 3 } })
+  refused({ reasons: [{ code: 'X', feature: 'no_such_feature', text: 'x' }] })
+})
