@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
+import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
+import { WeirError } from '../../../src/core/errors.ts'
+import type { LaneId, Log, LogRecord, StateStore } from '../../../src/core/ports.ts'
+import { Lane, type LaneObserver, type LaneWork } from '../../../src/stream/lane.ts'
+
+export const group = 'weir'
+export const topic = 'in'
+export const id: LaneId = { kind: 't', partition: 0 }
+export const at = { topic, partition: 0 }
+export const keys = ['a', 'b', 'c']
+
+/** A state that knows every offset it was made of, and in which order: twice, left out or swapped shows. */
+const folded = (state: Buffer | null, offset: number): Buffer =>
+  createHash('sha256')
+    .update(state ?? '')
+    .update(`${offset}`)
+    .digest()
+
+function foldAll(
+  records: readonly LogRecord[],
+  past: ReadonlyMap<string, Buffer | null>,
+): [string, Buffer][] {
+  const states = new Map<string, Buffer>()
+  for (const { key, offset } of records) {
+    const name = String(key)
+    states.set(name, folded(states.get(name) ?? past.get(name) ?? null, offset))
+  }
+  return [...states]
+}
+
+const keysOf = (records: readonly LogRecord[]) => [...new Set(records.map(({ key }) => String(key)))]
+
+/** One answer a record, that names its offset. */
+const answers = (records: readonly LogRecord[], status: string) =>
+  records.map(({ offset }) => ({ topic: 'out', partition: 0, key: `${offset}`, value: Buffer.from(status) }))
+
+const scoring: LaneWork = {
+  async work(records, read) {
+    const states = foldAll(records, await read(keysOf(records)))
+    return { records: answers(records, 'scored'), states }
+  },
+  rebuild: async (records, read) => foldAll(records, await read(keysOf(records))),
+}
+
+/** The two kinds of work that there are: with and without an answer when states cannot be had. */
+export const works: Readonly<Record<'patient' | 'degradable', LaneWork>> = {
+  patient: scoring,
+  degradable: {
+    ...scoring,
+    degraded: async (records) => ({ records: answers(records, 'degraded') }),
+  },
+}
+
+/** A partition on the embedded log and store, and members that are handed its runs as a group would. */
+export class LaneWorld {
+  readonly log = createMemoryLog({ topics: { in: 1, out: 1 } })
+  readonly store = createMemoryStore()
+  /** What can be read of the partition: offsets that are missing are markers, or were compacted. */
+  readonly records: LogRecord[]
+  seconds = 0
+  #tokens = 0
+
+  /** @param kept for each offset, whether there is a record that can be read. */
+  constructor(kept: readonly boolean[]) {
+    this.records = kept.flatMap((isKept, offset) => {
+      const key = Buffer.from(keys[offset % 3] as string)
+      return isKept ? [{ offset, timestamp: offset, key, value: Buffer.from('x'), headers: {} }] : []
+    })
+    void this.log.append(kept.map((_, offset) => ({ ...at, key: keys[offset % 3] ?? null, value: null })))
+  }
+
+  member(
+    work: LaneWork,
+    observer: LaneObserver = {},
+    log: Log = this.log,
+    store: StateStore = this.store,
+  ): LaneMember {
+    const newToken = () => String(this.#tokens++)
+    const now = () => this.seconds
+    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer })
+    return new LaneMember(lane, this.records)
+  }
+
+  /** The answers on the log, as `offset: status`, in order. */
+  async answered(): Promise<string[]> {
+    const found: string[] = []
+    const reader = await this.log.subscribe('reader', ['out'], {
+      onAssigned() {},
+      async onRun({ records }) {
+        for (const { key, value } of records) found.push(`${key}: ${value}`)
+        return (records.at(-1) as LogRecord).offset + 1
+      },
+    })
+    await reader.idle()
+    await reader.stop()
+    return found
+  }
+
+  /** Watermark and states as the store has them. */
+  async stored(): Promise<{ watermark: number | null; states: Record<string, string | undefined> }> {
+    const states = await this.store.peek(id, keys)
+    return {
+      watermark: await this.store.acquire(id, 'reader'),
+      states: Object.fromEntries(keys.map((key, i) => [key, states[i]?.toString('hex')])),
+    }
+  }
+
+  /** What `stored` must be: the plain fold of all records, as far as the group has committed. */
+  async expected(): Promise<{ watermark: number | null; states: Record<string, string | undefined> }> {
+    const states = new Map(foldAll(this.records, new Map()))
+    return {
+      watermark: await this.log.committed(group, at),
+      states: Object.fromEntries(keys.map((key) => [key, states.get(key)?.toString('hex')])),
+    }
+  }
+}
+
+/** Hands runs to a lane as a subscription does: on from what it answered, again from there after a rejection. */
+export class LaneMember {
+  readonly lane: Lane
+  readonly #records: readonly LogRecord[]
+  position = 0
+
+  constructor(lane: Lane, records: readonly LogRecord[]) {
+    this.lane = lane
+    this.#records = records
+  }
+
+  get isDone(): boolean {
+    return this.#records.every(({ offset }) => offset < this.position)
+  }
+
+  /** Delivers at most `size` records. Returns the error that the lane rejected with, null when it took the run. */
+  async deliver(size: number): Promise<WeirError | null> {
+    const records = this.#records.filter(({ offset }) => offset >= this.position).slice(0, size)
+    if (records.length === 0) return null
+    try {
+      this.position = await this.lane.onRun({ ...at, from: this.position, records })
+      return null
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error
+      return error
+    }
+  }
+
+  /** @throws Error when the end is not reached in any reasonable number of runs. */
+  async finish(size = 4): Promise<void> {
+    for (let runs = 0; !this.isDone; runs++) {
+      if (runs > 200) throw new Error(`stuck at ${this.position}`)
+      await this.deliver(size)
+    }
+  }
+}

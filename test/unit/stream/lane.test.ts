@@ -1,0 +1,252 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { WeirError } from '../../../src/core/errors.ts'
+import type { LaneId } from '../../../src/core/ports.ts'
+import { type Failpoint, failpoints, type LaneObserver } from '../../../src/stream/lane.ts'
+import { type Fate, fates, faultyLog, faultyStore } from './faulty.ts'
+import { at, group, id, LaneWorld, works } from './lane-world.ts'
+
+const offsets = (world: LaneWorld) => world.records.map(({ offset }) => offset)
+const offsetsOf = (answered: readonly string[]) => answered.map((one) => Number.parseInt(one, 10))
+
+/** One thing that happens to the partition. */
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      does: fc.constant('deliver'),
+      who: fc.nat(1),
+      size: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  // The group goes back, or on, without being asked: a new generation starts at the committed offset or anywhere.
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('jump'), who: fc.nat(1), size: fc.nat(30) }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('release'), who: fc.nat(1), size: fc.constant(0) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ does: fc.constant('steal'), who: fc.constant(0), size: fc.constant(0) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant('wait'),
+      who: fc.constant(0),
+      size: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+)
+const mostlyOk = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Fate>('ok') },
+  { weight: 1, arbitrary: fc.constantFrom(...fates) },
+)
+
+const plan = fc.record({
+  work: fc.constantFrom('patient' as const, 'degradable' as const),
+  kept: fc.array(
+    fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    { minLength: 1, maxLength: 30 },
+  ),
+  logFates: fc.array(mostlyOk, { maxLength: 40 }),
+  storeFates: fc.array(mostlyOk, { maxLength: 60 }),
+  steps: fc.array(step, { maxLength: 60 }),
+})
+
+/** A lane may be told these of a world in which it is not alone and calls fail; anything else is a false alarm. */
+const expectedCodes = [
+  'WEIR_LOG_UNAVAILABLE',
+  'WEIR_LOG_FENCED',
+  'WEIR_STORE_NOT_OWNER',
+  'WEIR_STORE_UNAVAILABLE',
+]
+
+describe('a lane', () => {
+  it('answers each record once and folds it once, whatever fails and whoever else wants the partition', async () => {
+    await fc.assert(
+      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps }) => {
+        const world = new LaneWorld(kept)
+        const pending = { log: [...logFates], store: [...storeFates] }
+        const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
+        const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
+        const members = [0, 1].map(() => world.member(works[work], {}, log, store))
+        for (const { does, who, size } of steps) {
+          const member = members[who] as (typeof members)[number]
+          if (does === 'jump') member.position = Math.min(size, kept.length)
+          else if (does === 'release') await member.lane.release()
+          else if (does === 'steal') await world.store.acquire(id, 'thief')
+          else if (does === 'wait') world.seconds += size
+          else {
+            const error = await member.deliver(size)
+            if (error !== null) expect(expectedCodes).toContain(error.code)
+          }
+        }
+        pending.log = []
+        pending.store = []
+        world.seconds += 10
+        // The one that is left, on a state that may miss what was decided degraded: its next chunk brings it all back.
+        const last = world.member(works[work], {}, log, store)
+        await last.finish()
+        await expectComplete(world)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('reaches its steps in order', async () => {
+    const world = new LaneWorld(Array(6).fill(true))
+    const steps: Failpoint[] = []
+    const reached = (_: LaneId, name: Failpoint) => void steps.push(name)
+    const member = world.member(works.degradable, { reached })
+    await member.deliver(3)
+    expect(steps).toEqual([...failpoints])
+    await member.deliver(3)
+    expect(steps.slice(failpoints.length)).toEqual(failpoints.slice(2))
+  })
+
+  it.each(failpoints)(
+    'that dies when it has %s leaves the partition whole to the next',
+    async (failpoint) => {
+      const world = new LaneWorld(Array(12).fill(true))
+      let countdown = 2
+      // Dying is not failing: what comes after never happens, not even the lane's own cleaning up.
+      const { promise: dead, resolve: die } = Promise.withResolvers<void>()
+      const observer: LaneObserver = {
+        reached: (_, name) => {
+          if (name !== failpoint || --countdown > 0) return
+          die()
+          return new Promise(() => {})
+        },
+      }
+      const victim = world.member(works.degradable, observer)
+      if (failpoint === 'fenced' || failpoint === 'acquired') {
+        await victim.deliver(4)
+        await victim.lane.release()
+      }
+      await Promise.race([victim.finish(), dead])
+      const heir = world.member(works.degradable)
+      await heir.finish()
+      await expectComplete(world)
+    },
+  )
+
+  it('that was taken over while the store was away is fenced, and cries no alarm', async () => {
+    const world = new LaneWorld(Array(8).fill(true))
+    let isAway = false
+    const store = faultyStore(world.store, () => (isAway ? 'before' : 'ok'))
+    const zombie = world.member(works.degradable, {}, world.log, store)
+    await zombie.deliver(2)
+    isAway = true
+    await zombie.deliver(2)
+    const heir = world.member(works.degradable)
+    await heir.finish()
+    isAway = false
+    world.seconds += 2
+    expect(await zombie.deliver(2)).toMatchObject({ code: 'WEIR_LOG_FENCED' })
+    await zombie.finish()
+    await expectComplete(world)
+  })
+})
+
+describe('without the store', () => {
+  it('decides degraded, asks for the store once a second, and makes up for it from the log', async () => {
+    const world = new LaneWorld(Array(12).fill(true))
+    let [isAway, calls] = [false, 0]
+    const store = faultyStore(world.store, () => {
+      calls++
+      return isAway ? 'before' : 'ok'
+    })
+    const told = { lost: 0, degraded: 0, rebuilt: 0 }
+    const observer: LaneObserver = {
+      lost: () => void told.lost++,
+      degraded: (_, records) => {
+        told.degraded += records
+      },
+      rebuilt: (_, records) => {
+        told.rebuilt += records
+      },
+    }
+    const member = world.member(works.degradable, observer, world.log, store)
+    await member.deliver(2)
+    expect(member.lane.state).toBe('running')
+
+    isAway = true
+    await member.deliver(2)
+    expect(member.lane.state).toBe('degraded')
+    const before = calls
+    world.seconds += 0.9
+    await member.deliver(2)
+    expect(calls).toBe(before)
+    world.seconds += 0.2
+    await member.deliver(2)
+    expect(calls).toBe(before + 1)
+    expect(told).toEqual({ lost: 2, degraded: 6, rebuilt: 0 })
+
+    isAway = false
+    world.seconds += 1.1
+    await member.deliver(2)
+    expect(member.position).toBe(2)
+    await member.deliver(4)
+    expect(member.lane.state).toBe('rebuilding')
+    await member.finish()
+    expect(member.lane.state).toBe('running')
+    expect(told.rebuilt).toBe(6)
+    await expectComplete(world)
+    const statuses = (await world.answered()).map((one) => one.split(' ')[1])
+    expect(statuses).toEqual([
+      ...Array(2).fill('scored'),
+      ...Array(6).fill('degraded'),
+      ...Array(4).fill('scored'),
+    ])
+  })
+
+  it('a write that is lost after its commit costs a rebuild, no answer', async () => {
+    const world = new LaneWorld(Array(6).fill(true))
+    const calls: Fate[] = ['ok', 'ok', 'before']
+    const store = faultyStore(world.store, () => calls.shift() ?? 'ok')
+    const member = world.member(works.degradable, {}, world.log, store)
+    await member.deliver(3)
+    expect(member.position).toBe(3)
+    expect(await world.store.peek(id, ['a'])).toEqual([null])
+    world.seconds += 2
+    await member.finish()
+    await expectComplete(world)
+    expect((await world.answered()).every((one) => one.endsWith('scored'))).toBe(true)
+  })
+
+  it('work that cannot do without waits', async () => {
+    const world = new LaneWorld(Array(3).fill(true))
+    let isAway = true
+    const store = faultyStore(world.store, () => (isAway ? 'before' : 'ok'))
+    const member = world.member(works.patient, {}, world.log, store)
+    expect(await member.deliver(3)).toMatchObject({ code: 'WEIR_STORE_UNAVAILABLE', retriable: true })
+    expect(await world.answered()).toEqual([])
+    isAway = false
+    await member.finish()
+    await expectComplete(world)
+  })
+})
+
+describe('a position that cannot be', () => {
+  it('states ahead of the group are refused: somebody reset the offsets', async () => {
+    const world = new LaneWorld(Array(6).fill(true))
+    await world.member(works.degradable).finish()
+    const writer = await world.log.fence(group, at)
+    await writer.commit([], 2)
+    const member = world.member(works.degradable)
+    expect(await member.deliver(2)).toMatchObject({ code: 'WEIR_LOG_OFFSETS_RESET' })
+    expect(await world.answered()).toHaveLength(6)
+  })
+
+  it('a group ahead of the log is refused: the topic was made anew', async () => {
+    const world = new LaneWorld(Array(2).fill(true))
+    const writer = await world.log.fence(group, at)
+    await writer.commit([], 9)
+    const error = await world.member(works.degradable).deliver(2)
+    expect(error).toMatchObject({ code: 'WEIR_LOG_OFFSETS_RESET', cure: expect.stringContaining('group') })
+    expect(error).toBeInstanceOf(WeirError)
+  })
+})
+
+async function expectComplete(world: LaneWorld): Promise<void> {
+  expect(offsetsOf(await world.answered()).toSorted((a, b) => a - b)).toEqual(offsets(world))
+  expect(await world.stored()).toEqual(await world.expected())
+}
