@@ -9,6 +9,11 @@ import type {
   TransactionalWriter,
 } from '../core/ports.ts'
 
+/** Reads states of the lane's own keys. */
+export type ReadStates = (keys: readonly string[]) => Promise<ReadonlyMap<string, Buffer | null>>
+
+export type StateChanges = readonly (readonly [key: string, state: Buffer])[]
+
 /** What a chunk of records is answered with. */
 export interface Answer {
   readonly records: readonly NewRecord[]
@@ -53,9 +58,15 @@ export interface LaneObserver {
   reached?(lane: LaneId, step: Failpoint): void | Promise<void>
 }
 
-export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
+export interface LaneOptions {
+  readonly id: LaneId
   readonly group: string
+  readonly topic: string
+  readonly log: Log
+  readonly store: StateStore
   readonly work: LaneWork
+  /** A fresh owner token, never the same twice. */
+  readonly newToken: () => string
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
@@ -66,6 +77,15 @@ interface Hold {
   readonly writer: TransactionalWriter
   /** Next offset to work on. */
   position: number
+}
+
+/** The lane's states in the store: valid until a read or write is refused. */
+interface Ownership {
+  readonly token: string
+  /** As the store has it; null: it is empty. */
+  watermark: number | null
+  /** The states contain the log up to here. */
+  upTo: number
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -80,10 +100,10 @@ const storePauseSeconds = 1
  * 3. read, work, commit to the log, and only then write the states: the store never runs ahead of the log.
  * 4. any failure drops what is held and starts at 1; the outcome of a commit is never guessed.
  */
-export class Lane implements PartitionLane {
+export class Lane {
   readonly #options: LaneOptions
   #hold: Promise<Hold> | null = null
-  #states: LaneStates | null = null
+  #ownership: Ownership | null = null
   #storeRetryAt = Number.NEGATIVE_INFINITY
   #state: LaneState = 'acquiring'
   #position: number | null = null
@@ -119,10 +139,10 @@ export class Lane implements PartitionLane {
   async onRun({ from, records }: Run): Promise<number> {
     try {
       const hold = await this.#held()
-      const states = await this.#owned(hold)
-      if (states === null) return await this.#degrade(hold, from, records)
-      if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
-      return await this.#advance(hold, states, from, records)
+      const ownership = await this.#owned(hold)
+      if (ownership === null) return await this.#degrade(hold, from, records)
+      if (ownership.upTo < hold.position) return await this.#rebuild(hold, ownership, from, records)
+      return await this.#advance(hold, ownership, from, records)
     } catch (error) {
       this.#options.observer.lost?.(this.#options.id, error)
       await this.release()
@@ -134,7 +154,7 @@ export class Lane implements PartitionLane {
   async release(): Promise<void> {
     const hold = this.#hold
     this.#hold = null
-    this.#states = null
+    this.#ownership = null
     this.#position = null
     this.#state = 'acquiring'
     const held = await hold?.catch(() => null)
@@ -169,16 +189,17 @@ export class Lane implements PartitionLane {
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
-  async #owned({ position }: Hold): Promise<LaneStates | null> {
-    if (this.#states !== null) return this.#states
-    const { id, now, work, observer } = this.#options
+  async #owned(hold: Hold): Promise<Ownership | null> {
+    if (this.#ownership !== null) return this.#ownership
+    const { store, id, newToken, now, work } = this.#options
     const canDegrade = work.degraded !== undefined
     if (canDegrade && now() < this.#storeRetryAt) return null
     try {
-      const onHistoryCut = (first: number) => observer.historyCut?.(id, first)
-      this.#states = await LaneStates.acquire({ ...this.#options, onHistoryCut }, position)
+      const token = newToken()
+      const watermark = await store.acquire(id, token)
       await this.#reached('acquired')
-      return this.#states
+      this.#ownership = { token, watermark, upTo: await this.#upTo(watermark, hold.position) }
+      return this.#ownership
     } catch (error) {
       if (!canDegrade || !isUnavailable(error)) throw error
       this.#storeFailed(error)
@@ -186,9 +207,40 @@ export class Lane implements PartitionLane {
     }
   }
 
+  /** Where a rebuild has to begin: the watermark, or for an empty store wherever the log begins. */
+  async #upTo(watermark: number | null, position: number): Promise<number> {
+    const { log, topic, id, group, observer } = this.#options
+    const at = `${topic}-${id.partition}`
+    if (watermark !== null && watermark > position) {
+      const committed = await log.committed(group, { topic, partition: id.partition })
+      if (committed !== null && committed > position)
+        throw new WeirError('WEIR_LOG_FENCED', `another member took over ${at} and has gone on`)
+      throw new WeirError(
+        'WEIR_LOG_OFFSETS_RESET',
+        `the states of ${at} contain the log up to ${watermark}, but group ${group} stands at ${position}`,
+        { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
+      )
+    }
+    const { first } = await log.bounds({ topic, partition: id.partition })
+    if (watermark === null) {
+      if (first > 0 && first < position) observer.historyCut?.(id, first)
+      return Math.min(first, position)
+    }
+    if (watermark < first && watermark < position) {
+      throw new WeirError(
+        'WEIR_LOG_HISTORY_GONE',
+        `the states of ${at} contain the log up to ${watermark}, but the log begins at ${first} by now`,
+        {
+          cure: 'keep transactions longer (topics.retention_ms); to start from what is left, clear the states',
+        },
+      )
+    }
+    return watermark
+  }
+
   async #advance(
     hold: Hold,
-    states: LaneStates,
+    ownership: Ownership,
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
@@ -198,7 +250,7 @@ export class Lane implements PartitionLane {
     const began = now()
     let worked: Worked
     try {
-      worked = await work.work(records, this.#reader(states))
+      worked = await work.work(records, this.#reader(ownership))
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       this.#storeFailed(error)
@@ -209,7 +261,7 @@ export class Lane implements PartitionLane {
     const next = await this.#commit(hold, records, worked)
     await this.#reached('committed')
     const committedAt = now()
-    await this.#writeAfterCommit(states, next, worked.states)
+    await this.#writeAfterCommit(ownership, next, worked.states)
     await this.#reached('written')
     const writtenAt = now()
     observer.worked?.(id, records, {
@@ -221,27 +273,34 @@ export class Lane implements PartitionLane {
   }
 
   /** A write that fails here costs nothing but a rebuild: the log has the records. */
-  async #writeAfterCommit(states: LaneStates, to: number, changes: StateChanges): Promise<void> {
+  async #writeAfterCommit(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
     try {
-      await states.write(to, changes)
+      await this.#write(ownership, to, states)
     } catch (error) {
       if (this.#options.work.degraded === undefined || !isUnavailable(error)) throw error
       this.#storeFailed(error)
     }
   }
 
+  async #write(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
+    const { store, id } = this.#options
+    await store.write(id, ownership.token, { from: ownership.watermark, to }, states)
+    ownership.watermark = to
+    ownership.upTo = to
+  }
+
   async #rebuild(
     hold: Hold,
-    states: LaneStates,
+    ownership: Ownership,
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
-    if (from !== states.upTo) return states.upTo
+    if (from !== ownership.upTo) return ownership.upTo
     this.#state = 'rebuilding'
     const { work, observer, id } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
-    await states.write(to, await work.rebuild(missed, this.#reader(states)))
+    await this.#write(ownership, to, await work.rebuild(missed, this.#reader(ownership)))
     observer.rebuilt?.(id, missed.length)
     return to
   }
@@ -265,16 +324,17 @@ export class Lane implements PartitionLane {
     return next
   }
 
-  #reader(states: LaneStates): ReadStates {
+  #reader({ token, watermark }: Ownership): ReadStates {
+    const { store, id } = this.#options
     return async (keys) => {
-      const read = await states.read(keys)
+      const states = await store.read(id, token, watermark, keys)
       await this.#reached('read')
-      return read
+      return new Map(keys.map((key, i) => [key, states[i] ?? null]))
     }
   }
 
   #storeFailed(cause: WeirError): void {
-    this.#states = null
+    this.#ownership = null
     this.#storeRetryAt = this.#options.now() + storePauseSeconds
     this.#options.observer.lost?.(this.#options.id, cause)
   }
