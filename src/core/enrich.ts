@@ -104,7 +104,7 @@ export function enrich(
       stale: used.stale,
     })
     addToCustomer(customer, event, transaction)
-    entities.add(transaction, event)
+    entities.add(used.open, event)
   }
   return {
     arrivals: enriched,
@@ -138,7 +138,7 @@ export function deltasAlone(
   const entities = new OpenEntities(new Map(), features, 0)
   for (const { offset, transaction } of arrivals) {
     const factor = currencyFactor(features, transaction.currency) as number
-    entities.add(transaction, toEvent(transaction, offset, factor))
+    entities.add(entities.of(transaction).open, toEvent(transaction, offset, factor))
   }
   return entities.deltas
 }
@@ -196,10 +196,21 @@ interface GrowingDelta extends EntityDelta {
 }
 
 interface OpenEntity {
+  readonly kind: EntityKind
+  readonly key: string
   /** Null when its value is too old: then only the delta grows. */
   readonly state: EntityState | null
   readonly ageMs: number
   delta: GrowingDelta | null
+}
+
+/** The entities of one transaction. */
+interface UsedEntities {
+  readonly open: readonly OpenEntity[]
+  /** By position in entityKinds; null where there is none to be used. */
+  readonly states: (EntityState | null)[]
+  readonly ageMs: number | null
+  readonly stale: boolean
 }
 
 /**
@@ -212,7 +223,10 @@ class OpenEntities {
   readonly #features: CompiledFeatures
   readonly #ageLimitMs: number
   readonly #tileMs: number
-  readonly #open = new Map<string, OpenEntity>()
+  /** Positions in entityKinds of the kinds that are kept. */
+  readonly #positions: readonly number[]
+  /** By position in entityKinds, then by identifier. */
+  readonly #open = entityKinds.map(() => new Map<string, OpenEntity>())
 
   constructor(past: Past['entities'], features: CompiledFeatures, ageLimitMs: number) {
     this.#past = past
@@ -220,65 +234,58 @@ class OpenEntities {
     this.#ageLimitMs = ageLimitMs
     features.entities.startOver()
     this.#tileMs = features.entity.tiers[0]?.tileMs ?? 1
+    this.#positions = features.kinds.map((kind) => entityKinds.indexOf(kind))
   }
 
-  of(transaction: Transaction): { states: (EntityState | null)[]; ageMs: number | null; stale: boolean } {
+  of(transaction: Transaction): UsedEntities {
+    const ids = entityIds(transaction)
+    const open: OpenEntity[] = []
     const states: (EntityState | null)[] = [null, null, null]
     let ageMs: number | null = null
     let stale = false
-    this.#each(transaction, (entity, kind) => {
-      states[kind] = entity.state
+    for (const position of this.#positions) {
+      const id = ids[position]
+      if (id === null || id === undefined) continue
+      const entity = this.#entity(position, id)
+      open.push(entity)
+      states[position] = entity.state
       if (entity.state === null) stale = true
       else ageMs = Math.max(ageMs ?? 0, entity.ageMs)
-    })
-    return { states, ageMs, stale }
+    }
+    return { open, states, ageMs, stale }
   }
 
-  add(transaction: Transaction, event: FeatureEvent): void {
+  add(open: readonly OpenEntity[], event: FeatureEvent): void {
     const time = Math.floor(event.time / this.#tileMs) * this.#tileMs
-    this.#each(transaction, (entity, kind, key) => {
+    for (const entity of open) {
       entity.state?.add(event.time, 1, event.amount)
       const news = entity.state === null || entity.state.addCustomer(event.customer)
-      const delta = entity.delta?.time === time ? entity.delta : this.#newDelta(entity, kind, key, time)
+      const delta = entity.delta?.time === time ? entity.delta : this.#newDelta(entity, time)
       delta.count += 1
       delta.sum += event.amount
       if (news && !delta.customers.includes(event.customer)) delta.customers.push(event.customer)
-    })
+    }
   }
 
-  #newDelta(entity: OpenEntity, kind: number, key: string, time: number): GrowingDelta {
-    const delta = {
-      kind: entityKinds[kind] as EntityKind,
-      key,
-      time,
-      count: 0,
-      sum: 0,
-      frauds: 0,
-      customers: [],
-    }
+  #newDelta(entity: OpenEntity, time: number): GrowingDelta {
+    const { kind, key } = entity
+    const delta = { kind, key, time, count: 0, sum: 0, frauds: 0, customers: [] }
     entity.delta = delta
     this.deltas.push(delta)
     return delta
   }
 
-  #each(transaction: Transaction, visit: (entity: OpenEntity, kind: number, key: string) => void): void {
-    const ids = entityIds(transaction)
-    for (const kind of this.#features.kinds) {
-      const position = entityKinds.indexOf(kind)
-      const key = ids[position]
-      if (key !== null && key !== undefined) visit(this.#entity(entityKey(kind, key)), position, key)
-    }
-  }
-
-  #entity(key: string): OpenEntity {
-    let entity = this.#open.get(key)
+  #entity(position: number, key: string): OpenEntity {
+    const known = this.#open[position] as Map<string, OpenEntity>
+    let entity = known.get(key)
     if (entity === undefined) {
-      const value = this.#past.get(key)
+      const kind = entityKinds[position] as EntityKind
+      const value = this.#past.get(entityKey(kind, key))
       const ageMs = value?.ageMs ?? 0
       const usable = value !== undefined && ageMs <= this.#ageLimitMs
       const state = usable ? this.#features.entities.take().open(value.packed) : null
-      entity = { state, ageMs, delta: null }
-      this.#open.set(key, entity)
+      entity = { kind, key, state, ageMs, delta: null }
+      known.set(key, entity)
     }
     return entity
   }

@@ -56,9 +56,9 @@ class LabelledTransactions {
   constructor(packed: Uint8Array | null) {
     if (packed === null) return
     const from = unpacker.begin(packed, 2, (head) => {
-      if (head(0) !== version)
-        throw new RangeError(`label state of version ${head(0)}, this release reads ${version}`)
-      return { doubles: head(1), words: head(1) }
+      if (head[0] !== version)
+        throw new RangeError(`label state of version ${head[0]}, this release reads ${version}`)
+      return { doubles: head[1] as number, words: head[1] as number }
     })
     const size = from.head(1)
     const ids = new Float64Array(size)

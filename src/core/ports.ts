@@ -89,8 +89,18 @@ export interface Log {
   fence(group: string, at: TopicPartition): Promise<TransactionalWriter>
   /** The group's position, or null when it has none. Only after `fence` is it final. */
   committed(group: string, at: TopicPartition): Promise<number | null>
-  /** Joins the group. Starts each partition at its committed offset, else at the first. */
-  subscribe(group: string, topics: readonly string[], handler: RunHandler): Promise<Subscription>
+  /**
+   * Joins the group. Starts each partition at its committed offset, else at the first.
+   *
+   * @param restMs by topic: how long a partition rests after a run, so that the next one is larger. A wish that the
+   * embedded log, which has no time, does not heed.
+   */
+  subscribe(
+    group: string,
+    topics: readonly string[],
+    handler: RunHandler,
+    restMs?: Readonly<Record<string, number>>,
+  ): Promise<Subscription>
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import { type CustomerState, maxColumn, remembered, squaresColumn, sumColumn } from './customer-state.ts'
 import type { RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
+import type { Tiles } from './tiles.ts'
 
 /**
  * The customer's earlier events in one window, reduced: read by every feature over that window.
@@ -61,14 +62,10 @@ export function eventScan(windowMs: number, filter: EventFilter): Scan {
 export function tileScan(tier: number, tiles: number): Scan {
   return (state, event, into) => {
     into.clear()
-    const from = state.tiers[tier]
-    if (from === undefined) return
-    const [sum, squares, max] = [
-      from.columns[sumColumn],
-      from.columns[squaresColumn],
-      from.columns[maxColumn],
-    ]
-    if (sum === undefined || squares === undefined || max === undefined) return
+    const from = state.tiers[tier] as Tiles
+    const sum = from.columns[sumColumn] as Float64Array
+    const squares = from.columns[squaresColumn] as Float64Array
+    const max = from.columns[maxColumn] as Float64Array
     for (let i = from.from(event.time, tiles), end = from.to(event.time); i < end; i++) {
       into.count += from.count[i] as number
       into.sum += sum[i] as number

@@ -145,11 +145,12 @@ export function entityWindowColumn(
   return ({ entities, event }) => {
     const from = entities[kind]?.tiers[tier]
     if (from === undefined) return missing
+    const amounts = from.columns[0] as Float64Array
     let count = 0
     let sum = 0
     for (let i = from.from(event.time, tiles), end = from.to(event.time); i < end; i++) {
       count += from.count[i] as number
-      sum += from.columns[0]?.[i] as number
+      sum += amounts[i] as number
     }
     if (aggregate === 'count') return count
     if (aggregate === 'sum') return sum / 100

@@ -1,7 +1,7 @@
 import { dayMs, type RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
 import { packer, type Sizes, unpacker } from './packing.ts'
-import { type Tier, Tiles } from './tiles.ts'
+import { shift, type Tier, Tiles } from './tiles.ts'
 
 /** What is kept of a customer, as the feature file asks. */
 export interface CustomerLayout {
@@ -74,8 +74,8 @@ export class Events {
   }
 
   dropOldest(dropped: number): void {
-    for (const column of this.doubles) column.copyWithin(0, dropped, this.size)
-    for (const column of this.words) column.copyWithin(0, dropped, this.size)
+    for (const column of this.doubles) shift(column, dropped, 0, this.size)
+    for (const column of this.words) shift(column, dropped, 0, this.size)
     this.size -= dropped
   }
 
@@ -96,18 +96,19 @@ export class Events {
 
 /** The values of one field seen of a customer, each with when last, in seconds: entries [0, size). */
 export class Seen {
+  readonly field: RememberedField
   size = 0
   readonly value: Uint32Array
   readonly lastSeconds: Uint32Array
 
-  constructor(capacity: number) {
+  constructor(field: RememberedField, capacity: number) {
+    this.field = field
     this.value = new Uint32Array(capacity)
     this.lastSeconds = new Uint32Array(capacity)
   }
 
   has(value: number): boolean {
-    for (let i = 0; i < this.size; i++) if (this.value[i] === value) return true
-    return false
+    return this.#placeOf(value) >= 0
   }
 
   /** Values last seen after the second that `time` (epoch milliseconds) falls into. */
@@ -120,13 +121,18 @@ export class Seen {
 
   add(value: number, time: number): void {
     const seconds = Math.floor(time / 1000)
-    let at = this.value.subarray(0, this.size).indexOf(value)
+    let at = this.#placeOf(value)
     if (at < 0) {
       at = this.size < this.value.length ? this.size++ : this.#longestUnseen()
       this.value[at] = value
       this.lastSeconds[at] = 0
     }
     if (seconds > (this.lastSeconds[at] as number)) this.lastSeconds[at] = seconds
+  }
+
+  #placeOf(value: number): number {
+    for (let i = 0; i < this.size; i++) if (this.value[i] === value) return i
+    return -1
   }
 
   #longestUnseen(): number {
@@ -144,6 +150,8 @@ export class CustomerState {
   readonly events: Events
   readonly tiers: readonly Tiles[]
   readonly seen: readonly Seen[]
+  /** Version, events, then one size a tier and memory: padded, so that the doubles after it are aligned. */
+  readonly #head: Uint32Array
   /** Events ever added. */
   total = 0
   /** Latest and first-added event_time; NaN while there is none. */
@@ -158,7 +166,8 @@ export class CustomerState {
     this.#layout = layout
     this.events = new Events(layout.mostEvents)
     this.tiers = layout.tiers.map((tier) => new Tiles(tier, 3))
-    this.seen = layout.remember.map(({ capacity }) => new Seen(capacity))
+    this.seen = layout.remember.map(({ field, capacity }) => new Seen(field, capacity))
+    this.#head = new Uint32Array(even(2 + this.tiers.length + this.seen.length))
   }
 
   /** Offset of the kept event with this transaction id, or -1. */
@@ -180,10 +189,10 @@ export class CustomerState {
     }
     this.#addToEvents(event)
     for (const tiles of this.tiers) addToTiles(tiles, event)
-    this.#layout.remember.forEach(({ field }, i) => {
-      const value = remembered(event, field)
-      if (value !== 0) (this.seen[i] as Seen).add(value, event.time)
-    })
+    for (const seen of this.seen) {
+      const value = remembered(event, seen.field)
+      if (value !== 0) seen.add(value, event.time)
+    }
   }
 
   #addToEvents(event: FeatureEvent): void {
@@ -201,7 +210,7 @@ export class CustomerState {
   open(packed: Uint8Array | null): this {
     if (packed === null) return this.#clear()
     const { tiers, seen, events } = this
-    const from = unpacker.begin(packed, headWords(tiers.length + seen.length), (head) => this.#sizes(head))
+    const from = unpacker.begin(packed, this.#head.length, this.#sizes)
     events.size = from.head(1)
     this.total = from.number()
     this.lastTime = from.number()
@@ -211,33 +220,26 @@ export class CustomerState {
     this.longitude = from.number()
     for (const column of events.doubles) from.doubles(column, events.size)
     for (const column of events.words) from.words(column, events.size)
-    tiers.forEach((tiles, i) => {
-      from.tiles(tiles, from.head(2 + i))
-    })
-    seen.forEach((set, i) => {
-      set.size = from.head(2 + tiers.length + i)
+    let section = 2
+    for (const tiles of tiers) from.tiles(tiles, from.head(section++))
+    for (const set of seen) {
+      set.size = from.head(section++)
       from.words(set.value, set.size)
       from.words(set.lastSeconds, set.size)
-    })
+    }
     return this
   }
 
   /** The packed bytes: equal states give equal bytes. */
   pack(): Buffer {
     const { tiers, seen, events } = this
-    const head = new Array<number>(headWords(tiers.length + seen.length)).fill(0)
+    const head = this.#head
     head[0] = version
     head[1] = events.size
-    tiers.forEach((tiles, i) => {
-      head[2 + i] = tiles.size
-    })
-    seen.forEach((set, i) => {
-      head[2 + tiers.length + i] = set.size
-    })
-    const to = packer.begin(
-      head,
-      this.#sizes((i) => head[i] as number),
-    )
+    let section = 2
+    for (const tiles of tiers) head[section++] = tiles.size
+    for (const set of seen) head[section++] = set.size
+    const to = packer.begin(head, this.#sizes(head))
     to.number(this.total)
     to.number(this.lastTime)
     to.number(this.firstTime)
@@ -254,21 +256,19 @@ export class CustomerState {
     return to.take()
   }
 
-  #sizes(head: (i: number) => number): Sizes {
-    if (head(0) !== version)
-      throw new RangeError(`customer state of version ${head(0)}, this release reads ${version}`)
-    const { mostEvents, tiers: tierLayouts, remember } = this.#layout
-    const events = checkedSize(head(1), mostEvents)
+  readonly #sizes = (head: ArrayLike<number>): Sizes => {
+    if (head[0] !== version)
+      throw new RangeError(`customer state of version ${head[0]}, this release reads ${version}`)
+    const events = checkedSize(head[1], this.#layout.mostEvents)
     let doubles = 6 + events * 4
     let words = events * 4
-    for (let i = 0; i < tierLayouts.length; i++) {
-      const tiles = checkedSize(head(2 + i), (tierLayouts[i] as Tier).tiles)
+    let section = 2
+    for (const { capacity } of this.tiers) {
+      const tiles = checkedSize(head[section++], capacity)
       doubles += tiles * 3
       words += tiles * 2
     }
-    for (let i = 0; i < remember.length; i++) {
-      words += checkedSize(head(2 + tierLayouts.length + i), remember[i]?.capacity ?? 0) * 2
-    }
+    for (const { value } of this.seen) words += checkedSize(head[section++], value.length) * 2
     return { doubles, words }
   }
 
@@ -294,10 +294,9 @@ function addToTiles(tiles: Tiles, event: FeatureEvent): void {
 }
 
 /** Bytes from outside are checked before they are used as a size. */
-export function checkedSize(size: number, most: number): number {
-  if (size > most) throw new RangeError(`packed state with ${size} entries where at most ${most} are kept`)
-  return size
+export function checkedSize(size: number | undefined, most: number): number {
+  if (size !== undefined && size <= most) return size
+  throw new RangeError(`packed state with ${size} entries where at most ${most} are kept`)
 }
 
-/** version, events, then one size a section, padded so that the doubles after it are aligned. */
-const headWords = (sections: number): number => (2 + sections + 1) & ~1
+export const even = (words: number): number => (words + 1) & ~1

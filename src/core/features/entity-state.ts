@@ -1,4 +1,4 @@
-import { checkedSize } from './customer-state.ts'
+import { checkedSize, even } from './customer-state.ts'
 import { packer, type Sizes, unpacker } from './packing.ts'
 import { type Tier, Tiles } from './tiles.ts'
 
@@ -20,6 +20,8 @@ export class EntityState {
   readonly tiers: readonly Tiles[]
   readonly frauds: Tiles
   readonly #mostCustomers: number
+  /** Version, sizes of frauds and customers, then one size a tier: padded for the doubles after it. */
+  readonly #head: Uint32Array
   /** The smallest hashes of customers seen, ascending: exact while fewer than mostCustomers were seen. */
   readonly customers: number[] = []
 
@@ -27,6 +29,7 @@ export class EntityState {
     this.tiers = layout.tiers.map((tier) => new Tiles(tier, 1))
     this.frauds = new Tiles(layout.frauds, 0)
     this.#mostCustomers = layout.mostCustomers
+    this.#head = new Uint32Array(even(3 + this.tiers.length))
   }
 
   /** @param sum hundredths of the reference currency. */
@@ -62,10 +65,9 @@ export class EntityState {
 
   open(packed: Uint8Array | null): this {
     if (packed === null) return this.#clear()
-    const from = unpacker.begin(packed, this.#headWords, (head) => this.#sizes(head))
-    this.tiers.forEach((tiles, i) => {
-      from.tiles(tiles, from.head(3 + i))
-    })
+    const from = unpacker.begin(packed, this.#head.length, this.#sizes)
+    let section = 3
+    for (const tiles of this.tiers) from.tiles(tiles, from.head(section++))
     from.tiles(this.frauds, from.head(1))
     this.customers.length = 0
     for (let i = from.head(2); i > 0; i--) this.customers.push(from.number())
@@ -73,34 +75,27 @@ export class EntityState {
   }
 
   pack(): Buffer {
-    const head = new Array<number>(this.#headWords).fill(0)
+    const head = this.#head
     head[0] = version
     head[1] = this.frauds.size
     head[2] = this.customers.length
-    this.tiers.forEach((tiles, i) => {
-      head[3 + i] = tiles.size
-    })
-    const to = packer.begin(
-      head,
-      this.#sizes((i) => head[i] as number),
-    )
+    let section = 3
+    for (const tiles of this.tiers) head[section++] = tiles.size
+    const to = packer.begin(head, this.#sizes(head))
     for (const tiles of this.tiers) to.tiles(tiles)
     to.tiles(this.frauds)
     for (const customer of this.customers) to.number(customer)
     return to.take()
   }
 
-  get #headWords(): number {
-    return (3 + this.tiers.length + 1) & ~1
-  }
-
-  #sizes(head: (i: number) => number): Sizes {
-    if (head(0) !== version)
-      throw new RangeError(`entity state of version ${head(0)}, this release reads ${version}`)
-    let doubles = checkedSize(head(2), this.#mostCustomers)
-    let words = checkedSize(head(1), this.frauds.capacity) * 2
-    for (let i = 0; i < this.tiers.length; i++) {
-      const tiles = checkedSize(head(3 + i), (this.tiers[i] as Tiles).capacity)
+  readonly #sizes = (head: ArrayLike<number>): Sizes => {
+    if (head[0] !== version)
+      throw new RangeError(`entity state of version ${head[0]}, this release reads ${version}`)
+    let doubles = checkedSize(head[2], this.#mostCustomers)
+    let words = checkedSize(head[1], this.frauds.capacity) * 2
+    let section = 3
+    for (const { capacity } of this.tiers) {
+      const tiles = checkedSize(head[section++], capacity)
       doubles += tiles
       words += tiles * 2
     }

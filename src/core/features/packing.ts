@@ -34,7 +34,7 @@ class Cursor {
 class Packer extends Cursor {
   #bytes = 0
 
-  begin(head: readonly number[], sizes: Sizes): this {
+  begin(head: ArrayLike<number>, sizes: Sizes): this {
     this.#bytes = this.start(head.length, sizes)
     if (this.#bytes > scratchBytes)
       throw new RangeError(`a state of ${this.#bytes} bytes is more than is ever kept`)
@@ -47,11 +47,15 @@ class Packer extends Cursor {
   }
 
   doubles(column: Float64Array, size: number): void {
-    for (let i = 0; i < size; i++) scratchDoubles[this.double++] = column[i] as number
+    const at = this.double
+    for (let i = 0; i < size; i++) scratchDoubles[at + i] = column[i] as number
+    this.double = at + size
   }
 
   words(column: Uint32Array | Int32Array, size: number): void {
-    for (let i = 0; i < size; i++) scratchWords[this.word++] = column[i] as number
+    const at = this.word
+    for (let i = 0; i < size; i++) scratchWords[at + i] = column[i] as number
+    this.word = at + size
   }
 
   tiles(tiles: Tiles): void {
@@ -75,10 +79,10 @@ class Unpacker extends Cursor {
   }
 
   /** @throws RangeError when the length is not what the head tells. */
-  begin(packed: Uint8Array, headWords: number, sizes: (head: (i: number) => number) => Sizes): this {
+  begin(packed: Uint8Array, headWords: number, sizes: (head: ArrayLike<number>) => Sizes): this {
     if (packed.length < headWords * 4 || packed.length > scratchBytes) throw wrongLength(packed)
     scratchBuffer.set(packed)
-    if (this.start(headWords, sizes(this.head)) !== packed.length) throw wrongLength(packed)
+    if (this.start(headWords, sizes(scratchWords)) !== packed.length) throw wrongLength(packed)
     return this
   }
 
@@ -87,11 +91,15 @@ class Unpacker extends Cursor {
   }
 
   doubles(column: Float64Array, size: number): void {
-    for (let i = 0; i < size; i++) column[i] = scratchDoubles[this.double++] as number
+    const at = this.double
+    for (let i = 0; i < size; i++) column[i] = scratchDoubles[at + i] as number
+    this.double = at + size
   }
 
   words(column: Uint32Array | Int32Array, size: number): void {
-    for (let i = 0; i < size; i++) column[i] = scratchWords[this.word++] as number
+    const at = this.word
+    for (let i = 0; i < size; i++) column[i] = scratchWords[at + i] as number
+    this.word = at + size
   }
 
   tiles(tiles: Tiles, size: number): void {
