@@ -14,6 +14,7 @@ export KAFKA_PORT REDIS_PORT HTTP_PORTS
 finish() {
   local status=$?
   trap - EXIT
+  trap '' INT TERM
   if [ "$status" -ne 0 ]; then
     "${compose[@]}" ps || true
     "${compose[@]}" logs --no-color --tail=40 || true
