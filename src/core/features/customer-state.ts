@@ -49,14 +49,16 @@ export class Events {
   readonly words: readonly Uint32Array[]
 
   constructor(capacity: number) {
-    this.time = new Float64Array(capacity)
-    this.amount = new Float64Array(capacity)
-    this.id = new Float64Array(capacity)
-    this.offset = new Float64Array(capacity)
-    this.merchant = new Uint32Array(capacity)
-    this.device = new Uint32Array(capacity)
-    this.place = new Uint32Array(capacity)
-    this.kind = new Uint32Array(capacity)
+    // One piece of memory, as in Tiles.
+    const memory = new ArrayBuffer(capacity * 48)
+    this.time = new Float64Array(memory, 0, capacity)
+    this.amount = new Float64Array(memory, capacity * 8, capacity)
+    this.id = new Float64Array(memory, capacity * 16, capacity)
+    this.offset = new Float64Array(memory, capacity * 24, capacity)
+    this.merchant = new Uint32Array(memory, capacity * 32, capacity)
+    this.device = new Uint32Array(memory, capacity * 36, capacity)
+    this.place = new Uint32Array(memory, capacity * 40, capacity)
+    this.kind = new Uint32Array(memory, capacity * 44, capacity)
     this.doubles = [this.time, this.amount, this.id, this.offset]
     this.words = [this.merchant, this.device, this.place, this.kind]
   }
@@ -103,8 +105,9 @@ export class Seen {
 
   constructor(field: RememberedField, capacity: number) {
     this.field = field
-    this.value = new Uint32Array(capacity)
-    this.lastSeconds = new Uint32Array(capacity)
+    const memory = new ArrayBuffer(capacity * 8)
+    this.value = new Uint32Array(memory, 0, capacity)
+    this.lastSeconds = new Uint32Array(memory, capacity * 4, capacity)
   }
 
   has(value: number): boolean {

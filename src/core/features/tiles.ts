@@ -24,9 +24,12 @@ export class Tiles {
   constructor(tier: Tier, columns: number) {
     this.tileMs = tier.tileMs
     this.capacity = tier.tiles
-    this.index = new Uint32Array(tier.tiles)
-    this.count = new Int32Array(tier.tiles)
-    this.columns = Array.from({ length: columns }, () => new Float64Array(tier.tiles))
+    const { tiles } = tier
+    // One piece of memory: thousands of states are open at a time, and what lies together is read together.
+    const memory = new ArrayBuffer(tiles * (columns + 1) * 8)
+    this.columns = Array.from({ length: columns }, (_, i) => new Float64Array(memory, i * tiles * 8, tiles))
+    this.index = new Uint32Array(memory, columns * tiles * 8, tiles)
+    this.count = new Int32Array(memory, (columns * 2 + 1) * tiles * 4, tiles)
   }
 
   /** Place of the tile that `time` falls into, made if need be; -1 when it is too old to be kept. */
