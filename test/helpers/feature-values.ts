@@ -20,8 +20,7 @@ export const day = 24 * hour
 /** A Thursday, midnight UTC: where day tiles begin. */
 export const midnight = Date.UTC(2026, 0, 15)
 
-export const shippedPath = join(import.meta.dirname, '../../features.yaml')
-export const shipped = loadFeatures(shippedPath)
+export const shipped = loadFeatures(join(import.meta.dirname, '../../features.yaml'))
 
 /** Transactions in log order, each with an id of its own unless it is given. */
 export function arrivals(changes: readonly Partial<Transaction>[]): Arrival[] {

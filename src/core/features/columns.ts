@@ -29,7 +29,7 @@ export interface Sight {
 export type Column = (sight: Sight) => number
 
 /** What a feature is when it cannot be known. */
-export const missing = Number.NaN
+const missing = Number.NaN
 
 const hourMs = 3_600_000
 const cardPresent = new Set(['pos', 'atm'])
