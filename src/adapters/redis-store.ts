@@ -35,6 +35,9 @@ export interface RedisStore extends StateStore {
   check(): Promise<string[]>
 }
 
+/** A connection, encryption and login included, takes at most this long, milliseconds. */
+const connectMs = 5_000
+
 /** The state store in Redis: one round trip a call. Connects at once and again for ever, never waits for it. */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const redis = connect(options)
@@ -86,7 +89,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     },
 
     async check() {
-      await ready(redis, waitMs)
+      await ready(redis)
       return evictionOf(await guard(redis.info('memory')))
     },
 
@@ -102,7 +105,7 @@ function connect(options: RedisStoreOptions): Redis {
     protocol: 2,
     // A peer that went away without a word: drop the connection rather than time out call by call.
     socketTimeout: 10 * deadlineMs,
-    connectTimeout: 5_000,
+    connectTimeout: connectMs,
     enableOfflineQueue: false,
     // A call that was cut off is the caller's to judge: it acquires the lane again.
     autoResendUnfulfilledCommands: false,
@@ -118,14 +121,16 @@ function connect(options: RedisStoreOptions): Redis {
   return redis
 }
 
-async function ready(redis: Redis, waitMs: number): Promise<void> {
+/** Resolves when commands can be sent; rejects with what the first attempt to connect came to. */
+async function ready(redis: Redis): Promise<void> {
   if (redis.status === 'ready') return
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(() => reject(unavailable(new Error(`no connection within ${waitMs} ms`))), waitMs)
-  redis.once('ready', resolve)
+  const fail = (error: Error) => reject(unavailable(error))
+  const timer = setTimeout(() => fail(new Error(`no connection within ${connectMs} ms`)), connectMs)
+  redis.once('ready', resolve).once('error', fail)
   await promise.finally(() => {
     clearTimeout(timer)
-    redis.off('ready', resolve)
+    redis.off('ready', resolve).off('error', fail)
   })
 }
 

@@ -46,6 +46,8 @@ export async function startStream(
     onEvent: ({ type, ...fields }) => logger[type === 'joined' ? 'info' : 'warn'](fields, `group: ${type}`),
   })
   const observer = { ...createObserver(metrics, logger), ...(reached === undefined ? {} : { reached }) }
+  let scorer: Scorer | undefined
+  let http: HttpServer | undefined
   try {
     await checkStore(store)
     await checkTopics(config, log)
@@ -62,13 +64,14 @@ export async function startStream(
       now,
       newToken: randomUUID,
     }
-    const scorer = await startScorer(parts)
-    const gauges = setInterval(() => void refreshGauges(scorer, log, metrics), gaugesEveryMs)
-    const http = await serve(config, metrics, scorer, log, connection)
+    // Before joining, which may take as long as the slowest member needs: alive, and not ready.
+    http = await serve(config, metrics, () => scorer, log, connection)
+    scorer = await startScorer(parts)
+    const running = { scorer, http, log, store, gauges: startGauges(scorer, log, metrics) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
-    return { url: http.url, stop: once(() => stop(scorer, http, log, store, gauges)) }
+    return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
-    await Promise.all([log.close(), store.close()])
+    await Promise.all([http?.close(), log.close(), store.close()])
     throw error
   }
 }
@@ -91,7 +94,7 @@ function openStore(
     onConnection(error) {
       if (connection.store !== (error === undefined)) {
         if (error === undefined) logger.info('connected to Redis')
-        else logger.warn({ error }, 'Redis cannot be reached')
+        else logger.warn({ reason: error.message }, 'Redis cannot be reached')
       }
       connection.store = error === undefined
     },
@@ -102,7 +105,7 @@ function openStore(
 async function checkStore(store: RedisStore): Promise<void> {
   const [finding] = await store.check().catch((cause: unknown) => {
     throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username and redis.password',
+      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
       retriable: true,
       cause,
     })
@@ -137,16 +140,19 @@ async function checkTopics({ topics }: Config, log: KafkaLog): Promise<void> {
 function serve(
   config: Config,
   metrics: Metrics,
-  { member }: Scorer,
+  scorer: () => Scorer | undefined,
   log: KafkaLog,
   connection: { readonly store: boolean },
 ): Promise<HttpServer> {
-  const states = () => member.lanes().map(({ state }) => state)
+  const states = () =>
+    scorer()
+      ?.member.lanes()
+      .map(({ state }) => state) ?? []
   const ready: Probes = {
-    kafka: () => ({
-      ok: log.healthy(),
-      detail: log.healthy() ? 'member of the group' : 'not a member of the group',
-    }),
+    kafka: () => {
+      const isMember = scorer() !== undefined && log.healthy()
+      return { ok: isMember, detail: isMember ? 'member of the group' : 'not a member of the group' }
+    },
     redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
     lanes: () => {
       const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
@@ -155,11 +161,15 @@ function serve(
   }
   const live: Probes = {
     chunks: () => {
-      const seconds = Math.round(member.longestRunSeconds)
+      const seconds = Math.round(scorer()?.member.longestRunSeconds ?? 0)
       return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
     },
   }
   return startHttp({ ...config.http, registry: metrics.registry, live, ready })
+}
+
+function startGauges(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+  return setInterval(() => void refreshGauges(scorer, log, metrics), gaugesEveryMs)
 }
 
 async function refreshGauges({ member }: Scorer, log: KafkaLog, metrics: Metrics): Promise<void> {
@@ -176,13 +186,15 @@ async function refreshGauges({ member }: Scorer, log: KafkaLog, metrics: Metrics
   }
 }
 
-async function stop(
-  scorer: Scorer,
-  http: HttpServer,
-  log: KafkaLog,
-  store: RedisStore,
-  gauges: NodeJS.Timeout,
-): Promise<void> {
+interface Running {
+  readonly scorer: Scorer
+  readonly http: HttpServer
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly gauges: NodeJS.Timeout
+}
+
+async function stop({ scorer, http, log, store, gauges }: Running): Promise<void> {
   http.drain()
   clearInterval(gauges)
   await scorer.stop()

@@ -11,11 +11,14 @@ export function registerStream(program: Command): void {
     .action(async (_, command: Command) => {
       const { config } = configOf(command)
       const logger = createLogger(config.log, { app: config.app, group: config.group })
-      const stream = await startStream(config, logger)
+      const starting = startStream(config, logger)
+      // A signal may come while it starts; as the first process of a container Node.js would ignore it.
       stopOnSignal(async () => {
         logger.info('stopping')
+        const stream = await starting
         await stream.stop()
         logger.info('stopped')
       })
+      await starting
     })
 }
