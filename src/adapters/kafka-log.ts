@@ -88,9 +88,15 @@ export class KafkaLog implements Log {
     return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
   }
 
-  async subscribe(group: string, topics: readonly string[], handler: RunHandler): Promise<Subscription> {
+  async subscribe(
+    group: string,
+    topics: readonly string[],
+    handler: RunHandler,
+    restMs: Readonly<Record<string, number>> = {},
+  ): Promise<Subscription> {
     const subscription = new KafkaSubscription(group, topics, handler, {
       ...this.#options,
+      restMs,
       endsOf: (topic) => this.#ends(topic),
     })
     this.#subscriptions.add(subscription)

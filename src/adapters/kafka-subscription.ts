@@ -37,6 +37,8 @@ export interface KafkaSubscriptionOptions {
 
 interface Dependencies extends KafkaSubscriptionOptions {
   readonly client: KafkaClientOptions
+  /** By topic: how long a partition rests after a run. */
+  readonly restMs: Readonly<Record<string, number>>
   /** End of each partition of a topic. */
   readonly endsOf: (topic: string) => Promise<Map<number, number>>
 }
@@ -50,6 +52,17 @@ interface Lane extends TopicPartition {
   busy: Promise<void> | undefined
   rejections: number
 }
+
+/**
+ * A lone record is answered at once (minBytes 1); a backlog comes in bites of several runs. The wait is short because
+ * requests on the same connection, heartbeats for one, queue behind it.
+ */
+export const fetchSettings = {
+  minBytes: 1,
+  maxWaitTimeInMs: 250,
+  maxBytesPerPartition: 1_048_576,
+  maxBytes: 8_388_608,
+} as const
 
 const noHeaders = Object.freeze({})
 const firstPauseMs = 50
@@ -132,12 +145,7 @@ export class KafkaSubscription implements Subscription {
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: this.#rebalanceTimeoutMs,
       heartbeatInterval: Math.min(3_000, this.#sessionTimeoutMs / 3),
-      // A lone record is answered at once (minBytes 1); a backlog comes in bites of several runs. The wait is
-      // short because requests on the same connection, heartbeats for one, queue behind it.
-      minBytes: 1,
-      maxWaitTimeInMs: 250,
-      maxBytesPerPartition: 1_048_576,
-      maxBytes: 8_388_608,
+      ...fetchSettings,
       readUncommitted: false,
       allowAutoTopicCreation: false,
       retry: { retries: 10, restartOnFailure: async () => true },
@@ -263,6 +271,8 @@ export class KafkaSubscription implements Subscription {
       lane.fetch = isLast ? Number(batch.lastOffset()) + 1 : next
       await heartbeat()
     }
+    const restMs = this.#options.restMs[topic] ?? 0
+    if (restMs > 0 && current()) this.#rest(consumer, lane, restMs)
   }
 
   #jump(consumer: Consumer, lane: Lane, offset: number): void {
@@ -274,14 +284,18 @@ export class KafkaSubscription implements Subscription {
   /** Delivers from the same place again, later; the other partitions go on. */
   #pause(consumer: Consumer, lane: Lane, from: number, error: unknown): void {
     const at = { topic: lane.topic, partition: lane.partition }
-    const here = [{ topic: lane.topic, partitions: [lane.partition] }]
     const pauseMs = Math.min(firstPauseMs * 2 ** lane.rejections++, longestPauseMs)
     this.#options.onEvent?.({ type: 'run-rejected', at, pauseMs, error })
-    consumer.pause(here)
+    this.#rest(consumer, lane, pauseMs)
     this.#jump(consumer, lane, from)
+  }
+
+  #rest(consumer: Consumer, { topic, partition }: Lane, restMs: number): void {
+    const here = [{ topic, partitions: [partition] }]
+    consumer.pause(here)
     setTimeout(() => {
       if (consumer === this.#consumer && this.#stopped === undefined) consumer.resume(here)
-    }, pauseMs)
+    }, restMs)
   }
 
   /** A consumer that neither fetches nor heartbeats nor waits for a handler is dead, whatever it says. */

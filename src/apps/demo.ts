@@ -77,7 +77,10 @@ export async function runDemo(config: Config, options: DemoOptions): Promise<Dem
     retain: 'unread',
     maxRunRecords: config.chunk.max_records,
   })
-  const scorer = await startEmbedded(config, active, log, contracts, tally)
+  // Nothing but a bug can make an embedded lane fail, and then it would fail for ever.
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => {})
+  const scorer = await startEmbedded(config, active, log, contracts, tally, failure.reject)
   const frauds = new Set<string>()
   const results = await collectResults(log, config, contracts, options.out, tally, frauds)
 
@@ -89,7 +92,7 @@ export async function runDemo(config: Config, options: DemoOptions): Promise<Dem
       records.push(toRecord(item, config, contracts))
     }
     await log.append(records)
-    await scorer.subscription.idle()
+    await Promise.race([scorer.subscription.idle(), failure.promise])
     const newAlerts = await results.settle()
     const events = step.filter(({ kind }) => kind !== 'label').length
     tally.events += events
@@ -124,6 +127,7 @@ function startEmbedded(
   log: Log,
   contracts: Contracts,
   tally: DemoTally,
+  failed: (error: unknown) => void,
 ): Promise<Scorer> {
   let tokens = 0
   return startScorer({
@@ -140,7 +144,7 @@ function startEmbedded(
         if (lane.kind === 't') tally.chunks.push({ seconds: work + commit + write, records: records.length })
       },
       lost(_, error) {
-        throw error
+        failed(error)
       },
     },
   })

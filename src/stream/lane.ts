@@ -1,18 +1,7 @@
 import { WeirError } from '../core/errors.ts'
-import type {
-  LaneId,
-  Log,
-  LogRecord,
-  NewRecord,
-  Run,
-  StateStore,
-  TransactionalWriter,
-} from '../core/ports.ts'
-
-/** Reads states of the lane's own keys. */
-export type ReadStates = (keys: readonly string[]) => Promise<ReadonlyMap<string, Buffer | null>>
-
-export type StateChanges = readonly (readonly [key: string, state: Buffer])[]
+import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
+import { LaneStates, type LaneStatesOptions, type ReadStates, type StateChanges } from './lane-states.ts'
+import type { PartitionLane } from './member.ts'
 
 /** What a chunk of records is answered with. */
 export interface Answer {
@@ -58,15 +47,9 @@ export interface LaneObserver {
   reached?(lane: LaneId, step: Failpoint): void | Promise<void>
 }
 
-export interface LaneOptions {
-  readonly id: LaneId
+export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
   readonly group: string
-  readonly topic: string
-  readonly log: Log
-  readonly store: StateStore
   readonly work: LaneWork
-  /** A fresh owner token, never the same twice. */
-  readonly newToken: () => string
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
@@ -77,15 +60,6 @@ interface Hold {
   readonly writer: TransactionalWriter
   /** Next offset to work on. */
   position: number
-}
-
-/** The lane's states in the store: valid until a read or write is refused. */
-interface Ownership {
-  readonly token: string
-  /** As the store has it; null: it is empty. */
-  watermark: number | null
-  /** The states contain the log up to here. */
-  upTo: number
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -100,10 +74,10 @@ const storePauseSeconds = 1
  * 3. read, work, commit to the log, and only then write the states: the store never runs ahead of the log.
  * 4. any failure drops what is held and starts at 1; the outcome of a commit is never guessed.
  */
-export class Lane {
+export class Lane implements PartitionLane {
   readonly #options: LaneOptions
   #hold: Promise<Hold> | null = null
-  #ownership: Ownership | null = null
+  #states: LaneStates | null = null
   #storeRetryAt = Number.NEGATIVE_INFINITY
   #state: LaneState = 'acquiring'
   #position: number | null = null
@@ -139,10 +113,10 @@ export class Lane {
   async onRun({ from, records }: Run): Promise<number> {
     try {
       const hold = await this.#held()
-      const ownership = await this.#owned(hold)
-      if (ownership === null) return await this.#degrade(hold, from, records)
-      if (ownership.upTo < hold.position) return await this.#rebuild(hold, ownership, from, records)
-      return await this.#advance(hold, ownership, from, records)
+      const states = await this.#owned(hold)
+      if (states === null) return await this.#degrade(hold, from, records)
+      if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
+      return await this.#advance(hold, states, from, records)
     } catch (error) {
       this.#options.observer.lost?.(this.#options.id, error)
       await this.release()
@@ -154,7 +128,7 @@ export class Lane {
   async release(): Promise<void> {
     const hold = this.#hold
     this.#hold = null
-    this.#ownership = null
+    this.#states = null
     this.#position = null
     this.#state = 'acquiring'
     const held = await hold?.catch(() => null)
@@ -189,17 +163,20 @@ export class Lane {
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
-  async #owned(hold: Hold): Promise<Ownership | null> {
-    if (this.#ownership !== null) return this.#ownership
-    const { store, id, newToken, now, work } = this.#options
+  async #owned({ position }: Hold): Promise<LaneStates | null> {
+    if (this.#states !== null) return this.#states
+    const { id, now, work, observer } = this.#options
     const canDegrade = work.degraded !== undefined
     if (canDegrade && now() < this.#storeRetryAt) return null
     try {
-      const token = newToken()
-      const watermark = await store.acquire(id, token)
+      const states = await LaneStates.acquire(
+        { ...this.#options, onHistoryCut: (first) => observer.historyCut?.(id, first) },
+        position,
+      )
+      await this.#checkPosition(states, position)
+      this.#states = states
       await this.#reached('acquired')
-      this.#ownership = { token, watermark, upTo: await this.#upTo(watermark, hold.position) }
-      return this.#ownership
+      return this.#states
     } catch (error) {
       if (!canDegrade || !isUnavailable(error)) throw error
       this.#storeFailed(error)
@@ -207,40 +184,25 @@ export class Lane {
     }
   }
 
-  /** Where a rebuild has to begin: the watermark, or for an empty store wherever the log begins. */
-  async #upTo(watermark: number | null, position: number): Promise<number> {
-    const { log, topic, id, group, observer } = this.#options
+  /** States ahead of the position: a rival has taken over and gone on, or somebody set the group back. */
+  async #checkPosition({ upTo }: LaneStates, position: number): Promise<void> {
+    if (upTo <= position) return
+    const { log, topic, id, group } = this.#options
     const at = `${topic}-${id.partition}`
-    if (watermark !== null && watermark > position) {
-      const committed = await log.committed(group, { topic, partition: id.partition })
-      if (committed !== null && committed > position)
-        throw new WeirError('WEIR_LOG_FENCED', `another member took over ${at} and has gone on`)
-      throw new WeirError(
-        'WEIR_LOG_OFFSETS_RESET',
-        `the states of ${at} contain the log up to ${watermark}, but group ${group} stands at ${position}`,
-        { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
-      )
+    const committed = await log.committed(group, { topic, partition: id.partition })
+    if (committed !== null && committed > position) {
+      throw new WeirError('WEIR_LOG_FENCED', `another member took over ${at} and has gone on`)
     }
-    const { first } = await log.bounds({ topic, partition: id.partition })
-    if (watermark === null) {
-      if (first > 0 && first < position) observer.historyCut?.(id, first)
-      return Math.min(first, position)
-    }
-    if (watermark < first && watermark < position) {
-      throw new WeirError(
-        'WEIR_LOG_HISTORY_GONE',
-        `the states of ${at} contain the log up to ${watermark}, but the log begins at ${first} by now`,
-        {
-          cure: 'keep transactions longer (topics.retention_ms); to start from what is left, clear the states',
-        },
-      )
-    }
-    return watermark
+    throw new WeirError(
+      'WEIR_LOG_OFFSETS_RESET',
+      `the states of ${at} contain the log up to ${upTo}, but group ${group} stands at ${position}`,
+      { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
+    )
   }
 
   async #advance(
     hold: Hold,
-    ownership: Ownership,
+    states: LaneStates,
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
@@ -250,7 +212,7 @@ export class Lane {
     const began = now()
     let worked: Worked
     try {
-      worked = await work.work(records, this.#reader(ownership))
+      worked = await work.work(records, this.#reader(states))
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       this.#storeFailed(error)
@@ -261,7 +223,7 @@ export class Lane {
     const next = await this.#commit(hold, records, worked)
     await this.#reached('committed')
     const committedAt = now()
-    await this.#writeAfterCommit(ownership, next, worked.states)
+    await this.#writeAfterCommit(states, next, worked.states)
     await this.#reached('written')
     const writtenAt = now()
     observer.worked?.(id, records, {
@@ -273,34 +235,27 @@ export class Lane {
   }
 
   /** A write that fails here costs nothing but a rebuild: the log has the records. */
-  async #writeAfterCommit(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
+  async #writeAfterCommit(states: LaneStates, to: number, changes: StateChanges): Promise<void> {
     try {
-      await this.#write(ownership, to, states)
+      await states.write(to, changes)
     } catch (error) {
       if (this.#options.work.degraded === undefined || !isUnavailable(error)) throw error
       this.#storeFailed(error)
     }
   }
 
-  async #write(ownership: Ownership, to: number, states: StateChanges): Promise<void> {
-    const { store, id } = this.#options
-    await store.write(id, ownership.token, { from: ownership.watermark, to }, states)
-    ownership.watermark = to
-    ownership.upTo = to
-  }
-
   async #rebuild(
     hold: Hold,
-    ownership: Ownership,
+    states: LaneStates,
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
-    if (from !== ownership.upTo) return ownership.upTo
+    if (from !== states.upTo) return states.upTo
     this.#state = 'rebuilding'
     const { work, observer, id } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
-    await this.#write(ownership, to, await work.rebuild(missed, this.#reader(ownership)))
+    await states.write(to, await work.rebuild(missed, this.#reader(states)))
     observer.rebuilt?.(id, missed.length)
     return to
   }
@@ -324,17 +279,16 @@ export class Lane {
     return next
   }
 
-  #reader({ token, watermark }: Ownership): ReadStates {
-    const { store, id } = this.#options
+  #reader(states: LaneStates): ReadStates {
     return async (keys) => {
-      const states = await store.read(id, token, watermark, keys)
+      const read = await states.read(keys)
       await this.#reached('read')
-      return new Map(keys.map((key, i) => [key, states[i] ?? null]))
+      return read
     }
   }
 
   #storeFailed(cause: WeirError): void {
-    this.#ownership = null
+    this.#states = null
     this.#storeRetryAt = this.#options.now() + storePauseSeconds
     this.#options.observer.lost?.(this.#options.id, cause)
   }

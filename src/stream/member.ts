@@ -1,16 +1,31 @@
-import type { Run, RunHandler, TopicPartition } from '../core/ports.ts'
-import type { Lane } from './lane.ts'
+import type { LaneId, Run, RunHandler, TopicPartition } from '../core/ports.ts'
+import type { LaneState } from './lane.ts'
+
+/** The processor of one input partition. */
+export interface PartitionLane {
+  readonly id: LaneId
+  readonly topic: string
+  readonly state: LaneState
+  /** Next offset to work on; null while it is not known. */
+  readonly position: number | null
+  /** Starts to take the partition over, without waiting. */
+  start(): void
+  /** See RunHandler.onRun. */
+  onRun(run: Run): Promise<number>
+  /** Lets go of everything; the next run takes it up again. */
+  release(): Promise<void>
+}
 
 /** One member of the consumer group: gives each of its partitions a lane, and lets go of those that moved away. */
 export class Member implements RunHandler {
-  readonly #createLane: (at: TopicPartition) => Lane
+  readonly #createLane: (at: TopicPartition) => PartitionLane
   readonly #now: () => number
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Map<string, PartitionLane>()
   /** When the runs began that are being handled. */
   readonly #running = new Map<string, number>()
 
   /** @param now seconds on any steady clock. */
-  constructor(createLane: (at: TopicPartition) => Lane, now: () => number) {
+  constructor(createLane: (at: TopicPartition) => PartitionLane, now: () => number) {
     this.#createLane = createLane
     this.#now = now
   }
@@ -22,7 +37,7 @@ export class Member implements RunHandler {
   }
 
   /** The lanes of the partitions that are this member's now. */
-  lanes(): Lane[] {
+  lanes(): PartitionLane[] {
     return [...this.#lanes.values()]
   }
 
@@ -54,7 +69,7 @@ export class Member implements RunHandler {
     await Promise.all(lanes.map((lane) => lane.release()))
   }
 
-  #laneOf(at: TopicPartition): Lane {
+  #laneOf(at: TopicPartition): PartitionLane {
     const name = nameOf(at)
     let lane = this.#lanes.get(name)
     if (lane === undefined) {

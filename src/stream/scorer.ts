@@ -5,13 +5,14 @@ import type { ActiveSet } from '../core/decide.ts'
 import { currencyFactor } from '../core/enrich.ts'
 import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import type { Clock, Log, StateStore, Subscription, TopicPartition } from '../core/ports.ts'
+import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
-import { createEntityWork } from './entities.ts'
+import { createEntityFold } from './entities.ts'
 import { EntityUpdates } from './entity-updates.ts'
+import { FoldLane } from './fold-lane.ts'
 import { createLabelWork } from './labels.ts'
-import { Lane, type LaneObserver, type LaneWork } from './lane.ts'
-import { Member } from './member.ts'
+import { Lane, type LaneObserver } from './lane.ts'
+import { Member, type PartitionLane } from './member.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
 /** What a scorer is made of: the same parts on Kafka and Redis and on the embedded log and store. */
@@ -36,23 +37,21 @@ export interface Scorer {
   stop(): Promise<void>
 }
 
+/** Updates of many chunks are folded together: an entity that all of them touch is read and written once. */
+const foldEveryMs = 100
+
 /** Joins the group and scores until stopped. */
 export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const { config, log } = parts
   const { transactions, labels, entity_updates } = config.topics
-  const createWork = await prepareWorks(parts)
+  const createLane = await prepareLanes(parts)
   const kinds = { [transactions]: 't', [labels]: 'l', [entity_updates]: 'e' } as const
-  const member = new Member(({ topic, partition }) => {
-    const kind = kinds[topic] as 't' | 'l' | 'e'
-    return new Lane({
-      ...parts,
-      id: { kind, partition },
-      group: config.group,
-      topic,
-      work: createWork[kind](partition),
-    })
-  }, parts.now)
-  const subscription = await log.subscribe(config.group, [transactions, labels, entity_updates], member)
+  const member = new Member(
+    ({ topic, partition }) => createLane[kinds[topic] as 't' | 'l' | 'e'](partition),
+    parts.now,
+  )
+  const topics = [transactions, labels, entity_updates]
+  const subscription = await log.subscribe(config.group, topics, member, { [entity_updates]: foldEveryMs })
   let stopped: Promise<void> | undefined
   const stop = async () => {
     await subscription.stop()
@@ -68,11 +67,12 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   }
 }
 
-type WorkOf = (partition: TopicPartition['partition']) => LaneWork
+type LaneOf = (partition: number) => PartitionLane
 
-/** The work of each kind of lane, by partition. */
-async function prepareWorks(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e', WorkOf>> {
+/** The lane of each kind of input, by partition. */
+async function prepareLanes(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e', LaneOf>> {
   const { config, log, store, contracts, active, clock, observer } = parts
+  const { group } = config
   const { features } = active
   const topics = {
     transactions: config.topics.transactions,
@@ -87,12 +87,34 @@ async function prepareWorks(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e',
   const codecs = { ...contracts, transactions: withRates(contracts.transactions, features) }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
   return {
-    t: (partition) =>
-      createTransactionWork({ topics, partition, codecs, active, store, updates, clock, observer }),
-    l: (partition) =>
-      createLabelWork({ topics, partition, codec: contracts.labels, features, updates, rejected }),
-    e: (partition) =>
-      createEntityWork({ topics, partition, codec: contracts.entityUpdates, features, rejected }),
+    t(partition) {
+      const work = createTransactionWork({
+        topics,
+        partition,
+        codecs,
+        active,
+        store,
+        updates,
+        clock,
+        observer,
+      })
+      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: topics.transactions, work })
+    },
+    l(partition) {
+      const work = createLabelWork({
+        topics,
+        partition,
+        codec: contracts.labels,
+        features,
+        updates,
+        rejected,
+      })
+      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: topics.labels, work })
+    },
+    e(partition) {
+      const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })
+      return new FoldLane({ ...parts, id: { kind: 'e', partition }, topic: topics.entityUpdates, fold })
+    },
   }
 }
 
