@@ -1,10 +1,8 @@
 import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
-import type { Label } from '../core/types.ts'
-import { type EventTimeLimits, type Unchecked, validateLabel, validateTransaction } from '../core/validate.ts'
-import { contractFields, contractMapping, loadMapping } from '../files/contract.ts'
-import { type Mapped, mapRow, type Row, readFields } from '../files/mapping.ts'
+import { labelOf, mappingOf, paymentOf } from '../files/history.ts'
+import type { Row } from '../files/mapping.ts'
 import { readRows } from '../files/rows.ts'
 import { configOf, count } from './flags.ts'
 import { grouped, note, type Progress, startProgress } from './output.ts'
@@ -49,29 +47,18 @@ export function registerProduce(program: Command): void {
 /** Sends what a row says; throws an Error that tells what is wrong with the row. */
 type Send = (row: Row, sink: Sink) => Promise<void>
 
-/** Times lie as far back as the file does; the limits are for live traffic. */
-const anyTime: EventTimeLimits = {
-  eventTimePastMs: Number.POSITIVE_INFINITY,
-  eventTimeFutureMs: Number.POSITIVE_INFINITY,
-}
-
 function paymentSender(map: string | undefined): Send {
-  const mapping = map === undefined ? contractMapping() : loadMapping(map)
+  const mapping = mappingOf(map)
   return async (row, sink) => {
-    const { transaction, label }: Mapped = mapRow(mapping, row)
-    const checked = validateTransaction(transaction, transaction.event_time, anyTime)
-    if (!checked.ok) throw new Error(checked.rejection.message)
+    const { transaction, label } = paymentOf(mapping, row)
     await sink.transaction(transaction, transaction.event_time)
     if (label !== null) await sink.label(label, label.observed_time)
   }
 }
 
 function labelSender(): Send {
-  const fields = contractFields('label.avsc')
   return async (row, sink) => {
-    const label = readFields(fields, row) as unknown as Label
-    const checked = validateLabel(label as Unchecked<Label>, label.observed_time, anyTime)
-    if (!checked.ok) throw new Error(checked.rejection.message)
+    const label = labelOf(row)
     await sink.label(label, label.observed_time)
   }
 }

@@ -1,8 +1,8 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
-import type { LaneObserver, LaneState } from './lane.ts'
+import type { LaneObserver } from './lane.ts'
 import { LaneStates, type LaneStatesOptions, type ReadStates, type StateChanges } from './lane-states.ts'
-import type { PartitionLane } from './member.ts'
+import type { LaneState, PartitionLane } from './partition-lane.ts'
 
 /** What is folded into states, and what could not be. */
 export interface Folded {

@@ -1,7 +1,7 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
 import { LaneStates, type LaneStatesOptions, type ReadStates, type StateChanges } from './lane-states.ts'
-import type { PartitionLane } from './member.ts'
+import type { LaneState, PartitionLane } from './partition-lane.ts'
 
 /** What a chunk of records is answered with. */
 export interface Answer {
@@ -30,10 +30,6 @@ export type Failpoint = (typeof failpoints)[number]
 
 /** What the time of a chunk goes into. */
 export type Stage = 'work' | 'commit' | 'write'
-
-/** acquiring: not ready yet. rebuilding: states are behind the log. degraded: states cannot be had. */
-export const laneStates = ['acquiring', 'rebuilding', 'running', 'degraded'] as const
-export type LaneState = (typeof laneStates)[number]
 
 /** Tells what a lane does; adds nothing to it. */
 export interface LaneObserver {

@@ -1,20 +1,5 @@
-import type { LaneId, Run, RunHandler, TopicPartition } from '../core/ports.ts'
-import type { LaneState } from './lane.ts'
-
-/** The processor of one input partition. */
-export interface PartitionLane {
-  readonly id: LaneId
-  readonly topic: string
-  readonly state: LaneState
-  /** Next offset to work on; null while it is not known. */
-  readonly position: number | null
-  /** Starts to take the partition over, without waiting. */
-  start(): void
-  /** See RunHandler.onRun. */
-  onRun(run: Run): Promise<number>
-  /** Lets go of everything; the next run takes it up again. */
-  release(): Promise<void>
-}
+import type { Run, RunHandler, TopicPartition } from '../core/ports.ts'
+import type { PartitionLane } from './partition-lane.ts'
 
 /** One member of the consumer group: gives each of its partitions a lane, and lets go of those that moved away. */
 export class Member implements RunHandler {

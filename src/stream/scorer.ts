@@ -12,7 +12,8 @@ import { EntityUpdates } from './entity-updates.ts'
 import { FoldLane } from './fold-lane.ts'
 import { createLabelWork } from './labels.ts'
 import { Lane, type LaneObserver } from './lane.ts'
-import { Member, type PartitionLane } from './member.ts'
+import { Member } from './member.ts'
+import type { PartitionLane } from './partition-lane.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
 /** What a scorer is made of: the same parts on Kafka and Redis and on the embedded log and store. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createMetrics } from '../../../src/observability/metrics.ts'
-import { laneStates } from '../../../src/stream/lane.ts'
+import { laneStates } from '../../../src/stream/partition-lane.ts'
 
 interface Described {
   readonly name: string
