@@ -8,11 +8,20 @@ import { kafkaLibraries, redisProgram } from './services-fetch.ts'
 import { guard } from './services-guard.ts'
 import { freePort, kafkaAnswers, redisAnswers, untilReady } from './services-ready.ts'
 
-/** A Kafka broker and controller in one Java process. */
-export async function localKafka(settings: Settings): Promise<Service> {
+/**
+ * A Kafka broker and controller in one Java process.
+ *
+ * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
+ * @param scram users as StorageTool's --add-scram takes them.
+ */
+export async function localKafka(
+  settings: Settings,
+  { listeners = {}, scram = [] }: { listeners?: Record<string, number>; scram?: readonly string[] } = {},
+): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
   const [port, controller] = [await freePort(), await freePort()]
+  const more = Object.entries(listeners).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
@@ -20,8 +29,8 @@ export async function localKafka(settings: Settings): Promise<Service> {
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://${address}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${more.join('')}`,
+    'advertised.listeners': `PLAINTEXT://${address}${more.join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,
     ...settings,
@@ -29,6 +38,7 @@ export async function localKafka(settings: Settings): Promise<Service> {
   await writeFile(file, lines(properties, '='))
   const java = ['-Xmx512m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', classPath]
   const format = ['kafka.tools.StorageTool', 'format', '-t', '5L6g3nShT-eMCtK--X86sw', '-c', file]
+  for (const user of scram) format.push('--add-scram', user)
   const formatted = spawnSync('java', [...java, ...format], { encoding: 'utf8' })
   if (formatted.status !== 0) throw new Error(`Kafka could not format its storage: ${formatted.stderr}`)
   const command = ['java', ...java, 'kafka.Kafka', file]
