@@ -1,7 +1,13 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
 import type { LaneObserver } from './lane.ts'
-import { LaneStates, type LaneStatesOptions, type ReadStates, type StateChanges } from './lane-states.ts'
+import {
+  asLaneError,
+  LaneStates,
+  type LaneStatesOptions,
+  type ReadStates,
+  type StateChanges,
+} from './lane-states.ts'
 import type { LaneState, PartitionLane } from './partition-lane.ts'
 
 /** What is folded into states, and what could not be. */
@@ -63,7 +69,7 @@ export class FoldLane implements PartitionLane {
       return next
     } catch (error) {
       this.#states = null
-      observer.lost?.(id, error)
+      observer.lost?.(id, asLaneError(error, id))
       throw error
     }
   }

@@ -86,3 +86,16 @@ async function firstMissing(
   }
   return watermark
 }
+
+/** What makes a lane fail, in words: states that this release cannot read show as a RangeError of the core. */
+export function asLaneError(error: unknown, { kind, partition }: LaneId): unknown {
+  if (!(error instanceof RangeError)) return error
+  return new WeirError(
+    'WEIR_STORE_LAYOUT',
+    `a state of lane ${kind}${partition} cannot be read: ${error.message}`,
+    {
+      cure: 'delete the keys of the lane (docs/architecture.md has their names): they are rebuilt from the log',
+      cause: error,
+    },
+  )
+}

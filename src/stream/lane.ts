@@ -1,6 +1,12 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
-import { LaneStates, type LaneStatesOptions, type ReadStates, type StateChanges } from './lane-states.ts'
+import {
+  asLaneError,
+  LaneStates,
+  type LaneStatesOptions,
+  type ReadStates,
+  type StateChanges,
+} from './lane-states.ts'
 import type { LaneState, PartitionLane } from './partition-lane.ts'
 
 /** What a chunk of records is answered with. */
@@ -114,7 +120,7 @@ export class Lane implements PartitionLane {
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
     } catch (error) {
-      this.#options.observer.lost?.(this.#options.id, error)
+      this.#options.observer.lost?.(this.#options.id, asLaneError(error, this.#options.id))
       await this.release()
       throw error
     }
