@@ -127,5 +127,50 @@ function patchOffsetReset(): void {
   }
 }
 
+/** What the patch below touches of a fetched partition. */
+interface Fetched {
+  abortedTransactions: { readonly producerId: string; readonly firstOffset: string }[] | null
+  readonly messages: {
+    readonly offset: string
+    readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
+    isControlRecord: boolean
+  }[]
+}
+
+/**
+ * A fetch lists the aborted transactions in the order in which they ended. kafkajs takes them for ordered by their
+ * beginning, and begins one a message at most: where transactions of several writers lie between each other, it shows
+ * records of aborted ones. Marked as control records they count as read and reach nobody.
+ */
+function hideAborted(fetched: Fetched): void {
+  const coming = (fetched.abortedTransactions ?? [])
+    .map(({ producerId, firstOffset }) => ({ producerId, first: BigInt(firstOffset) }))
+    .sort((a, b) => (a.first < b.first ? -1 : 1))
+  fetched.abortedTransactions = []
+  if (coming.length === 0) return
+  const open = new Set<string>()
+  for (const message of fetched.messages) {
+    const { producerId, inTransaction } = message.batchContext
+    const offset = BigInt(message.offset)
+    for (let next = coming[0]; next !== undefined && next.first <= offset; next = coming[0]) {
+      open.add(next.producerId)
+      coming.shift()
+    }
+    if (message.isControlRecord) open.delete(producerId)
+    else if (inTransaction && open.has(producerId)) message.isControlRecord = true
+  }
+}
+
+function patchAbortedTransactions(): void {
+  const { prototype } = require('kafkajs/src/broker/index.js')
+  const fetch: (request: object) => Promise<{ responses: { partitions: Fetched[] }[] }> = prototype.fetch
+  prototype.fetch = async function (request: object) {
+    const response = await fetch.call(this, request)
+    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
+    return response
+  }
+}
+
 patchRequestQueue()
 patchOffsetReset()
+patchAbortedTransactions()
