@@ -15,6 +15,17 @@ export default defineConfig({
           globalSetup: 'test/helpers/services-setup.ts',
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 600_000,
+          // They start and kill brokers, stores and members of their own: one after the other, after all else.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 })

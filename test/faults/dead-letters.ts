@@ -1,0 +1,61 @@
+import { deadLetter } from '../../src/core/dead-letter.ts'
+import type { Rejection } from '../../src/core/errors.ts'
+import type { LogRecord } from '../../src/core/ports.ts'
+import type { Findings } from './findings.ts'
+
+/** The dead letters that were written, by the record they stand for. */
+export class DeadLetters {
+  readonly #written = new Map<string, { readonly partition: number; readonly record: LogRecord }[]>()
+
+  constructor(partitions: readonly (readonly LogRecord[])[]) {
+    for (const [partition, records] of partitions.entries()) {
+      for (const record of records) {
+        const [topic, from, offset] = ['topic', 'partition', 'offset'].map(
+          (name) => record.headers[`__connect.errors.${name}`],
+        )
+        const name = `${topic}-${from}-${offset}`
+        this.#written.set(name, [...(this.#written.get(name) ?? []), { partition, record }])
+      }
+    }
+  }
+
+  count(topic: string, partition: number, offset: number): number {
+    return this.#written.get(`${topic}-${partition}-${offset}`)?.length ?? 0
+  }
+
+  /** Compares the letter for a record with the one that must have been written, then forgets it. */
+  check(
+    topic: string,
+    partition: number,
+    input: LogRecord,
+    rejection: Rejection | null,
+    findings: Findings,
+  ): void {
+    const name = `${topic}-${partition}-${input.offset}`
+    const written = this.#written.get(name)
+    this.#written.delete(name)
+    if (written === undefined) return
+    if (rejection === null) {
+      findings.add('changed', `${name} has a dead letter, but nothing is wrong with it`)
+      return
+    }
+    const wanted = deadLetter('', { topic, partition }, input, rejection)
+    for (const { partition: at, record } of written) {
+      const same =
+        at === partition &&
+        String(record.key) === String(wanted.key) &&
+        String(record.value?.toString('hex')) === String(wanted.value?.toString('hex')) &&
+        record.timestamp === wanted.timestamp &&
+        JSON.stringify(sorted(record.headers)) === JSON.stringify(sorted(wanted.headers ?? {}))
+      if (!same) findings.add('changed', `the dead letter for ${name} is not what ${rejection.code} makes`)
+    }
+  }
+
+  /** What no check asked for stands for no record that was refused. */
+  checkRest(findings: Findings): void {
+    for (const name of this.#written.keys())
+      findings.add('doubled', `a dead letter stands for ${name}, which is none`)
+  }
+}
+
+const sorted = (headers: object) => Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1))

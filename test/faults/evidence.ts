@@ -1,0 +1,117 @@
+import { Redis } from 'ioredis'
+import type { Config } from '../../src/config/schema.ts'
+import type { LogRecord } from '../../src/core/ports.ts'
+import { CommittedLog, type CommittedTopic } from './committed-log.ts'
+
+/** Lanes by the topic that each reads. */
+export const laneTopics = { t: 'transactions', l: 'labels', e: 'entity_updates' } as const
+export type LaneKind = keyof typeof laneTopics
+export const laneKinds = Object.keys(laneTopics) as LaneKind[]
+
+const topicNames = [
+  'transactions',
+  'labels',
+  'entity_updates',
+  'decisions',
+  'alerts',
+  'dead_letters',
+] as const
+export type TopicName = (typeof topicNames)[number]
+
+/** All that an installation left behind: nothing else is asked when it is judged. */
+export interface Evidence {
+  /** Committed records by topic and partition, in offset order. */
+  readonly records: Readonly<Record<TopicName, readonly (readonly LogRecord[])[]>>
+  /** Records of aborted transactions that no reader sees. */
+  readonly aborted: number
+  /** Records of transactions that nobody has ended. */
+  readonly open: number
+  /** By kind of lane and partition. Entity lanes keep no position but their watermark: it must be where the log ends. */
+  readonly positions: Readonly<Record<LaneKind, readonly (number | null)[]>>
+  /** Every Redis key of the installation. */
+  readonly keys: ReadonlyMap<string, Buffer>
+}
+
+/** Reads everything; the installation should be at rest. */
+export async function gather(config: Config): Promise<Evidence> {
+  const log = new CommittedLog(config.kafka.brokers)
+  try {
+    // One after the other: the client's fetch sessions do not take requests side by side.
+    const topics: [TopicName, CommittedTopic][] = []
+    for (const name of topicNames) topics.push([name, await log.read(config.topics[name])])
+    const total = (count: 'aborted' | 'open') => topics.reduce((sum, [, topic]) => sum + topic[count], 0)
+    const records = Object.fromEntries(
+      topics.map(([name, { partitions }]) => [name, partitions]),
+    ) as unknown as Evidence['records']
+    const positions = laneKinds.map(async (kind) => [
+      kind,
+      await positionsOf(log, config, kind, records[laneTopics[kind]]),
+    ])
+    return {
+      records,
+      aborted: total('aborted'),
+      open: total('open'),
+      positions: Object.fromEntries(await Promise.all(positions)),
+      keys: await readKeys(config),
+    }
+  } finally {
+    await log.close()
+  }
+}
+
+/**
+ * Whether the group has answered every record of its inputs and the states have caught up, for all lanes. Says what
+ * is missing, null when nothing is.
+ */
+export async function unsettled(config: Config): Promise<string | null> {
+  const log = new CommittedLog(config.kafka.brokers)
+  try {
+    const keys = await readKeys(config, ':wm')
+    for (const kind of laneKinds) {
+      const { partitions } = await log.read(config.topics[laneTopics[kind]])
+      const positions = await positionsOf(log, config, kind, partitions)
+      for (const [partition, records] of partitions.entries()) {
+        const position = positions[partition] ?? null
+        const waiting = records.filter(({ offset }) => offset >= (position ?? 0)).length
+        if (waiting > 0) return `${waiting} records of lane ${kind}${partition} wait`
+        const [, watermark] = [...keys].find(([key]) => key.endsWith(`.${kind}${partition}}:wm`)) ?? []
+        if ((watermark?.toString() ?? null) !== (position?.toString() ?? null)) {
+          return `the states of ${kind}${partition} stand at ${watermark}, the group at ${position}`
+        }
+      }
+    }
+    return null
+  } finally {
+    await log.close()
+  }
+}
+
+async function positionsOf(
+  log: CommittedLog,
+  { group, topics }: Config,
+  kind: LaneKind,
+  records: readonly (readonly LogRecord[])[],
+): Promise<(number | null)[]> {
+  if (kind !== 'e') return log.positions(group, topics[laneTopics[kind]], topics.partitions)
+  return records.map((all) => {
+    const last = all.at(-1)
+    return last === undefined ? null : last.offset + 1
+  })
+}
+
+async function readKeys({ app, redis: { url } }: Config, ending = ''): Promise<Map<string, Buffer>> {
+  const redis = new Redis(url, { protocol: 2 })
+  try {
+    const keys = new Map<string, Buffer>()
+    for await (const names of redis.scanStream({ match: `{${app}.*${ending}`, count: 1_000 })) {
+      if (names.length === 0) continue
+      const values = await redis.mgetBuffer(names)
+      names.forEach((name: string, i: number) => {
+        keys.set(name, values[i] ?? Buffer.alloc(0))
+      })
+    }
+    return keys
+  } finally {
+    redis.disconnect()
+  }
+}

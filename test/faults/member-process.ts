@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Failpoint } from '../../src/stream/lane.ts'
+import { guard } from '../helpers/services-guard.ts'
+
+const program = new URL('../helpers/member.ts', import.meta.url).pathname
+
+/** Where a member is to end or stop itself: the `count`th time that a lane of this kind reaches the step. */
+export interface Place {
+  readonly kind: 't' | 'l'
+  readonly step: Failpoint
+  readonly count: number
+}
+
+/** A running member, seen from outside. */
+export class MemberProcess {
+  /** What it wrote on standard error: its log. */
+  log = ''
+  /** The step that one of its lanes of transactions reached last. */
+  lastStep: string | null = null
+  readonly #child: ChildProcess
+  readonly #exited: Promise<unknown>
+  readonly #waiting = new Map<string, (() => void)[]>()
+
+  constructor(env: Readonly<Record<string, string>>, end?: { at: Place; signal: 'SIGKILL' | 'SIGSTOP' }) {
+    const args = end === undefined ? [] : [`${end.at.kind}.${end.at.step}:${end.at.count}`, end.signal]
+    this.#child = spawn(process.execPath, [program, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const unguard = guard('kill -9 "$1"', String(this.#child.pid))
+    this.#exited = once(this.#child, 'exit').then(unguard)
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text
+    })
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      for (const step of text.trimEnd().split('\n')) this.#onStep(step)
+    })
+  }
+
+  get ended(): boolean {
+    return (this.#child.exitCode ?? this.#child.signalCode) !== null
+  }
+
+  /** Resolves the next time that a lane of transactions has reached the step. Rejects when it ends before, or after 60 s. */
+  step(step: Failpoint): Promise<void> {
+    const reached = new Promise<void>((resolve) => {
+      this.#waiting.set(step, [...(this.#waiting.get(step) ?? []), resolve])
+    })
+    const ended = Promise.race([this.#exited, sleep(60_000, undefined, { ref: false })]).then(() => {
+      const why = this.ended ? 'ended' : 'ran a minute'
+      throw new Error(`the member ${why} before it reached "${step}":\n${this.log.slice(-3_000)}`)
+    })
+    return Promise.race([reached, ended])
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** Resolves when the process has ended, with the signal that ended it, null when it ended by itself. */
+  async exit(): Promise<string | null> {
+    await this.#exited
+    return this.#child.signalCode
+  }
+
+  /** An orderly end. */
+  async stop(): Promise<void> {
+    if (!this.ended) this.signal('SIGTERM')
+    await this.#exited
+  }
+
+  #onStep(step: string): void {
+    this.lastStep = step
+    const waiting = this.#waiting.get(step) ?? []
+    this.#waiting.delete(step)
+    for (const resolve of waiting) resolve()
+  }
+}

@@ -1,0 +1,295 @@
+import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
+import { type Arrival, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
+import type { LogRecord } from '../../src/core/ports.ts'
+import {
+  type Alert,
+  type Decision,
+  entityKinds,
+  type Reason,
+  type Transaction,
+} from '../../src/core/types.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { Evidence } from './evidence.ts'
+import type { Findings } from './findings.ts'
+import type { Installation } from './installation.ts'
+import { plainAvro } from './plain-avro.ts'
+
+const avro = {
+  transaction: plainAvro<Transaction>('transaction.avsc'),
+  decision: plainAvro<Decision>('decision.avsc'),
+  alert: plainAvro<Alert>('alert.avsc'),
+}
+
+/** Unlike any that the live chunks have: states and decisions must not depend on where a chunk ends. */
+const chunkSize = 777
+
+/** What the transactions of one partition must have left behind. */
+export interface Recomputed {
+  /** Packed customer states by customer_id. */
+  readonly customers: Map<string, Buffer>
+  /** Transactions that count for merchants, terminals and devices. */
+  readonly counted: Arrival[]
+  readonly figures: { decisions: number; alerts: number; duplicates: number; degraded: number }
+}
+
+interface Answer<T> {
+  readonly value: T
+  readonly record: LogRecord
+}
+
+/**
+ * Goes through one partition of transactions from the first record, with states from empty, and compares what was
+ * answered. Values of merchants, terminals and devices cross partitions and so depend on the moment: these columns
+ * are taken as recorded. So is `degraded`, which says that a decision was made without states.
+ */
+export async function recheckDecisions(
+  { records }: Evidence,
+  installation: Installation,
+  partition: number,
+  letters: DeadLetters,
+  findings: Findings,
+): Promise<Recomputed> {
+  const { topics, codec, active } = installation
+  const topic = topics.transactions
+  const answers = {
+    decisions: readAnswers(records.decisions[partition], avro.decision.read, 'decision_id', findings),
+    alerts: readAnswers(records.alerts[partition], avro.alert.read, 'alert_id', findings),
+  }
+  checkOrder(records.decisions[partition] ?? [], answers.decisions, findings)
+  const figures = {
+    decisions: sizeOf(answers.decisions),
+    alerts: sizeOf(answers.alerts),
+    duplicates: 0,
+    degraded: 0,
+  }
+  const recomputed: Recomputed = { customers: new Map(), counted: [], figures }
+  const inputs = records.transactions[partition] ?? []
+  for (let at = 0; at < inputs.length; at += chunkSize) {
+    const chunk = inputs.slice(at, at + chunkSize)
+    const checked = await codec.decode(chunk)
+    const arrivals: Arrival[] = []
+    checked.forEach((one, i) => {
+      const input = chunk[i] as LogRecord
+      const id = `${topic}-${partition}-${input.offset}`
+      const decided = answers.decisions.get(id)?.length ?? 0
+      const total = decided + letters.count(topic, partition, input.offset)
+      if (total === 0) findings.add('lost', `${id} has neither a decision nor a dead letter`)
+      if (total > 1) findings.add('doubled', `${id} was answered ${total} times`)
+      letters.check(topic, partition, input, one.ok ? null : one.rejection, findings)
+      if (one.ok) arrivals.push({ offset: input.offset, transaction: avro.transaction.read(input.value) })
+      else if (decided > 0)
+        findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
+    })
+    await recheckChunk({ topic, partition, arrivals, answers, active }, recomputed, findings)
+  }
+  for (const kind of ['decisions', 'alerts'] as const) {
+    for (const id of answers[kind].keys())
+      findings.add('doubled', `${kind} have ${id}, which nothing asks for`)
+  }
+  return recomputed
+}
+
+interface ChunkToCheck {
+  readonly topic: string
+  readonly partition: number
+  readonly arrivals: readonly Arrival[]
+  readonly active: ActiveSet
+  /** What was answered; what has been compared is taken away. */
+  readonly answers: {
+    readonly decisions: Map<string, Answer<Decision>[]>
+    readonly alerts: Map<string, Answer<Alert>[]>
+  }
+}
+
+async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, findings: Findings): Promise<void> {
+  const { active, answers, topic, partition } = chunk
+  const enriched = enrich(
+    chunk.arrivals,
+    { customers: recomputed.customers, entities: new Map() },
+    active.features,
+    0,
+  )
+  for (const [customer, packed] of enriched.states) recomputed.customers.set(customer, packed)
+  const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
+  const scores = await active.model.score(vectors, enriched.rowCount)
+  const width = active.features.columns.length
+  for (const arrival of enriched.arrivals) {
+    const { offset, transaction, row } = arrival
+    const id = `${topic}-${partition}-${offset}`
+    const recorded = answers.decisions.get(id) ?? []
+    answers.decisions.delete(id)
+    const [first] = recorded
+    const degraded = first?.value.status === 'degraded'
+    if (degraded) recomputed.figures.degraded++
+    else if (row < 0) recomputed.figures.duplicates++
+    // Without states nobody can see that it is a duplicate.
+    if (degraded || row >= 0) recomputed.counted.push({ offset, transaction })
+    const vector = vectors.subarray(row * width, (row + 1) * width)
+    const wanted = degraded
+      ? degradedAnswer(chunk, arrival)
+      : row < 0
+        ? { decision: duplicate(chunk, arrival), alert: null }
+        : scored(chunk, arrival, vector, scores[row] as number, first?.value)
+    compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
+    const alerts = answers.alerts.get(id) ?? []
+    answers.alerts.delete(id)
+    const told = wanted.alert === null ? 0 : 1
+    if (alerts.length < told) findings.add('lost', `${id} must have an alert and has none`)
+    if (alerts.length > told)
+      findings.add('doubled', `${id} must have ${told} alerts and has ${alerts.length}`)
+    if (wanted.alert !== null) compare(alerts, wanted.alert, avro.alert.write, `alert ${id}`, findings)
+  }
+}
+
+/** The recomputed rows, with the columns of merchant, terminal and device from what was recorded. */
+function withRecordedEntities(
+  { active, answers, topic, partition }: ChunkToCheck,
+  arrivals: readonly EnrichedArrival[],
+  rows: Float32Array,
+): Float32Array {
+  const { file, columns } = active.features
+  const merged = new Uint32Array(rows.buffer.slice(rows.byteOffset, rows.byteOffset + rows.byteLength))
+  const kinds = new Set<string>(entityKinds)
+  const shared = file.features.flatMap(({ entity }, column) => (kinds.has(entity) ? [column] : []))
+  for (const { row, offset } of arrivals) {
+    const recorded = answers.decisions.get(`${topic}-${partition}-${offset}`)?.[0]?.value.features
+    if (row < 0 || recorded?.length !== columns.length * 4) continue
+    for (const column of shared) merged[row * columns.length + column] = recorded.readUInt32LE(column * 4)
+  }
+  return new Float32Array(merged.buffer)
+}
+
+function common({ topic, partition, active }: ChunkToCheck, { offset, transaction, late }: EnrichedArrival) {
+  const { transaction_id, customer_id, event_time } = transaction
+  return {
+    decision_id: `${topic}-${partition}-${offset}`,
+    transaction_id,
+    customer_id,
+    event_time,
+    late,
+    duplicate_of: null,
+    feature_hash: active.features.hash,
+    model: active.model.id,
+    model_sha256: active.model.sha256,
+    policy: active.policy.id,
+  }
+}
+
+function duplicate(chunk: ChunkToCheck, arrival: EnrichedArrival): Decision {
+  const nothing = { outcome: null, score: null, risk_score: null, reasons: [], entity_age_ms: null }
+  const duplicateOf = `${chunk.topic}-${chunk.partition}-${arrival.duplicateOf}`
+  const features = Buffer.alloc(0)
+  return { ...common(chunk, arrival), ...nothing, status: 'duplicate', duplicate_of: duplicateOf, features }
+}
+
+function degradedAnswer(chunk: ChunkToCheck, arrival: Arrival): { decision: Decision; alert: Alert | null } {
+  const { decisions, alerts } = decideDegraded({ ...chunk, arrivals: [arrival] }, chunk.active)
+  return { decision: decisions[0] as Decision, alert: alerts[0] ?? null }
+}
+
+/** @param recorded gives what depends on the moment: how old the values of merchant, terminal and device were. */
+function scored(
+  chunk: ChunkToCheck,
+  arrival: EnrichedArrival,
+  vector: Float32Array,
+  score: number,
+  recorded: Decision | undefined,
+): { decision: Decision; alert: Alert | null } {
+  const { policy, model, entityAgeLimitMs } = chunk.active
+  const risk_score = model.riskScore(score)
+  const outcome = outcomeOf(policy, risk_score)
+  const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
+  const reasons = reasonsOf(policy, outcome, vector, risk_score, stale)
+  const age = recorded?.entity_age_ms ?? null
+  const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
+  const decision: Decision = {
+    ...common(chunk, arrival),
+    status: 'scored',
+    outcome,
+    score,
+    risk_score,
+    reasons: reasons.map(({ code }) => code),
+    entity_age_ms,
+    features: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
+  }
+  const isAlert = policy.file.alert_on.includes(outcome)
+  return { decision, alert: isAlert ? alertOf(decision, arrival.transaction, reasons) : null }
+}
+
+function alertOf(decision: Decision, transaction: Transaction, reasons: readonly Reason[]): Alert {
+  const { decision_id: alert_id, outcome, status, risk_score } = decision
+  return {
+    ...transaction,
+    alert_id,
+    outcome: outcome as NonNullable<typeof outcome>,
+    status,
+    risk_score,
+    reasons,
+  }
+}
+
+/** Compares bytes; in words it names the fields. */
+function compare<T extends object>(
+  recorded: readonly Answer<T>[],
+  wanted: T,
+  write: (value: T) => Buffer,
+  name: string,
+  findings: Findings,
+): void {
+  const bytes = write(wanted)
+  for (const { value, record } of recorded) {
+    if (record.value?.equals(bytes)) continue
+    const fields = (Object.keys(value) as (keyof T)[]).filter(
+      (field) => JSON.stringify(value[field]) !== JSON.stringify(wanted[field]),
+    )
+    const [field] = fields
+    const example =
+      field === undefined
+        ? ''
+        : ` (${JSON.stringify(value[field])}, recomputed ${JSON.stringify(wanted[field])})`
+    findings.add('changed', `${name}: ${fields.join(', ')}${example.slice(0, 300)}`)
+  }
+}
+
+function readAnswers<T extends object>(
+  records: readonly LogRecord[] = [],
+  read: (value: Buffer | null) => T,
+  id: keyof T,
+  findings: Findings,
+): Map<string, Answer<T>[]> {
+  const answers = new Map<string, Answer<T>[]>()
+  for (const record of records) {
+    try {
+      const value = read(record.value)
+      const name = String(value[id])
+      answers.set(name, [...(answers.get(name) ?? []), { value, record }])
+    } catch (error) {
+      findings.add(
+        'changed',
+        `the output at offset ${record.offset} cannot be read: ${(error as Error).message}`,
+      )
+    }
+  }
+  return answers
+}
+
+function checkOrder(
+  records: readonly LogRecord[],
+  answers: ReadonlyMap<string, readonly Answer<Decision>[]>,
+  findings: Findings,
+): void {
+  const places = new Map(
+    [...answers].flatMap(([id, all]) => all.map(({ record }) => [record.offset, id] as const)),
+  )
+  let last = -1
+  for (const { offset } of records) {
+    const id = places.get(offset)
+    const place = Number(id?.slice(id.lastIndexOf('-') + 1))
+    if (place < last) findings.add('changed', `decision ${id} comes after that of offset ${last}`)
+    last = Math.max(last, place)
+  }
+}
+
+const sizeOf = (answers: ReadonlyMap<string, readonly unknown[]>): number =>
+  [...answers.values()].reduce((sum, all) => sum + all.length, 0)

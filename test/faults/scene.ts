@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
+import { kafkaClient, withConnection } from '../../src/apps/connect.ts'
+import { createTopicSink } from '../../src/cli/sink.ts'
+import { wantedTopics } from '../../src/cli/topics.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
+import { generate } from '../../src/generator/generate.ts'
+import { type Service, startKafka, startRedis } from '../helpers/services.ts'
+import { gather, unsettled } from './evidence.ts'
+import { loadInstallation } from './installation.ts'
+import { tableOf, type Verdict, verify } from './verify.ts'
+
+/** A broker, a store and an installation of weir on them, without members yet. */
+export interface Scene {
+  readonly config: Config
+  /** WEIR_* variables for a member. */
+  readonly env: Readonly<Record<string, string>>
+  readonly kafka: Service
+  readonly redis: Service
+  stop(): Promise<void>
+}
+
+/** The seed of everything that a fault test draws; WEIR_FAULTS_SEED repeats a run. */
+export function chooseSeed(): number {
+  const seed = Number(process.env['WEIR_FAULTS_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+  say(`seed ${seed} (WEIR_FAULTS_SEED=${seed} draws the same again)`)
+  return seed
+}
+
+export function say(line: string): void {
+  process.stderr.write(`faults: ${line}\n`)
+}
+
+/** @param redisSettings of Redis, over those of other tests; `appendonly: 'no'` makes it come back empty. */
+export async function openScene(redisSettings: Readonly<Record<string, string>> = {}): Promise<Scene> {
+  const [kafka, redis] = await Promise.all([
+    // The group notices a death as soon as the session ends.
+    startKafka({ 'group.min.session.timeout.ms': '1000' }),
+    startRedis(redisSettings),
+  ])
+  const env = {
+    WEIR_CONFIG: '/dev/null',
+    WEIR_APP: `faults-${randomUUID().slice(0, 8)}`,
+    WEIR_GROUP: 'faults',
+    WEIR_KAFKA__BROKERS: kafka.address,
+    WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
+    WEIR_REDIS__URL: `redis://${redis.address}`,
+    // Small chunks go through the protocol often.
+    WEIR_CHUNK__MAX_RECORDS: '40',
+    WEIR_HTTP__PORT: '0',
+    WEIR_LOG__LEVEL: 'warn',
+  }
+  const { config } = loadConfig({ env })
+  const admin = await createKafkaAdmin(kafkaClient(config))
+  await admin.createTopics(wantedTopics(config))
+  await admin.close()
+  const stop = async () => {
+    await Promise.all([kafka.stop(), redis.stop()])
+  }
+  return { config, env, kafka, redis, stop }
+}
+
+/** Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number. */
+export function startFeed(config: Config, seed: number, rate: number): { stop(): Promise<number> } {
+  let stopped = false
+  let sent = 0
+  const progress = {
+    add(count: number) {
+      sent += count
+    },
+    reach() {},
+    stop: () => ({ count: sent, seconds: 0 }),
+  }
+  const options = { customers: 300, merchants: 60, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const feeding = withConnection(config, async (connection) => {
+    const sink = await createTopicSink(connection, config.topics, { rate, progress })
+    for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
+      if (stopped) break
+      if (record.kind === 'label') await sink.label(record.label, record.time)
+      else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
+      else await sink.transaction(record.transaction, record.time)
+    }
+    await sink.close()
+  })
+  return {
+    async stop() {
+      stopped = true
+      await feeding
+      return sent
+    },
+  }
+}
+
+/** Waits until everything is answered and the states have caught up. @throws Error that says what is missing. */
+export async function settle(config: Config): Promise<void> {
+  for (let left = 120; left > 0; left--) {
+    if ((await unsettled(config)) === null) return
+    await sleep(500)
+  }
+  throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
+}
+
+/** Judges what is there, and says how it came out. */
+export async function judge(config: Config): Promise<Verdict> {
+  const verdict = await verify(await gather(config), await loadInstallation(config))
+  say(`verdict\n${tableOf(verdict)}`)
+  return verdict
+}
+
+/** What every verdict must say, whatever was done to the members and the services. */
+export const flawless = { lost: 0, doubled: 0, changed: 0, state_differences: 0, differences: [] }
