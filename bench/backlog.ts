@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createKafkaClient } from '../src/adapters/kafka-client.ts'
+import type { Arena, Turn } from './arena.ts'
+import type { Running } from './contestant.ts'
+import { cpuSeconds, residentMiB } from './process-usage.ts'
+
+const parties = ['application', 'broker', 'redis'] as const
+type PerParty = Readonly<Record<(typeof parties)[number], number>>
+
+/** What a contestant did with the backlog. */
+export interface Measured {
+  readonly events_per_second: number
+  /** CPU seconds for 100,000 payments. */
+  readonly cpu_s_per_100k: number
+  readonly broker_cpu_s_per_100k: number
+  readonly redis_cpu_s_per_100k: number
+  readonly rss_mib: number
+  /** The measured part, microseconds on the clock of `process.hrtime`. */
+  readonly window: { readonly from: number; readonly to: number }
+}
+
+interface Look {
+  /** Microseconds. */
+  readonly at: number
+  /** Payments behind the group's position. */
+  readonly payments: number
+  /** Moves whenever the group got on with anything, its internal topic included. */
+  readonly moved: number
+  readonly cpu: PerParty
+  readonly rss: number
+}
+
+/** Until then everything warms up: compilers, connections, the first pages of the store. */
+const warmUp = 0.2
+const lookEveryMs = 200
+/** Nothing has moved for so long: the work is done. */
+const quietUs = 1_500_000
+
+/**
+ * Watches a contestant go through the backlog: from the look at which a fifth of it was done to the look at which
+ * nothing moved any more. So start-up, and the wait for silence, count for nothing.
+ */
+export async function measureBacklog(
+  arena: Arena,
+  { config, name }: Turn,
+  running: Running,
+  events: number,
+): Promise<Measured> {
+  const admin = createKafkaClient({ brokers: config.kafka.brokers }, { retries: 12 }).admin()
+  await admin.connect()
+  const { transactions, entity_updates } = config.topics
+  const pids = { application: running.pid, broker: await arena.kafka.pid(), redis: await arena.redis.pid() }
+
+  /** A broker that has just begun knows groups only after a while, and the client does not wait for that. */
+  const positions = async (tries = 50): ReturnType<typeof admin.fetchOffsets> => {
+    try {
+      return await admin.fetchOffsets({ groupId: name, topics: [transactions, entity_updates] })
+    } catch (error) {
+      if (tries === 0) throw error
+      await sleep(lookEveryMs)
+      return positions(tries - 1)
+    }
+  }
+
+  const look = async (): Promise<Look> => {
+    const found = await positions()
+    const sums = found.map(({ partitions }) =>
+      partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0),
+    )
+    return {
+      at: performance.now() * 1_000 + clockStartUs,
+      payments: sums[0] as number,
+      moved: (sums[0] as number) + (sums[1] as number),
+      cpu: Object.fromEntries(parties.map((party) => [party, cpuSeconds(pids[party])])) as PerParty,
+      rss: residentMiB(running.pid),
+    }
+  }
+
+  try {
+    const looks = await Promise.race([running.failed, untilQuiet(look, events)])
+    return reckon(looks, events)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** `performance.now()` counts from the start of this process, the profiler from that of the machine. */
+const clockStartUs = Number(process.hrtime.bigint()) / 1_000 - performance.now() * 1_000
+
+const limitUs = 600_000_000
+
+/** The looks from the end of the warm-up to the last at which something had moved. */
+async function untilQuiet(look: () => Promise<Look>, events: number): Promise<Look[]> {
+  const began = await look()
+  const looks: Look[] = []
+  for (;;) {
+    const now = await look()
+    const last = looks.at(-1)
+    if (last === undefined ? now.payments >= warmUp * events : now.moved > last.moved) looks.push(now)
+    else if (last !== undefined && last.payments >= events && now.at - last.at > quietUs) return looks
+    if (now.at - began.at > limitUs) throw new Error(`stuck at ${now.payments} of ${events} payments`)
+    await sleep(lookEveryMs)
+  }
+}
+
+function reckon(looks: readonly Look[], events: number): Measured {
+  const first = looks[0] as Look
+  const last = looks.at(-1) as Look
+  const decided = looks.find(({ payments }) => payments >= events) as Look
+  const payments = last.payments - first.payments
+  if (payments < events / 2) throw new Error('too few payments for a measurement: raise --events')
+  const per100k = (party: (typeof parties)[number]) =>
+    ((last.cpu[party] - first.cpu[party]) / payments) * 100_000
+  return {
+    events_per_second: (payments / (decided.at - first.at)) * 1e6,
+    cpu_s_per_100k: per100k('application'),
+    broker_cpu_s_per_100k: per100k('broker'),
+    redis_cpu_s_per_100k: per100k('redis'),
+    rss_mib: Math.max(...looks.map(({ rss }) => rss)),
+    window: { from: first.at, to: last.at },
+  }
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { build } from 'hdr-histogram-js'
+import type { Codec } from '../src/adapters/avro.ts'
+import { withConnection } from '../src/apps/connect.ts'
+import { partitionOf } from '../src/core/partition.ts'
+import type { NewRecord } from '../src/core/ports.ts'
+import type { Transaction } from '../src/core/types.ts'
+import type { Turn } from './arena.ts'
+import type { Running } from './contestant.ts'
+import type { BenchOptions } from './options.ts'
+import { type Answer, withAnswers } from './outputs.ts'
+import { payments } from './payments.ts'
+
+export interface Latency {
+  readonly p50_ms: number
+  readonly p99_ms: number
+  readonly max_ms: number
+  readonly payments: number
+}
+
+const tickMs = 5
+/** Of each run, before anything is counted. */
+const warmUpSeconds = 5
+const limitMs = 60_000
+
+/**
+ * Sends payments at a fixed rate and takes the time until a read-committed consumer has the answer.
+ *
+ * A payment's `event_time` is the moment at which it was due, also when the sender itself was late: a contestant that
+ * holds the sender up does not look faster for it.
+ */
+export async function measureLatency(
+  turn: Turn,
+  running: Running,
+  codec: Codec<Answer>,
+  rate: number,
+  options: BenchOptions,
+): Promise<Latency> {
+  const histogram = build({ highestTrackableValue: 10 * limitMs, numberOfSignificantValueDigits: 3 })
+  const total = rate * (warmUpSeconds + options.seconds)
+  let seen = 0
+  let countFrom = Number.POSITIVE_INFINITY
+  const handle = (answers: readonly Answer[]) => {
+    const now = Date.now()
+    for (const { event_time } of answers) {
+      seen++
+      if (event_time >= countFrom) histogram.recordValue(Math.max(0, now - event_time))
+    }
+  }
+  await withAnswers(turn, codec, handle, async ({ failed }) => {
+    const began = Date.now()
+    countFrom = began + warmUpSeconds * 1_000
+    await Promise.race([running.failed, failed, sendEvenly(turn, payments(options, total), { began, rate })])
+    for (const end = Date.now() + limitMs; seen < total && Date.now() < end; ) await sleep(20)
+  })
+  if (seen !== total) throw new Error(`${turn.name}: ${seen} of ${total} payments were answered in time`)
+  return {
+    p50_ms: histogram.getValueAtPercentile(50),
+    p99_ms: histogram.getValueAtPercentile(99),
+    max_ms: histogram.maxValue,
+    payments: histogram.totalCount,
+  }
+}
+
+async function sendEvenly(
+  { config }: Turn,
+  source: AsyncIterable<Transaction>,
+  { began, rate }: { readonly began: number; readonly rate: number },
+): Promise<void> {
+  const { transactions: topic, partitions } = config.topics
+  await withConnection(config, async ({ log, contracts }) => {
+    let records: NewRecord[] = []
+    let index = 0
+    for await (const transaction of source) {
+      const due = Math.floor(began + (index++ * 1_000) / rate)
+      if (due > Date.now()) {
+        if (records.length > 0) await log.append(records)
+        records = []
+        await sleep(Math.max(tickMs, due - Date.now()))
+      }
+      const key = transaction.customer_id
+      const value = contracts.transactions.encode({ ...transaction, event_time: due })
+      records.push({ topic, partition: partitionOf(key, partitions), key, value, timestamp: due })
+    }
+    await log.append(records)
+  })
+}

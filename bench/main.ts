@@ -1,0 +1,109 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { openContracts } from '../src/apps/connect.ts'
+import { grouped, note, print } from '../src/cli/output.ts'
+import { freePort } from '../test/helpers/services-ready.ts'
+import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
+import { measureBacklog } from './backlog.ts'
+import { type Running, start } from './contestant.ts'
+import { type Latency, measureLatency } from './latency.ts'
+import { type BenchOptions, type ContestantName, readOptions, usage } from './options.ts'
+import { checkOutputs } from './outputs.ts'
+import { fillBacklog } from './payments.ts'
+import { printProfile } from './profile.ts'
+import { printResults, printResultsJson, type Result } from './report.ts'
+
+const results = join(import.meta.dirname, 'results')
+
+async function main(options: BenchOptions): Promise<void> {
+  const arena = await openArena()
+  try {
+    const bench = new Bench(arena, options)
+    await bench.fill()
+    const found = new Map(options.contestants.map((name) => [name, bench.begin()]))
+    for (let round = 1; round <= options.rounds; round++) {
+      for (const [name, { turns }] of found) turns.push(await bench.backlogTurn(name, round))
+    }
+    for (const rate of options.rates) {
+      for (const [name, { latency }] of found) latency.set(rate, await bench.latencyTurn(name, rate))
+    }
+    printResults(found)
+    if (options.json) printResultsJson(found)
+  } finally {
+    await arena.stop()
+  }
+}
+
+class Bench {
+  readonly #arena: Arena
+  readonly #options: BenchOptions
+  #events = 0
+
+  constructor(arena: Arena, options: BenchOptions) {
+    this.#arena = arena
+    this.#options = options
+  }
+
+  begin() {
+    return { turns: [] as Result['turns'][number][], latency: new Map<number, Latency>() }
+  }
+
+  async fill(): Promise<void> {
+    note(`writing ${grouped(this.#options.events)} payments`)
+    this.#events = await fillBacklog(await this.#prepare('load', 'backlog'), this.#options)
+  }
+
+  /** One contestant, once over the whole backlog. */
+  async backlogTurn(name: ContestantName, round: number): Promise<Result['turns'][number]> {
+    const turn = await this.#prepare(`${name}.${round}`, 'backlog')
+    const profiles = this.#options.profile ? join(results, `${Date.now()}`) : undefined
+    if (profiles !== undefined) mkdirSync(profiles, { recursive: true })
+    const { window, ...measured } = await withContestant(start(name, turn, profiles), (running) =>
+      measureBacklog(this.#arena, turn, running, this.#events),
+    )
+    const { batch } = await checkOutputs(turn, await codecOf(name, turn), this.#events)
+    note(
+      `${turn.name}: ${measured.events_per_second.toFixed(0)} events/s, ${measured.cpu_s_per_100k.toFixed(2)} CPU s per 100,000`,
+    )
+    if (profiles !== undefined && name === 'weir') printProfile(profiles, window)
+    return { ...measured, batch }
+  }
+
+  async latencyTurn(name: ContestantName, rate: number): Promise<Latency> {
+    const turn = await this.#prepare(`${name}.at-${rate}`, `live.${name}.${rate}`)
+    const latency = await withContestant(start(name, turn), async (running) =>
+      measureLatency(turn, running, await codecOf(name, turn), rate, this.#options),
+    )
+    note(`${turn.name}: p50 ${latency.p50_ms} ms, p99 ${latency.p99_ms} ms`)
+    return latency
+  }
+
+  async #prepare(name: string, input: string): Promise<Turn> {
+    const turn = prepareTurn(this.#arena, this.#options, { name, input, httpPort: await freePort() })
+    await createTopics(turn)
+    return turn
+  }
+}
+
+async function withContestant<T>(running: Running, use: (running: Running) => Promise<T>): Promise<T> {
+  try {
+    return await use(running)
+  } finally {
+    await running.stop()
+  }
+}
+
+/** weir writes decisions, the floors pass payments on. */
+async function codecOf(name: ContestantName, { config }: Turn) {
+  const { decisions, transactions } = await openContracts(config)
+  return name === 'weir' ? decisions : transactions
+}
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options === 'help') print(usage)
+  else await main(options)
+} catch (error) {
+  note(`error: ${(error as Error).message}`)
+  process.exitCode = 1
+}

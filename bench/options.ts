@@ -1,0 +1,93 @@
+import { parseArgs } from 'node:util'
+
+/** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts. */
+export const contestants = ['floor', 'floor-grouped', 'weir'] as const
+export type ContestantName = (typeof contestants)[number]
+
+export interface BenchOptions {
+  readonly contestants: readonly ContestantName[]
+  /** Payments in the backlog. */
+  readonly events: number
+  /** Records in a transaction at most. */
+  readonly batch: number
+  /** Turns of each contestant over the backlog. */
+  readonly rounds: number
+  readonly partitions: number
+  readonly seed: number
+  /** Payments come from this file instead of the generator. */
+  readonly file: string | undefined
+  readonly map: string | undefined
+  /** Payments a second at which latency is measured, one run each. */
+  readonly rates: readonly number[]
+  /** Length of a latency run. */
+  readonly seconds: number
+  readonly json: boolean
+  /** Whether weir runs under the profiler of V8. */
+  readonly profile: boolean
+}
+
+export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [options]   (default: all three)
+
+  --events N      payments in the backlog (200000)
+  --batch N       records in a transaction at most (2000)
+  --rounds N      turns of each contestant, A B A B (3)
+  --partitions N  of every topic (4)
+  --seed N        of the generated payments (1)
+  --file F        payments from a .csv, .jsonl or .avro file, also .gz, instead of generated ones
+  --map M         mapping of that file, or the name of one in mappings/
+  --rates A,B     payments a second for latency (500,2000); "none": no latency runs
+  --seconds N     length of a latency run (15)
+  --profile       profile weir: top functions and shares by layer; its CPU figures are then too high
+  --json          the results as one line of JSON, last
+  --help`
+
+/** @throws Error that says what is wrong with the command line. */
+export function readOptions(args: readonly string[]): BenchOptions | 'help' {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      events: { type: 'string', default: '200000' },
+      batch: { type: 'string', default: '2000' },
+      rounds: { type: 'string', default: '3' },
+      partitions: { type: 'string', default: '4' },
+      seed: { type: 'string', default: '1' },
+      file: { type: 'string' },
+      map: { type: 'string' },
+      rates: { type: 'string', default: '500,2000' },
+      seconds: { type: 'string', default: '15' },
+      json: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  const { file, map, json, profile, rates } = values
+  return {
+    contestants: positionals.length === 0 ? contestants : positionals.map(contestantOf),
+    events: whole('events', values.events),
+    batch: whole('batch', values.batch),
+    rounds: whole('rounds', values.rounds),
+    partitions: whole('partitions', values.partitions),
+    seed: whole('seed', values.seed),
+    rates: rates === 'none' ? [] : rates.split(',').map((rate) => whole('rates', rate)),
+    seconds: whole('seconds', values.seconds),
+    file,
+    map,
+    json,
+    profile,
+  }
+}
+
+function contestantOf(name: string): ContestantName {
+  const found = contestants.find((one) => one === name)
+  if (found === undefined) throw new Error(`${name} is none of ${contestants.join(', ')}`)
+  return found
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${name} ${text}: give a whole number from 1`)
+  return value
+}

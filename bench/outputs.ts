@@ -1,0 +1,87 @@
+import type { Codec } from '../src/adapters/avro.ts'
+import { openKafka } from '../src/apps/connect.ts'
+import type { LogRecord, Subscription } from '../src/core/ports.ts'
+import type { Turn } from './arena.ts'
+
+/** The output of a turn, as a read-committed consumer outside of it finds it. */
+export interface Outputs {
+  readonly records: number
+  /** Mean number of records in a transaction. */
+  readonly batch: number
+}
+
+/** Anything that names its payment: a decision, or a payment passed on. */
+export type Answer = { readonly transaction_id: string; readonly event_time: number }
+
+/**
+ * Reads all that was committed.
+ *
+ * @throws Error unless every payment of the backlog was answered once.
+ */
+export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: number): Promise<Outputs> {
+  const { config, name } = turn
+  const answered = new Set<string>()
+  let records = 0
+  let ends = 0
+  await withAnswers(
+    turn,
+    codec,
+    (answers) => {
+      for (const { transaction_id } of answers) answered.add(transaction_id)
+      records += answers.length
+    },
+    async ({ subscription, failed, log }) => {
+      await Promise.race([subscription.idle(), failed])
+      for (let partition = 0; partition < config.topics.partitions; partition++) {
+        ends += (await log.bounds({ topic: config.topics.decisions, partition })).end
+      }
+    },
+  )
+  if (records !== events || answered.size !== events) {
+    throw new Error(`${name} answered ${answered.size} of ${events} payments in ${records} records`)
+  }
+  // In each transaction one offset is its marker's.
+  return { records, batch: records / (ends - records) }
+}
+
+interface Reading {
+  readonly subscription: Subscription
+  readonly log: ReturnType<typeof openKafka>
+  /** Rejects when a record is not what the contestant has to write. */
+  readonly failed: Promise<never>
+}
+
+/** Follows a turn's output, committed records only, while `use` runs. */
+export async function withAnswers<T>(
+  { config, name }: Turn,
+  codec: Codec<Answer>,
+  handle: (answers: readonly Answer[]) => void,
+  use: (reading: Reading) => Promise<T>,
+): Promise<T> {
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  failed.catch(() => {})
+  const log = openKafka(config, {
+    onEvent(event) {
+      if (event.type === 'run-rejected') reject(event.error)
+    },
+  })
+  try {
+    const subscription = await log.subscribe(`${name}.check`, [config.topics.decisions], {
+      onAssigned() {},
+      async onRun({ records }) {
+        handle(await read(codec, records))
+        return (records.at(-1) as LogRecord).offset + 1
+      },
+    })
+    return await use({ subscription, log, failed })
+  } finally {
+    await log.close()
+  }
+}
+
+async function read(codec: Codec<Answer>, records: readonly LogRecord[]): Promise<Answer[]> {
+  return (await codec.decode(records)).map((one) => {
+    if (!one.ok) throw new Error(one.rejection.message)
+    return one.value
+  })
+}
