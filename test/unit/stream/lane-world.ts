@@ -3,13 +3,16 @@ import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
 import type { LaneId, Log, LogRecord, StateStore } from '../../../src/core/ports.ts'
+import { FoldLane } from '../../../src/stream/fold-lane.ts'
 import { Lane, type LaneObserver, type LaneWork } from '../../../src/stream/lane.ts'
+import type { ReadStates } from '../../../src/stream/lane-states.ts'
+import type { PartitionLane } from '../../../src/stream/partition-lane.ts'
 
 export const group = 'weir'
-export const topic = 'in'
+const topic = 'in'
 export const id: LaneId = { kind: 't', partition: 0 }
 export const at = { topic, partition: 0 }
-export const keys = ['a', 'b', 'c']
+const keys = ['a', 'b', 'c']
 
 /** A state that knows every offset it was made of, and in which order: twice, left out or swapped shows. */
 const folded = (state: Buffer | null, offset: number): Buffer =>
@@ -83,6 +86,18 @@ export class LaneWorld {
     return new LaneMember(lane, this.records)
   }
 
+  /** A member whose lane only feeds states: the watermark is its position. */
+  folder(store: StateStore): LaneMember {
+    const newToken = () => String(this.#tokens++)
+    const fold = async (records: readonly LogRecord[], read: ReadStates) => {
+      return { states: foldAll(records, await read(keysOf(records))), deadLetters: [] }
+    }
+    return new LaneMember(
+      new FoldLane({ id, topic, log: this.log, store, newToken, fold, observer: {} }),
+      this.records,
+    )
+  }
+
   /** The answers on the log, as `offset: status`, in order. */
   async answered(): Promise<string[]> {
     const found: string[] = []
@@ -119,11 +134,11 @@ export class LaneWorld {
 
 /** Hands runs to a lane as a subscription does: on from what it answered, again from there after a rejection. */
 export class LaneMember {
-  readonly lane: Lane
+  readonly lane: PartitionLane
   readonly #records: readonly LogRecord[]
   position = 0
 
-  constructor(lane: Lane, records: readonly LogRecord[]) {
+  constructor(lane: PartitionLane, records: readonly LogRecord[]) {
     this.lane = lane
     this.#records = records
   }

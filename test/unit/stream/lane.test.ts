@@ -146,6 +146,36 @@ describe('a lane', () => {
   })
 })
 
+describe('a lane that only feeds states', () => {
+  it('folds each record once, whatever the store does and whoever else wants the partition', async () => {
+    await fc.assert(
+      fc.asyncProperty(plan, async ({ kept, storeFates, steps }) => {
+        const world = new LaneWorld(kept)
+        let pending = [...storeFates]
+        const store = faultyStore(world.store, () => pending.shift() ?? 'ok')
+        const members = [0, 1].map(() => world.folder(store))
+        for (const { does, who, size } of steps) {
+          const member = members[who] as (typeof members)[number]
+          if (does === 'jump') member.position = Math.min(size, kept.length)
+          else if (does === 'release') await member.lane.release()
+          else if (does === 'steal') await world.store.acquire(id, 'thief')
+          else if (does === 'deliver') {
+            const error = await member.deliver(size)
+            if (error !== null) expect(expectedCodes).toContain(error.code)
+          }
+        }
+        pending = []
+        await world.folder(store).finish()
+        const last = world.records.at(-1)?.offset
+        const { watermark, states } = await world.stored()
+        expect(states).toEqual((await world.expected()).states)
+        expect(watermark).toBe(last === undefined ? null : last + 1)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+})
+
 describe('without the store', () => {
   it('decides degraded, asks for the store once a second, and makes up for it from the log', async () => {
     const world = new LaneWorld(Array(12).fill(true))
