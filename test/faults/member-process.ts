@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Failpoint } from '../../src/stream/lane.ts'
 import { guard } from '../helpers/services-guard.ts'
@@ -53,6 +54,17 @@ export class MemberProcess {
       throw new Error(`the member ${why} before it reached "${step}":\n${this.log.slice(-3_000)}`)
     })
     return Promise.race([reached, ended])
+  }
+
+  /** Resolves when the process has been stopped by SIGSTOP. Linux only. */
+  async stopped(): Promise<void> {
+    for (let left = 600; left > 0; left--) {
+      const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8')
+      // After the name in brackets: T while stopped.
+      if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return
+      await sleep(100)
+    }
+    throw new Error(`the member did not stop within a minute:\n${this.log.slice(-3_000)}`)
   }
 
   signal(signal: NodeJS.Signals): void {
