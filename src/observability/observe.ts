@@ -1,9 +1,12 @@
 import type { Logger } from 'pino'
-import { WeirError } from '../core/errors.ts'
+import { type ErrorCode, WeirError } from '../core/errors.ts'
 import type { LaneId } from '../core/ports.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import type { DecisionObserver } from '../stream/transactions.ts'
 import type { Metrics } from './metrics.ts'
+
+/** What members of a group do to each other all day. */
+const takeovers: ReadonlySet<ErrorCode> = new Set(['WEIR_LOG_FENCED', 'WEIR_STORE_NOT_OWNER'])
 
 /** Puts metrics and log lines on a scorer from outside: no code that decides knows of them. */
 export function createObserver(
@@ -34,7 +37,7 @@ export function createObserver(
       )
     },
     lost(lane, error) {
-      const severe = !(error instanceof WeirError) || !error.retriable
+      const severe = !(error instanceof WeirError && (error.retriable || takeovers.has(error.code)))
       logger[severe ? 'error' : 'warn']({ ...of(lane), error }, 'lane lost, it will be taken up again')
     },
     decided(_, { decisions }) {
