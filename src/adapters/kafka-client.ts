@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
 import { WeirError } from '../core/errors.ts'
+import { encodeRecord } from './kafka-records.ts'
 
 export type {
   Admin,
@@ -171,6 +172,33 @@ function patchAbortedTransactions(): void {
   }
 }
 
+/** kafkajs loads the requests of a version, and with them this encoder, when a broker is first spoken to. */
+function patchRecordEncoder(): void {
+  const path = require.resolve('kafkajs/src/protocol/recordBatch/record/v0/index.js')
+  require(path)
+  ;(require.cache[path] as NodeJS.Module).exports = encodeRecord
+}
+
+/** What the patch below touches of kafkajs's Encoder. */
+interface Encoder {
+  buf: Buffer
+  readonly offset: number
+}
+
+/** kafkajs zeroes what it then writes over, several MiB a chunk of 2,000. */
+function patchEncoderGrowth(): void {
+  const { prototype } = require('kafkajs/src/protocol/encoder.js')
+  prototype.ensureAvailable = function (this: Encoder, length: number): void {
+    const needed = this.offset + length
+    if (needed <= this.buf.length) return
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.buf.length))
+    this.buf.copy(grown, 0, 0, this.offset)
+    this.buf = grown
+  }
+}
+
 patchRequestQueue()
+patchRecordEncoder()
+patchEncoderGrowth()
 patchOffsetReset()
 patchAbortedTransactions()

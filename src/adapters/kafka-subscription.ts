@@ -246,7 +246,10 @@ export class KafkaSubscription implements Subscription {
     // They differ when the log no longer had what was asked for, and in the first batch of a generation.
     let from = lane.fetch === fetched ? (lane.position ?? fetched) : fetched
     lane.position = from
+    // On a backlog the tail of a fetch waits for what follows it: a short run costs a transaction like a full one.
+    const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
+      if (isBacklog && at > 0 && messages.length - at < this.#maxRunRecords) break
       const records = messages.slice(at, at + this.#maxRunRecords).map(toRecord)
       const last = records[records.length - 1] as LogRecord
       const beats = new Beats(heartbeat)
