@@ -20,14 +20,16 @@ type Death =
   /** From outside at any moment: starting, joining, taking over, at work. */
   | { readonly where: 'anywhere'; readonly afterMs: number }
 
-/** Each failpoint twice, labels around their commit, the rest from outside; in random order. */
+/** Each failpoint twice, inside a commit twice, labels around their commit, the rest from outside; in random order. */
 function planDeaths(random: Random): Death[] {
   const counts = { fenced: 2, acquired: 2, read: 20, worked: 20, committed: 20, written: 20 }
   const twice = failpoints.flatMap((step) => [step, step])
   const deaths: Death[] = [
-    ...twice.map((step) => failpoint('t', step, random.between(1, counts[step]))),
-    failpoint('l', 'worked', random.between(1, 3)),
-    failpoint('l', 'committed', random.between(1, 3)),
+    ...twice.map((step) => failpoint(`t.${step}`, random.between(1, counts[step]))),
+    failpoint('ending', random.between(5, 20)),
+    failpoint('ending', random.between(5, 20)),
+    failpoint('l.worked', random.between(1, 3)),
+    failpoint('l.committed', random.between(1, 3)),
     ...Array.from({ length: 6 }, () => ({ where: 'commit', afterMs: random.unit() * 15 }) as const),
     ...Array.from({ length: 6 }, () => ({ where: 'anywhere', afterMs: random.unit() * 6_000 }) as const),
   ]
@@ -37,22 +39,19 @@ function planDeaths(random: Random): Death[] {
     .map(({ death }) => death)
 }
 
-const failpoint = (kind: Place['kind'], step: Place['step'], count: number): Death => ({
-  where: 'failpoint',
-  at: { kind, step, count },
-})
+const failpoint = (name: Place['name'], count: number): Death => ({ where: 'failpoint', at: { name, count } })
 
 /** Starts a member and sees it die as planned. */
 async function live(death: Death): Promise<string> {
   if (death.where === 'failpoint') {
-    const { kind, step, count } = death.at
+    const { name, count } = death.at
     const member = new MemberProcess(scene.env, { at: death.at, signal: 'SIGKILL' })
     const late = sleep(60_000, 'late', { ref: false })
     if ((await Promise.race([member.exit(), late])) !== 'SIGKILL') {
       member.signal('SIGKILL')
-      throw new Error(`a member did not die at ${kind}.${step}:${count}, but:\n${member.log.slice(-3_000)}`)
+      throw new Error(`a member did not die at ${name}:${count}, but:\n${member.log.slice(-3_000)}`)
     }
-    return `${kind}.${step}`
+    return name
   }
   const member = new MemberProcess(scene.env)
   if (death.where === 'commit') {

@@ -11,7 +11,7 @@ afterAll(() => scene.stop())
 test('a member that sleeps through its own replacement does nothing when it wakes', async () => {
   const feed = startFeed(scene.config, chooseSeed(), 200)
   // It stops with a chunk worked out and not committed, its other lanes wherever they are.
-  const at = { kind: 't', step: 'worked', count: 20 } as const
+  const at = { name: 't.worked', count: 20 } as const
   const sleeper = new MemberProcess(scene.env, { at, signal: 'SIGSTOP' })
   await sleeper.stopped()
   const successor = new MemberProcess(scene.env)

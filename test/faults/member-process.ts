@@ -7,10 +7,9 @@ import { guard } from '../helpers/services-guard.ts'
 
 const program = new URL('../helpers/member.ts', import.meta.url).pathname
 
-/** Where a member is to end or stop itself: the `count`th time that a lane of this kind reaches the step. */
+/** Where a member is to end or stop itself, the `count`th time it comes there: see test/helpers/member.ts. */
 export interface Place {
-  readonly kind: 't' | 'l'
-  readonly step: Failpoint
+  readonly name: `${'t' | 'l'}.${Failpoint}` | 'ending'
   readonly count: number
 }
 
@@ -25,7 +24,7 @@ export class MemberProcess {
   readonly #waiting = new Map<string, (() => void)[]>()
 
   constructor(env: Readonly<Record<string, string>>, end?: { at: Place; signal: 'SIGKILL' | 'SIGSTOP' }) {
-    const args = end === undefined ? [] : [`${end.at.kind}.${end.at.step}:${end.at.count}`, end.signal]
+    const args = end === undefined ? [] : [`${end.at.name}:${end.at.count}`, end.signal]
     this.#child = spawn(process.execPath, [program, ...args], {
       env: { PATH: process.env['PATH'] ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,6 +6,7 @@
  * Every step of a lane of transactions is a line on standard output.
  */
 import { writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { startStream } from '../../src/apps/stream.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { createLogger } from '../../src/observability/log.ts'
@@ -14,10 +15,21 @@ const [failpoint = '', signal = 'SIGKILL'] = process.argv.slice(2)
 const [place, count] = failpoint.split(':')
 let left = Number(count)
 
+function reach(here: string): void {
+  // To oneself a signal comes before kill returns: nothing runs in between.
+  if (here === place && --left === 0) process.kill(process.pid, signal)
+}
+
+const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connection.js')
+const send: (asked: object) => Promise<unknown> = prototype.send
+prototype.send = function (asked: { request: { apiName: string } }) {
+  if (asked.request.apiName === 'EndTxn') reach('ending')
+  return send.call(this, asked)
+}
+
 const { config } = loadConfig()
 const stream = await startStream(config, createLogger(config.log), ({ kind }, step) => {
   if (kind === 't') writeSync(1, `${step}\n`)
-  // To oneself a signal comes before kill returns: nothing runs in between.
-  if (`${kind}.${step}` === place && --left === 0) process.kill(process.pid, signal)
+  reach(`${kind}.${step}`)
 })
 process.once('SIGTERM', () => void stream.stop().then(() => process.exit(0)))
