@@ -4,6 +4,7 @@ import type { CompiledFeatures } from './features/compile.ts'
 import type { CustomerState } from './features/customer-state.ts'
 import type { EntityState } from './features/entity-state.ts'
 import { type FeatureEvent, toEvent } from './features/event.ts'
+import { hash53 } from './hash.ts'
 import { type EntityDelta, type EntityKind, entityKinds, type Transaction } from './types.ts'
 
 /** A valid transaction and where it lies on the log. */
@@ -51,6 +52,9 @@ export interface Enriched {
 }
 
 export const entityKey = (kind: EntityKind, key: string): string => `${kind}:${key}`
+
+/** The partition of entity updates that an entity belongs to. @param key as `entityKey` gives it. */
+export const entityHome = (key: string, partitions: number): number => hash53(key) % partitions
 
 /** The identifiers of a transaction's shared entities, in the order of entityKinds. */
 export function entityIds(transaction: Transaction): readonly (string | null)[] {

@@ -8,11 +8,22 @@ import type { Metrics } from './metrics.ts'
 /** What members of a group do to each other all day. */
 const takeovers: ReadonlySet<ErrorCode> = new Set(['WEIR_LOG_FENCED', 'WEIR_STORE_NOT_OWNER'])
 
+/** False for what passes by itself. */
+export function isSevere(error: unknown): boolean {
+  return !(error instanceof WeirError && (error.retriable || takeovers.has(error.code)))
+}
+
 /** Puts metrics and log lines on a scorer from outside: no code that decides knows of them. */
 export function createObserver(
   metrics: Metrics,
   logger: Logger,
 ): Required<Omit<LaneObserver, 'reached'>> & Required<DecisionObserver> {
+  // A child with its labels bound: looking them up for every decision costs more than counting it.
+  let scores: { model: string; child: ReturnType<typeof metrics.score.labels> } | undefined
+  const scoreOf = (model: string) => {
+    if (scores?.model !== model) scores = { model, child: metrics.score.labels({ model }) }
+    return scores.child
+  }
   const of = ({ kind, partition }: LaneId) => ({ lane: `${kind}${partition}` })
   return {
     worked(lane, records, seconds) {
@@ -37,14 +48,21 @@ export function createObserver(
       )
     },
     lost(lane, error) {
-      const severe = !(error instanceof WeirError && (error.retriable || takeovers.has(error.code)))
-      logger[severe ? 'error' : 'warn']({ ...of(lane), error }, 'lane lost, it will be taken up again')
+      logger[isSevere(error) ? 'error' : 'warn'](
+        { ...of(lane), error },
+        'lane lost, it will be taken up again',
+      )
     },
     decided(_, { decisions }) {
+      const counts = new Map<string, { outcome: string; status: string; count: number }>()
       for (const { outcome, status, score, model } of decisions) {
-        metrics.transactions.inc({ outcome: outcome ?? 'none', status })
-        if (score !== null) metrics.score.observe({ model }, score)
+        const key = `${outcome} ${status}`
+        const known = counts.get(key)
+        if (known === undefined) counts.set(key, { outcome: outcome ?? 'none', status, count: 1 })
+        else known.count++
+        if (score !== null) scoreOf(model).observe(score)
       }
+      for (const { count, ...labels } of counts.values()) metrics.transactions.inc(labels, count)
     },
     rejected(rejections) {
       for (const { code } of rejections) metrics.deadLetters.inc({ code })

@@ -1,6 +1,5 @@
 import type { Codec } from '../adapters/avro.ts'
-import { entityKey } from '../core/enrich.ts'
-import { partitionOf } from '../core/partition.ts'
+import { entityHome, entityKey } from '../core/enrich.ts'
 import type { NewRecord } from '../core/ports.ts'
 import type { EntityDelta, EntityUpdate } from '../core/types.ts'
 
@@ -34,7 +33,7 @@ export class EntityUpdates {
   records(source: UpdateSource, deltas: readonly EntityDelta[]): NewRecord[] {
     const homes = new Map<number, EntityDelta[]>()
     for (const delta of deltas) {
-      const home = partitionOf(entityKey(delta.kind, delta.key), this.partitions)
+      const home = entityHome(entityKey(delta.kind, delta.key), this.partitions)
       const there = homes.get(home)
       if (there === undefined) homes.set(home, [delta])
       else there.push(delta)

@@ -39,7 +39,7 @@ export interface Scorer {
 }
 
 /** Updates of many chunks are folded together: an entity that all of them touch is read and written once. */
-const foldEveryMs = 100
+const foldEveryMs = 250
 
 /** Joins the group and scores until stopped. */
 export async function startScorer(parts: ScorerParts): Promise<Scorer> {

@@ -1,8 +1,7 @@
 import type { Codec } from '../adapters/avro.ts'
 import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from '../core/decide.ts'
-import { type Arrival, advance, type EntityValue, entityIds, entityKey } from '../core/enrich.ts'
+import { type Arrival, advance, type EntityValue, entityHome, entityIds, entityKey } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
-import { partitionOf } from '../core/partition.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
 import { type Alert, type Decision, entityKinds, type Transaction } from '../core/types.ts'
 import { type Decoded, decodeRecords } from './decoded.ts'
@@ -58,12 +57,12 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     chunk: Chunk,
     decided: Pick<Decided, 'decisions' | 'alerts' | 'deltas'>,
   ): Answer {
-    const decidedAt = String(clock())
+    const untraced = { 'weir-decided-at': String(clock()) }
     const records: NewRecord[] = []
     const alerts = new Map(decided.alerts.map((alert) => [alert.alert_id, alert]))
     decided.decisions.forEach((decision, i) => {
       const record = accepted[i] as LogRecord
-      const headers = outputHeaders(record, decidedAt)
+      const headers = outputHeaders(record, untraced)
       records.push({
         topic: topics.decisions,
         partition,
@@ -99,22 +98,23 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
   }
 
   async function entitiesOf(arrivals: readonly Arrival[]): Promise<Map<string, EntityValue>> {
-    const keys = new Map<number, Set<string>>()
+    const homes = Array.from({ length: updates.partitions }, () => [progressKey])
+    const wanted = new Set<string>()
     for (const { transaction } of arrivals) {
       const ids = entityIds(transaction)
       for (const kind of active.features.kinds) {
         const id = ids[entityKinds.indexOf(kind)]
         if (id === null || id === undefined) continue
         const key = entityKey(kind, id)
-        const home = partitionOf(key, updates.partitions)
-        const there = keys.get(home) ?? new Set([progressKey])
-        keys.set(home, there.add(key))
+        if (wanted.has(key)) continue
+        wanted.add(key)
+        homes[entityHome(key, homes.length)]?.push(key)
       }
     }
     const values = new Map<string, EntityValue>()
     await Promise.all(
-      [...keys].map(async ([home, wanted]) => {
-        const names = [...wanted]
+      homes.map(async (names, home) => {
+        if (names.length === 1) return
         const [progress, ...packed] = await store.peek({ kind: 'e', partition: home }, names)
         const ageMs = updates.ageMs(home, partition, progressOf(progress ?? null, partition))
         packed.forEach((value, i) => {
@@ -154,13 +154,10 @@ const customersOf = (arrivals: readonly Arrival[]): string[] => [
 ]
 
 /** What depends on the clock, and the trace that the payment system began (W3C Trace Context). */
-function outputHeaders({ headers }: LogRecord, decidedAt: string): Headers {
+function outputHeaders({ headers }: LogRecord, untraced: Headers): Headers {
   const { traceparent, tracestate } = headers
-  return {
-    'weir-decided-at': decidedAt,
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(tracestate === undefined ? {} : { tracestate }),
-  }
+  if (traceparent === undefined) return untraced
+  return { ...untraced, traceparent, ...(tracestate === undefined ? {} : { tracestate }) }
 }
 
 /** CloudEvents 1.0, Kafka binary mode; on alerts only, which leave for other systems. */

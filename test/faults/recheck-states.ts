@@ -1,8 +1,7 @@
-import { currencyFactor, entityIds, entityKey } from '../../src/core/enrich.ts'
+import { currencyFactor, entityHome, entityIds, entityKey } from '../../src/core/enrich.ts'
 import { toEvent } from '../../src/core/features/event.ts'
 import { foldUpdates } from '../../src/core/fold.ts'
 import { applyLabels } from '../../src/core/labels.ts'
-import { partitionOf } from '../../src/core/partition.ts'
 import { type EntityDelta, type EntityUpdate, entityKinds, type Label } from '../../src/core/types.ts'
 import { progressKey, withProgress } from '../../src/stream/entity-updates.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -138,7 +137,7 @@ export function compareDeltas(
     for (const { source_kind, source_partition, deltas } of all) {
       for (const delta of deltas) {
         sent.add(`${source_kind}${source_partition}`, delta)
-        if (partitionOf(entityKey(delta.kind, delta.key), topics.partitions) === home) continue
+        if (entityHome(entityKey(delta.kind, delta.key), topics.partitions) === home) continue
         findings.add('changed', `an update of ${delta.kind} ${delta.key} lies in partition ${home}`)
       }
     }
