@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
 import { WeirError } from '../core/errors.ts'
+import { decompressors, guardBatches } from './kafka-compression.ts'
 import { encodeRecord } from './kafka-records.ts'
 
 export type {
@@ -56,7 +57,14 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
 
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
-/** Any failure of the client as one of ours: fenced, no such topic, or (retriable) unavailable. */
+const deniedTypes: ReadonlySet<unknown> = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+])
+
+/** Any failure of the client as one of ours: fenced, no such topic, denied, or (retriable) unavailable. */
 export function asLogError(error: unknown, doing: string): WeirError {
   if (error instanceof WeirError) return error
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -68,6 +76,18 @@ export function asLogError(error: unknown, doing: string): WeirError {
     if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
       return new WeirError('WEIR_LOG_TOPIC', `A topic is missing while ${doing}.`, {
         cure: 'Create the topics: weir topics create.',
+        cause: error,
+      })
+    }
+    if (deniedTypes.has(type)) {
+      return new WeirError('WEIR_LOG_DENIED', `Kafka denied it while ${doing}: ${cause.message} (${type})`, {
+        cure: 'Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md.',
+        cause: error,
+      })
+    }
+    if (cause.name === 'KafkaJSSASLAuthenticationError') {
+      return new WeirError('WEIR_LOG_DENIED', `Kafka refused the login while ${doing}: ${cause.message}`, {
+        cure: 'Check mechanism, username and password of kafka.sasl.',
         cause: error,
       })
     }
@@ -197,8 +217,47 @@ function patchEncoderGrowth(): void {
   }
 }
 
+/** kafkajs reads gzip only, without a limit, and loads the batch decoder when the first fetch is answered. */
+function patchDecompression(): void {
+  // By require: Node does not see this one among the names that the package exports.
+  const { CompressionCodecs } = require('kafkajs')
+  for (const [codec, decompress] of Object.entries(decompressors)) {
+    CompressionCodecs[codec] = () => ({ decompress })
+  }
+  const path = require.resolve('kafkajs/src/protocol/recordBatch/v0/decoder.js')
+  const decode = require(path)
+  ;(require.cache[path] as NodeJS.Module).exports = guardBatches(decode)
+}
+
+/** What the patch below touches of a cluster. */
+interface Cluster {
+  readonly brokerPool: { withBroker(ask: (at: object) => Promise<unknown>): Promise<unknown> }
+}
+
+/** Where every broker refuses to name the coordinator, kafkajs forgets why and says that there is none. */
+function patchFindCoordinator(): void {
+  const { prototype } = require('kafkajs/src/cluster/index.js')
+  const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata
+  prototype.findGroupCoordinatorMetadata = async function (this: Cluster, asked: object): Promise<unknown> {
+    let denied: unknown
+    const withBroker: Cluster['brokerPool']['withBroker'] = (ask) =>
+      this.brokerPool.withBroker((at) =>
+        ask(at).catch((error: { type?: string }) => {
+          if (deniedTypes.has(error.type)) denied = error
+          throw error
+        }),
+      )
+    const listening = Object.create(this, { brokerPool: { value: { withBroker } } })
+    return find.call(listening, asked).catch((error: unknown) => {
+      throw denied ?? error
+    })
+  }
+}
+
 patchRequestQueue()
+patchFindCoordinator()
 patchRecordEncoder()
 patchEncoderGrowth()
 patchOffsetReset()
+patchDecompression()
 patchAbortedTransactions()

@@ -20,6 +20,13 @@ export type KafkaLogEvent =
       readonly pauseMs: number
       readonly error: unknown
     }
+  /** A batch cannot be read (WEIR_LOG_BATCH): the partition stands before it and tries again after the pause. */
+  | {
+      readonly type: 'blocked'
+      readonly at: TopicPartition
+      readonly pauseMs: number
+      readonly error: WeirError
+    }
   /** The consumer died and is being started again. */
   | { readonly type: 'restarting'; readonly error: unknown }
 
@@ -51,6 +58,8 @@ interface Lane extends TopicPartition {
   fetch: number | undefined
   busy: Promise<void> | undefined
   rejections: number
+  /** Until then it waits before a batch that cannot be read. */
+  blockedUntil: number
 }
 
 /**
@@ -67,6 +76,10 @@ export const fetchSettings = {
 const noHeaders = Object.freeze({})
 const firstPauseMs = 50
 const longestPauseMs = 2_000
+/** Before a batch that cannot be read is tried again: only a person can change it. */
+const blockedPauseMs = 30_000
+/** What the next try may take before the partition counts as free. */
+const blockedGraceMs = 5_000
 
 /** A member of a consumer group: turns the batches of kafkajs into runs, and keeps a consumer alive. */
 export class KafkaSubscription implements Subscription {
@@ -106,6 +119,7 @@ export class KafkaSubscription implements Subscription {
 
   healthy(): boolean {
     const silentMs = performance.now() - this.#lastSeen
+    if ([...this.#assigned].some((lane) => lane.blockedUntil > performance.now())) return false
     return this.#generation > 0 && this.#restarting === undefined && silentMs < this.#sessionTimeoutMs
   }
 
@@ -185,7 +199,8 @@ export class KafkaSubscription implements Subscription {
     consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize === 0) this.#onMarkers(payload)
     })
-    consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+    consumer.on(events.CRASH, ({ payload: { error: cause, restart } }) => {
+      const error = asLogError(cause, `reading as a member of ${this.#group}`)
       // kafkajs starts again by itself after what a retry can mend, such as a coordinator that is loading.
       if (!restart) reject(error)
       if (consumer !== this.#consumer || this.#stopped !== undefined) return
@@ -206,6 +221,7 @@ export class KafkaSubscription implements Subscription {
       lane.position = undefined
       lane.fetch = undefined
       lane.rejections = 0
+      lane.blockedUntil = 0
     }
     this.#assigned = new Set(lanes)
     const partitions = lanes.map(({ topic, partition }) => ({ topic, partition }))
@@ -240,12 +256,17 @@ export class KafkaSubscription implements Subscription {
     const { batch, heartbeat, isRunning, resolveOffset } = payload
     const generation = this.#generation
     const current = (): boolean => generation === this.#generation && isRunning()
-    const { messages } = batch
+    const unreadable = unreadableOf(batch.messages.at(-1))
+    const messages = unreadable === undefined ? batch.messages : batch.messages.slice(0, -1)
     const { topic, partition } = lane
     const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset)
     // They differ when the log no longer had what was asked for, and in the first batch of a generation.
     let from = lane.fetch === fetched ? (lane.position ?? fetched) : fetched
     lane.position = from
+    if (unreadable !== undefined && messages.length === 0) {
+      this.#block(consumer, lane, from, unreadable)
+      return
+    }
     // On a backlog the tail of a fetch waits for what follows it: a short run costs a transaction like a full one.
     const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
@@ -267,7 +288,7 @@ export class KafkaSubscription implements Subscription {
         this.#jump(consumer, lane, next)
         return
       }
-      const isLast = at + records.length === messages.length
+      const isLast = at + records.length === batch.messages.length
       resolveOffset(String(last.offset))
       from = next
       lane.position = next
@@ -293,12 +314,21 @@ export class KafkaSubscription implements Subscription {
     this.#jump(consumer, lane, from)
   }
 
+  /** Nothing may be lost, so nothing is left out: the partition stands before the batch, the others go on. */
+  #block(consumer: Consumer, lane: Lane, from: number, error: WeirError): void {
+    const at = { topic: lane.topic, partition: lane.partition }
+    lane.blockedUntil = performance.now() + blockedPauseMs + blockedGraceMs
+    this.#options.onEvent?.({ type: 'blocked', at, pauseMs: blockedPauseMs, error })
+    this.#rest(consumer, lane, blockedPauseMs)
+    this.#jump(consumer, lane, from)
+  }
+
   #rest(consumer: Consumer, { topic, partition }: Lane, restMs: number): void {
     const here = [{ topic, partitions: [partition] }]
     consumer.pause(here)
     setTimeout(() => {
       if (consumer === this.#consumer && this.#stopped === undefined) consumer.resume(here)
-    }, restMs)
+    }, restMs).unref()
   }
 
   /** A consumer that neither fetches nor heartbeats nor waits for a handler is dead, whatever it says. */
@@ -337,7 +367,15 @@ export class KafkaSubscription implements Subscription {
     const key = `${topic}/${partition}`
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { topic, partition, position: undefined, fetch: undefined, busy: undefined, rejections: 0 }
+      lane = {
+        topic,
+        partition,
+        position: undefined,
+        fetch: undefined,
+        busy: undefined,
+        rejections: 0,
+        blockedUntil: 0,
+      }
       this.#lanes.set(key, lane)
     }
     return lane
@@ -360,6 +398,9 @@ class Beats {
     }
   }
 }
+
+const unreadableOf = (message: KafkaMessage | undefined): WeirError | undefined =>
+  (message as { unreadable?: WeirError } | undefined)?.unreadable
 
 function toRecord({ offset, timestamp, key, value, headers }: KafkaMessage): LogRecord {
   return {

@@ -1,6 +1,5 @@
 import type { SchemaElement } from 'hyparquet'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
-import type { TrainingRow } from '../apps/export.ts'
 import { WeirError } from '../core/errors.ts'
 
 /** Rows held in memory before they are written as one row group. */
@@ -17,6 +16,21 @@ const fixedColumns: readonly SchemaElement[] = [
 
 function text(name: string, repetition_type: 'REQUIRED' | 'OPTIONAL'): SchemaElement {
   return { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type }
+}
+
+/** One row of the training table: a payment, its features as they were when it was decided, and what came out. */
+export interface TrainingRow {
+  readonly transaction_id: string
+  /** Epoch milliseconds. */
+  readonly event_time: number
+  readonly customer_id: string
+  /** float32 in column order, NaN for missing: the very bits that are served. */
+  readonly features: Float32Array
+  /** Held to be fraud, by the last label known at the cut-off. */
+  readonly label: boolean
+  /** When that became known, epoch milliseconds; null for payments that nobody labelled. */
+  readonly label_known_time: number | null
+  readonly fraud_type: string | null
 }
 
 export interface TrainingTable {

@@ -1,3 +1,4 @@
+import type { TrainingRow } from '../adapters/parquet-table.ts'
 import {
   type Arrival,
   currencyFactor,
@@ -15,21 +16,6 @@ import { type EntityDelta, entityKinds, type Label, type Transaction } from '../
 export type HistoryItem =
   | { readonly transaction: Transaction; readonly label?: never }
   | { readonly label: Label; readonly transaction?: never }
-
-/** One row of the training table: a payment, its features as they were when it was decided, and what came out. */
-export interface TrainingRow {
-  readonly transaction_id: string
-  /** Epoch milliseconds. */
-  readonly event_time: number
-  readonly customer_id: string
-  /** float32 in column order, NaN for missing: the very bits that are served. */
-  readonly features: Float32Array
-  /** Held to be fraud, by the last label known at the cut-off. */
-  readonly label: boolean
-  /** When that became known, epoch milliseconds; null for payments that nobody labelled. */
-  readonly label_known_time: number | null
-  readonly fraud_type: string | null
-}
 
 /** What became known of each labelled transaction: the last label before the cut-off. */
 export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>

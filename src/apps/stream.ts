@@ -7,7 +7,7 @@ import type { ActiveSet } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
-import { createObserver } from '../observability/observe.ts'
+import { createObserver, isSevere } from '../observability/observe.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
@@ -44,7 +44,7 @@ export async function startStream(
   const connection = { store: false }
   const store = openStore(config, active, logger, connection)
   const log = openKafka(config, {
-    onEvent: ({ type, ...fields }) => logger[type === 'joined' ? 'info' : 'warn'](fields, `group: ${type}`),
+    onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
   const observer = { ...createObserver(metrics, logger), ...(reached === undefined ? {} : { reached }) }
   let scorer: Scorer | undefined
@@ -75,6 +75,11 @@ export async function startStream(
     await Promise.all([http?.close(), log.close(), store.close()])
     throw error
   }
+}
+
+function levelOf(fields: object): 'info' | 'warn' | 'error' {
+  if (!('error' in fields)) return 'info'
+  return isSevere(fields.error) ? 'error' : 'warn'
 }
 
 function openStore(
@@ -152,7 +157,12 @@ function serve(
   const ready: Probes = {
     kafka: () => {
       const isMember = scorer() !== undefined && log.healthy()
-      return { ok: isMember, detail: isMember ? 'member of the group' : 'not a member of the group' }
+      return {
+        ok: isMember,
+        detail: isMember
+          ? 'member of the group'
+          : 'not a member of the group, or before a batch that cannot be read',
+      }
     },
     redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
     lanes: () => {

@@ -146,7 +146,7 @@ const models = section('The models.', {
 /** Everything that can be set. The order here is the order of every listing. */
 export const configSchema = z
   .strictObject({
-    app: setting(name, 'weir', 'Names this installation: first part of state keys and transactional ids.'),
+    app: setting(name, 'weir', 'Names this installation: first part of the keys of its states.'),
     group: setting(name, 'weir', 'Kafka consumer group; members of one group share the partitions.'),
     features: setting(path, 'features.yaml', 'Feature definitions.'),
     policy: setting(path, 'policy.yaml', 'Decision policy: thresholds, rules, degraded mode.'),

@@ -117,7 +117,7 @@ async function refused(...set: string[]): Promise<string> {
 
 it.each(['scram-sha-512', 'plain'])('a wrong Kafka password is named (%s)', async (mechanism) => {
   const stderr = await refused(...kafkaLogin(mechanism, passwords.wrong), ...redisLogin())
-  expect(stderr).toMatch(/authentication.*WEIR_LOG_UNAVAILABLE/i)
+  expect(stderr).toMatch(/authentication.*WEIR_LOG_DENIED/i)
   expect(stderr).toContain('kafka.sasl')
 })
 
