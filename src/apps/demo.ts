@@ -140,8 +140,9 @@ function startEmbedded(
     now: () => performance.now() / 1000,
     newToken: () => String(tokens++),
     observer: {
-      worked(lane, records, { work, commit, write }) {
-        if (lane.kind === 't') tally.chunks.push({ seconds: work + commit + write, records: records.length })
+      worked(lane, { length: records }, stages) {
+        const seconds = Object.values(stages).reduce((sum, spent) => sum + spent, 0)
+        if (lane.kind === 't') tally.chunks.push({ seconds, records })
       },
       lost(_, error) {
         failed(error)

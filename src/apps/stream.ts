@@ -21,11 +21,11 @@ export interface Stream {
   stop(): Promise<void>
 }
 
-/** Every step of a chunk has a time limit of its own, all far shorter: then something waits for nothing. */
-const wedgedSeconds = 120
+/** Every step of a chunk has a time limit of its own, together shorter: then something waits for nothing. */
+const wedgedSeconds = 600
 
-/** Refreshes the gauges; Prometheus asks no more often. */
-const gaugesEveryMs = 5_000
+/** Prometheus asks no more often. */
+const caretakerEveryMs = 5_000
 
 /**
  * The live scorer on Kafka and Redis.
@@ -68,7 +68,7 @@ export async function startStream(
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
     http = await serve(config, metrics, () => scorer, log, connection)
     scorer = await startScorer(parts)
-    const running = { scorer, http, log, store, gauges: startGauges(scorer, log, metrics) }
+    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -179,22 +179,42 @@ function serve(
   return startHttp({ ...config.http, registry: metrics.registry, live, ready })
 }
 
-function startGauges(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
-  return setInterval(() => void refreshGauges(scorer, log, metrics), gaugesEveryMs)
+/** Looks after what no record brings about: gauges, and partitions that could not be taken over. */
+function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+  let measuring = false
+  return setInterval(() => {
+    scorer.member.restart()
+    setLaneStates(scorer, metrics)
+    if (measuring) return
+    measuring = true
+    void setLag(scorer, log, metrics).finally(() => {
+      measuring = false
+    })
+  }, caretakerEveryMs)
 }
 
-async function refreshGauges({ member }: Scorer, log: KafkaLog, metrics: Metrics): Promise<void> {
-  metrics.lag.reset()
+function setLaneStates({ member }: Scorer, metrics: Metrics): void {
   metrics.laneState.reset()
-  for (const { id, topic, state, position } of member.lanes()) {
+  for (const { id, state } of member.lanes()) {
     const { kind, partition } = id
-    for (const one of laneStates)
+    for (const one of laneStates) {
       metrics.laneState.set({ kind, partition, state: one }, one === state ? 1 : 0)
-    // A broker that is away shows in weir_lane_state and readiness; here there is nothing to tell.
-    const bounds = await log.bounds({ topic, partition }).catch(() => null)
-    if (bounds !== null && position !== null)
-      metrics.lag.set({ topic, partition }, Math.max(0, bounds.end - position))
+    }
   }
+}
+
+async function setLag({ member }: Scorer, log: KafkaLog, metrics: Metrics): Promise<void> {
+  const lanes = member.lanes()
+  const bounds = await Promise.all(
+    // A broker that is away shows in readiness; here there is nothing to tell.
+    lanes.map(({ topic, id }) => log.bounds({ topic, partition: id.partition }).catch(() => null)),
+  )
+  metrics.lag.reset()
+  lanes.forEach(({ topic, id, position }, i) => {
+    const end = bounds[i]?.end
+    if (end === undefined || position === null) return
+    metrics.lag.set({ topic, partition: id.partition }, Math.max(0, end - position))
+  })
 }
 
 interface Running {
@@ -202,12 +222,12 @@ interface Running {
   readonly http: HttpServer
   readonly log: KafkaLog
   readonly store: RedisStore
-  readonly gauges: NodeJS.Timeout
+  readonly caretaker: NodeJS.Timeout
 }
 
-async function stop({ scorer, http, log, store, gauges }: Running): Promise<void> {
+async function stop({ scorer, http, log, store, caretaker }: Running): Promise<void> {
   http.drain()
-  clearInterval(gauges)
+  clearInterval(caretaker)
   await scorer.stop()
   await Promise.all([log.close(), store.close(), http.close()])
 }

@@ -64,18 +64,20 @@ async function withAdmin<T>(config: Config, use: (admin: KafkaAdmin) => Promise<
 }
 
 /** The topics as the configuration wants them. */
-export function wantedTopics({ topics }: Config): TopicDescription[] {
+export function wantedTopics({ topics, limits }: Config): TopicDescription[] {
   const { partitions, replication, min_insync_replicas, retention_ms, ...names } = topics
   const settings = {
     'cleanup.policy': 'delete',
     'min.insync.replicas': String(min_insync_replicas),
     'retention.ms': String(retention_ms),
   }
+  // A producer whose clock runs ahead would stamp record and event alike, and move windows on for everybody.
+  const inputs = { ...settings, 'message.timestamp.after.max.ms': String(limits.event_time_future_ms) }
   return Object.entries(names).map(([name, topic]) => ({
     topic,
     partitions: name === 'control' ? 1 : partitions,
     replication,
-    settings,
+    settings: name === 'transactions' || name === 'labels' ? inputs : settings,
   }))
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type ErrorCode, WeirError } from '../core/errors.ts'
-import type { LaneId } from '../core/ports.ts'
-import type { LaneObserver } from '../stream/lane.ts'
+import type { LaneId, LogRecord } from '../core/ports.ts'
+import type { LaneObserver, StageSeconds } from '../stream/lane.ts'
 import type { DecisionObserver } from '../stream/transactions.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -25,19 +25,21 @@ export function createObserver(
     return scores.child
   }
   const of = ({ kind, partition }: LaneId) => ({ lane: `${kind}${partition}` })
+  const chunk = (lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds) => {
+    for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.observe({ stage }, spent)
+    if (lane.kind !== 't') return
+    metrics.chunkRecords.observe(records.length)
+    const now = Date.now()
+    for (const { timestamp } of records) metrics.endToEndSeconds.observe((now - timestamp) / 1000)
+  }
   return {
-    worked(lane, records, seconds) {
-      for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.observe({ stage }, spent)
-      metrics.chunkRecords.observe(records.length)
-      if (lane.kind !== 't') return
-      const now = Date.now()
-      for (const { timestamp } of records) metrics.endToEndSeconds.observe((now - timestamp) / 1000)
-    },
+    worked: chunk,
     rebuilt(lane, records) {
       metrics.rebuiltEvents.inc(records)
       logger.info({ ...of(lane), records }, 'states rebuilt from the log')
     },
-    degraded(lane, records) {
+    degraded(lane, records, seconds) {
+      chunk(lane, records, seconds)
       metrics.degraded.inc({ missing: 'store' })
       logger.warn({ ...of(lane), records }, 'decided without states, by the degraded table of the policy')
     },

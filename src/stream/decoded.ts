@@ -1,6 +1,6 @@
 import type { Codec } from '../adapters/avro.ts'
 import { deadLetter } from '../core/dead-letter.ts'
-import type { Rejection } from '../core/errors.ts'
+import type { Checked, Rejection } from '../core/errors.ts'
 import type { LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
 
 /** A chunk's records, read or refused: one of the two for each. */
@@ -25,8 +25,9 @@ export async function decodeRecords<T>(
   const deadLetters: NewRecord[] = []
   const rejections: Rejection[] = []
   const checked = await codec.decode(records)
-  checked.forEach((one, i) => {
+  checked.forEach((decoded, i) => {
     const record = records[i] as LogRecord
+    const one: Checked<T> = hasSmallKeyAndHeaders(record) ? decoded : tooLarge
     if (one.ok) {
       values.push(one.value)
       accepted.push(record)
@@ -36,4 +37,22 @@ export async function decodeRecords<T>(
     }
   })
   return { values, accepted, deadLetters, rejections }
+}
+
+/** Keys are identifiers and headers a trace: what is larger could make the answer larger than brokers accept. */
+const mostKeyAndHeaderUnits = 4_096
+
+const tooLarge = {
+  ok: false,
+  rejection: {
+    code: 'WEIR_RECORD_TOO_LARGE',
+    message: `key and headers have more than ${mostKeyAndHeaderUnits} characters`,
+    withhold: true,
+  },
+} as const
+
+function hasSmallKeyAndHeaders({ key, headers }: LogRecord): boolean {
+  let units = key?.length ?? 0
+  for (const name in headers) units += name.length + (headers[name]?.length ?? 0)
+  return units <= mostKeyAndHeaderUnits
 }

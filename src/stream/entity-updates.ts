@@ -49,10 +49,14 @@ export class EntityUpdates {
     return records
   }
 
-  /** How far the entities of `home` are behind what was sent to them, milliseconds of event time; 0 at best. */
-  ageMs(home: number, partition: number, foldedUpTo: number): number {
+  /**
+   * How far the entities of `home` are behind what was sent to them, milliseconds of event time; 0 at best. A member
+   * that has sent nothing there yet does not know what others did, and goes by the time of the chunk.
+   */
+  ageMs(home: number, partition: number, foldedUpTo: number | null, chunkTime: number): number {
     const sent = this.#sent.get(`${home}/${partition}`)
-    return sent === undefined ? 0 : Math.max(0, sent - foldedUpTo)
+    if (sent !== undefined) return Math.max(0, sent - (foldedUpTo ?? 0))
+    return foldedUpTo === null ? 0 : Math.max(0, chunkTime - foldedUpTo)
   }
 
   #remember(home: number, { source_partition, time }: UpdateSource): void {
@@ -61,10 +65,10 @@ export class EntityUpdates {
   }
 }
 
-/** Latest event time folded from a partition of transactions; 0 when none was. */
-export function progressOf(packed: Buffer | null, partition: number): number {
-  if (packed === null || packed.length < (partition + 1) * 8) return 0
-  return packed.readDoubleLE(partition * 8)
+/** Latest event time folded from a partition of transactions; null when none was. */
+export function progressOf(packed: Buffer | null, partition: number): number | null {
+  if (packed === null || packed.length < (partition + 1) * 8) return null
+  return packed.readDoubleLE(partition * 8) || null
 }
 
 /** The progress after folding updates. */

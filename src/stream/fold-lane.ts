@@ -20,6 +20,8 @@ export interface Folded {
 
 export interface FoldLaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
   readonly fold: (records: readonly LogRecord[], read: ReadStates) => Promise<Folded>
+  /** Seconds on any steady clock. */
+  readonly now: () => number
   readonly observer: LaneObserver
 }
 
@@ -56,16 +58,19 @@ export class FoldLane implements PartitionLane {
   start(): void {}
 
   async onRun({ from, records }: Run): Promise<number> {
-    const { log, id, fold, observer } = this.#options
+    const { log, id, fold, now, observer } = this.#options
     try {
       this.#states ??= await this.#acquire()
       const states = this.#states
       if (from !== states.upTo) return states.upTo
+      const began = now()
       const folded = await fold(records, states.read)
       if (folded.deadLetters.length > 0) await log.append(folded.deadLetters)
       const next = (records.at(-1) as LogRecord).offset + 1
+      const foldedAt = now()
       await states.write(next, folded.states)
       folded.onWritten?.()
+      observer.worked?.(id, records, { work: foldedAt - began, write: now() - foldedAt })
       return next
     } catch (error) {
       this.#states = null

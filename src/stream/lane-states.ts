@@ -74,7 +74,7 @@ async function firstMissing(
   const { first, end } = await log.bounds({ topic, partition: id.partition })
   const limit = position ?? end
   if (watermark === null) {
-    if (first > 0 && first < limit) onHistoryCut(first)
+    if (first > 0) onHistoryCut(first)
     return Math.min(first, limit)
   }
   if (watermark < first && watermark < limit) {

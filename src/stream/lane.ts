@@ -35,13 +35,13 @@ export const failpoints = ['fenced', 'acquired', 'read', 'worked', 'committed', 
 export type Failpoint = (typeof failpoints)[number]
 
 /** What the time of a chunk goes into. */
-export type Stage = 'work' | 'commit' | 'write'
+export type StageSeconds = Readonly<Partial<Record<'work' | 'commit' | 'write', number>>>
 
 /** Tells what a lane does; adds nothing to it. */
 export interface LaneObserver {
-  worked?(lane: LaneId, records: readonly LogRecord[], seconds: Readonly<Record<Stage, number>>): void
+  worked?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   rebuilt?(lane: LaneId, records: number): void
-  degraded?(lane: LaneId, records: number): void
+  degraded?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   /** The store is empty and the log begins at this offset only: states miss what was before. */
   historyCut?(lane: LaneId, first: number): void
   /** Ownership, position or state was lost and will be taken up again. */
@@ -83,6 +83,8 @@ export class Lane implements PartitionLane {
   #storeRetryAt = Number.NEGATIVE_INFINITY
   #state: LaneState = 'acquiring'
   #position: number | null = null
+  /** Where the last run was sent to instead of being handled. */
+  #jumpedTo: number | null = null
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -105,10 +107,15 @@ export class Lane implements PartitionLane {
     return this.#position
   }
 
-  /** Starts to take the partition over, so that a dead member's open transaction ends at once. Does not wait. */
+  /**
+   * Starts to take the partition over, so that a dead member's open transaction ends at once. Does not wait; to be
+   * called again while `state` is acquiring. Does nothing where it has begun.
+   */
   start(): void {
-    // The error, if any, is met and told by the next onRun.
-    this.#held().catch(() => {})
+    this.#held().catch((error: unknown) => {
+      this.#options.observer.lost?.(this.#options.id, error)
+      return this.release()
+    })
   }
 
   /** Handles a run of the partition; see RunHandler.onRun. */
@@ -149,6 +156,16 @@ export class Lane implements PartitionLane {
     await this.#reached('fenced')
     const [committed, bounds] = await Promise.all([log.committed(group, at), log.bounds(at)])
     const position = committed ?? bounds.first
+    if (position < bounds.first) {
+      await writer.close()
+      throw new WeirError(
+        'WEIR_LOG_HISTORY_GONE',
+        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which begins at ${bounds.first} by now: what lay between was never decided`,
+        {
+          cure: 'keep records longer (topics.retention_ms); to go on with what is left, move the offsets of the group',
+        },
+      )
+    }
     if (position > bounds.end) {
       await writer.close()
       throw new WeirError(
@@ -208,7 +225,7 @@ export class Lane implements PartitionLane {
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
-    if (from !== hold.position) return hold.position
+    if (from !== hold.position) return this.#jump(from, hold.position)
     this.#state = 'running'
     const { work, id, now, observer } = this.#options
     const began = now()
@@ -252,23 +269,49 @@ export class Lane implements PartitionLane {
     from: number,
     records: readonly LogRecord[],
   ): Promise<number> {
-    if (from !== states.upTo) return states.upTo
+    if (from !== states.upTo) return this.#jump(from, states.upTo)
     this.#state = 'rebuilding'
     const { work, observer, id } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
-    await states.write(to, await work.rebuild(missed, this.#reader(states)))
+    try {
+      await states.write(to, await work.rebuild(missed, this.#reader(states)))
+    } catch (error) {
+      if (work.degraded === undefined || !isUnavailable(error)) throw error
+      // What has come since need not wait for the store: it is decided degraded from the next run on.
+      this.#storeFailed(error)
+      return hold.position
+    }
     observer.rebuilt?.(id, missed.length)
     return to
   }
 
+  /** Asks for another place; when a later one comes in answer, perhaps because the log no longer has it. */
+  async #jump(from: number, to: number): Promise<number> {
+    const again = from > to && this.#jumpedTo === to
+    this.#jumpedTo = to
+    if (!again) return to
+    const { log, topic, id } = this.#options
+    const { first } = await log.bounds({ topic, partition: id.partition })
+    if (first <= to) return to
+    throw new WeirError(
+      'WEIR_LOG_HISTORY_GONE',
+      `${topic}-${id.partition} begins at ${first}, ${to} is due`,
+      {
+        cure: 'keep records longer (topics.retention_ms); to go on with what is left, move the offsets of the group',
+      },
+    )
+  }
+
   async #degrade(hold: Hold, from: number, records: readonly LogRecord[]): Promise<number> {
-    if (from !== hold.position) return hold.position
-    const { work, id, observer } = this.#options
+    if (from !== hold.position) return this.#jump(from, hold.position)
+    const { work, id, now, observer } = this.#options
+    const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
     this.#state = 'degraded'
+    const workedAt = now()
     const next = await this.#commit(hold, records, answer)
-    observer.degraded?.(id, records.length)
+    observer.degraded?.(id, records, { work: workedAt - began, commit: now() - workedAt })
     return next
   }
 

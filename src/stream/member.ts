@@ -37,6 +37,11 @@ export class Member implements RunHandler {
     for (const at of partitions) this.#laneOf(at).start()
   }
 
+  /** Tries again to take over what could not be taken: a quiet partition brings no record that would. */
+  restart(): void {
+    for (const lane of this.#lanes.values()) if (lane.state === 'acquiring') lane.start()
+  }
+
   async onRun(run: Run): Promise<number> {
     const name = nameOf(run)
     this.#running.set(name, this.#now())

@@ -119,12 +119,27 @@ async function prepareLanes(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e',
   }
 }
 
-/** Accepts a currency only when the feature file can compare its amounts with others. */
+/** In hundredths of the reference currency: sums over many payments must stay exact, below 2^53. */
+const largestAmount = 1e12
+
+/** Accepts an amount only when the feature file can compare it with others, and sums of it stay exact. */
 export function withRates(codec: Codec<Transaction>, features: CompiledFeatures): Codec<Transaction> {
   const check = (checked: Checked<Transaction>): Checked<Transaction> => {
-    if (!checked.ok || currencyFactor(features, checked.value.currency) !== undefined) return checked
-    const message = `currency: the feature file has no rate for ${checked.value.currency}`
-    return { ok: false, rejection: { code: 'WEIR_RECORD_UNKNOWN_CURRENCY', message, withhold: false } }
+    if (!checked.ok) return checked
+    const { currency, amount_minor } = checked.value
+    const factor = currencyFactor(features, currency)
+    if (factor === undefined) {
+      return refuse('WEIR_RECORD_UNKNOWN_CURRENCY', `currency: the feature file has no rate for ${currency}`)
+    }
+    if (amount_minor * factor <= largestAmount) return checked
+    return refuse(
+      'WEIR_RECORD_OUT_OF_RANGE',
+      'amount_minor: more than 10,000,000,000 of the reference currency',
+    )
   }
   return { encode: codec.encode, decode: async (records) => (await codec.decode(records)).map(check) }
+}
+
+function refuse(code: Rejection['code'], message: string): Checked<never> {
+  return { ok: false, rejection: { code, message, withhold: false } }
 }

@@ -80,12 +80,11 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
         headers: { ...headers, ...cloudEvent(alert, topics.transactions) },
       })
     })
-    const lastTime = Math.max(0, ...chunk.arrivals.map(({ transaction }) => transaction.event_time))
     const source = {
       source_kind: 't',
       source_partition: partition,
       source_offset: chunk.arrivals[0]?.offset ?? 0,
-      time: lastTime,
+      time: latest(chunk.arrivals),
     } as const
     records.push(...updates.records(source, decided.deltas), ...deadLetters)
     return {
@@ -116,7 +115,12 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
       homes.map(async (names, home) => {
         if (names.length === 1) return
         const [progress, ...packed] = await store.peek({ kind: 'e', partition: home }, names)
-        const ageMs = updates.ageMs(home, partition, progressOf(progress ?? null, partition))
+        const ageMs = updates.ageMs(
+          home,
+          partition,
+          progressOf(progress ?? null, partition),
+          latest(arrivals),
+        )
         packed.forEach((value, i) => {
           values.set(names[i + 1] as string, { packed: value, ageMs })
         })
@@ -148,6 +152,10 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     },
   }
 }
+
+/** Latest event_time of a chunk; 0 when it is empty. */
+const latest = (arrivals: readonly Arrival[]): number =>
+  arrivals.reduce((time, { transaction }) => Math.max(time, transaction.event_time), 0)
 
 const customersOf = (arrivals: readonly Arrival[]): string[] => [
   ...new Set(arrivals.map(({ transaction }) => transaction.customer_id)),

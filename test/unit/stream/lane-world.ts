@@ -93,7 +93,7 @@ export class LaneWorld {
       return { states: foldAll(records, await read(keysOf(records))), deadLetters: [] }
     }
     return new LaneMember(
-      new FoldLane({ id, topic, log: this.log, store, newToken, fold, observer: {} }),
+      new FoldLane({ id, topic, log: this.log, store, newToken, fold, now: () => 0, observer: {} }),
       this.records,
     )
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WeirError } from '../../../src/core/errors.ts'
-import type { LaneId } from '../../../src/core/ports.ts'
+import type { LaneId, Log, StateStore } from '../../../src/core/ports.ts'
 import { type Failpoint, failpoints, type LaneObserver } from '../../../src/stream/lane.ts'
 import { type Fate, fates, faultyLog, faultyStore } from './faulty.ts'
 import { at, group, id, LaneWorld, works } from './lane-world.ts'
@@ -188,7 +188,7 @@ describe('without the store', () => {
     const observer: LaneObserver = {
       lost: () => void told.lost++,
       degraded: (_, records) => {
-        told.degraded += records
+        told.degraded += records.length
       },
       rebuilt: (_, records) => {
         told.rebuilt += records
@@ -242,6 +242,36 @@ describe('without the store', () => {
     expect((await world.answered()).every((one) => one.endsWith('scored'))).toBe(true)
   })
 
+  it('a store too slow for a rebuild holds up no decision', async () => {
+    const world = new LaneWorld(Array(10).fill(true))
+    // Acquiring is answered; reading is not.
+    let isSlow = false
+    const store: StateStore = {
+      acquire: (...given) => world.store.acquire(...given),
+      peek: (...given) => world.store.peek(...given),
+      close: async () => {},
+      write: (...given) => world.store.write(...given),
+      async read(...given) {
+        if (isSlow) throw new WeirError('WEIR_STORE_UNAVAILABLE', 'too slow', { retriable: true })
+        return world.store.read(...given)
+      },
+    }
+    const member = world.member(works.degradable, {}, world.log, store)
+    await member.deliver(2)
+    isSlow = true
+    await member.deliver(2)
+    for (let round = 0; round < 4; round++) {
+      world.seconds += 1.1
+      // Sent back to rebuild, which fails, and on again: degraded until the next attempt.
+      for (let i = 0; i < 3; i++) expect(await member.deliver(1)).toBeNull()
+    }
+    expect((await world.answered()).length).toBeGreaterThan(4)
+    isSlow = false
+    world.seconds += 1.1
+    await member.finish()
+    await expectComplete(world)
+  })
+
   it('work that cannot do without waits', async () => {
     const world = new LaneWorld(Array(3).fill(true))
     let isAway = true
@@ -264,6 +294,30 @@ describe('a position that cannot be', () => {
     const member = world.member(works.degradable)
     expect(await member.deliver(2)).toMatchObject({ code: 'WEIR_LOG_OFFSETS_RESET' })
     expect(await world.answered()).toHaveLength(6)
+  })
+
+  it('a log that begins after the position is told, not asked again and again', async () => {
+    const world = new LaneWorld(Array(10).fill(true))
+    let first = 0
+    const log: Log = {
+      partitions: (topic) => world.log.partitions(topic),
+      bounds: async () => ({ first, end: 10 }),
+      append: (records) => world.log.append(records),
+      fence: (...given) => world.log.fence(...given),
+      committed: (...given) => world.log.committed(...given),
+      subscribe: (name, topics, handler) => world.log.subscribe(name, topics, handler),
+      close: async () => {},
+    }
+    const member = world.member(works.degradable, {}, log)
+    await member.deliver(4)
+    first = 8
+    const outcomes: unknown[] = []
+    for (let i = 0; i < 4; i++) {
+      member.position = 8
+      outcomes.push(await member.deliver(2))
+    }
+    expect(outcomes.at(-1)).toMatchObject({ code: 'WEIR_LOG_HISTORY_GONE' })
+    expect(await world.answered()).toHaveLength(4)
   })
 
   it('a group ahead of the log is refused: the topic was made anew', async () => {
