@@ -219,5 +219,5 @@ function swapped([first, second, ...rest]: readonly LogRecord[]): LogRecord[] {
 }
 
 function blamed(record: LogRecord): LogRecord {
-  return { ...record, headers: { ...record.headers, 'weir-reason': 'WEIR_RECORD_PAN' } }
+  return { ...record, headers: { ...record.headers, 'weir-reason': 'WEIR_RECORD_OTHER' } }
 }
