@@ -5,7 +5,8 @@ ARG NPM_CONFIG_REGISTRY
 ARG NPM_CONFIG_CA
 COPY package.json package-lock.json .npmrc ./
 # ONNX Runtime brings its libraries for every platform; an image needs those of its own.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error \
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && rm -rf node_modules/node \
  && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 -type d \
       ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + \
  && rm -f node_modules/onnxruntime-node/bin/napi-v6/linux/*/libonnxruntime_providers_*
