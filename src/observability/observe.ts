@@ -41,7 +41,10 @@ export function createObserver(
     degraded(lane, records, seconds) {
       chunk(lane, records, seconds)
       metrics.degraded.inc({ missing: 'store' })
-      logger.warn({ ...of(lane), records }, 'decided without states, by the degraded table of the policy')
+      logger.warn(
+        { ...of(lane), records: records.length },
+        'decided without states, by the degraded table of the policy',
+      )
     },
     historyCut(lane, first) {
       logger.error(
