@@ -44,6 +44,15 @@ export class KafkaLog implements Log {
     return [...this.#subscriptions].every((subscription) => subscription.healthy())
   }
 
+  /** Next offset to fetch of a partition that this member reads: after the markers that end transactions, too. */
+  fetchPosition(at: TopicPartition): number | null {
+    for (const subscription of this.#subscriptions) {
+      const position = subscription.fetchPosition(at)
+      if (position !== null) return position
+    }
+    return null
+  }
+
   async partitions(topic: string): Promise<number> {
     const { topics } = await this.#ask(`describing ${topic}`, (admin) =>
       admin.fetchTopicMetadata({ topics: [topic] }),

@@ -123,6 +123,14 @@ export class KafkaSubscription implements Subscription {
     return this.#generation > 0 && this.#restarting === undefined && silentMs < this.#sessionTimeoutMs
   }
 
+  /** See KafkaLog.fetchPosition; null for a partition that is not this member's. */
+  fetchPosition({ topic, partition }: TopicPartition): number | null {
+    for (const lane of this.#assigned) {
+      if (lane.topic === topic && lane.partition === partition) return lane.fetch ?? null
+    }
+    return null
+  }
+
   async idle(): Promise<void> {
     while (this.#stopped === undefined && !(await this.#isIdle())) await sleep(20)
   }

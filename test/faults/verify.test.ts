@@ -136,7 +136,9 @@ describe('the verifier', () => {
   ] as const)('objects to a changed %s', async (_, spoil) => {
     const verdict = await verify(spoil(), installation)
     expect(verdict.changed, verdict.differences.join('\n')).toBeGreaterThan(0)
-    expect(verdict).toMatchObject({ lost: 0, state_differences: 0 })
+    expect(verdict.state_differences).toBe(0)
+    // Decided without a score, the payment may have to raise an alert, which is not there.
+    expect(verdict.lost).toBeLessThanOrEqual(1)
   })
 
   const update = (edit: (value: EntityUpdate) => EntityUpdate) => () =>
@@ -180,8 +182,9 @@ describe('the verifier', () => {
       })),
     ],
     [
-      'an entity update that forgets the customers',
-      update((value) => ({ ...value, deltas: value.deltas.map((delta) => ({ ...delta, customers: [] })) })),
+      // All of a partition: one alone may name nobody, or only whom another update names as well.
+      'entity updates that forget the customers',
+      () => spoilt('entity_updates', (records) => records.map(withoutCustomers)),
     ],
   ] as const)('objects to %s', async (_, spoil) => {
     const verdict = await verify(spoil(), installation)
@@ -206,6 +209,12 @@ describe('the verifier', () => {
     expect(verdict.lost).toBeGreaterThan(0)
   })
 })
+
+function withoutCustomers(record: LogRecord): LogRecord {
+  const value = updates.read(record.value)
+  const deltas = value.deltas.map((delta) => ({ ...delta, customers: [] }))
+  return { ...record, value: updates.write({ ...value, deltas }) }
+}
 
 function nextDouble(value: number): number {
   const bits = new BigUint64Array(Float64Array.of(value).buffer)
