@@ -1,7 +1,8 @@
 import { interpolate } from '../core/calibration.ts'
 import { WeirError } from '../core/errors.ts'
+import { fuse } from '../core/fusion.ts'
 import type { Model } from '../core/ports.ts'
-import { type Golden, type ModelPackage, readManifest, readPackage } from './model-package.ts'
+import { type Golden, type ModelPackage, partFile, readManifest, readPackage } from './model-package.ts'
 import { hasExternalData } from './onnx-external-data.ts'
 import { type Execution, loadOnnxModel, notFinite, type OnnxModel } from './onnx-model.ts'
 
@@ -98,22 +99,29 @@ function columnDifference(model: readonly string[], ours: readonly string[]): st
   return 'the same columns, but their definitions changed'
 }
 
-function refuseExternalData({ onnx }: ModelPackage): void {
-  if (!hasExternalData(onnx)) return
-  throw new WeirError('WEIR_MODEL_EXTERNAL_DATA', 'model.onnx keeps tensors in another file', {
+function refuseExternalData({ manifest, graphs }: ModelPackage): void {
+  const external = manifest.parts.find((_, i) => hasExternalData(graphs[i] as Buffer))
+  if (external === undefined) return
+  throw new WeirError('WEIR_MODEL_EXTERNAL_DATA', `${partFile(external)} keeps tensors in another file`, {
     cure: 'Save with onnx.save(model, path, save_as_external_data=False): all data must be under the one hash.',
   })
 }
 
-/** Returns the raw scores of the golden rows, scored in one batch. */
-async function checkGolden(model: OnnxModel, { golden, manifest }: ModelPackage): Promise<Float64Array> {
+/** Returns the raw scores of the golden rows by part, scored in one batch. */
+async function checkGolden(model: OnnxModel, { golden, manifest }: ModelPackage): Promise<Float64Array[]> {
   const scores = await model.raw(golden.features, golden.rows)
   for (let row = 0; row < golden.rows; row++) {
-    const [score, raw] = [scores[row] as number, golden.raw[row] as number]
-    if (!Number.isFinite(score)) throw notFinite(model.id, row, score)
-    const probability = interpolate(manifest.calibration, raw)
+    const raw = manifest.parts.map(({ name }) => golden.raw[name]?.[row] as number)
+    for (const [i, { name }] of manifest.parts.entries()) {
+      const [score, expected] = [scores[i]?.[row] as number, raw[i] as number]
+      if (!Number.isFinite(score)) throw notFinite(`${model.id} (${name})`, row, score)
+      if (Math.abs(score - expected) > rawTolerance) {
+        throw notGolden(row, `raw score of ${name}`, score, expected)
+      }
+    }
+    const calibrated = manifest.parts.map(({ calibration }, i) => interpolate(calibration, raw[i] as number))
+    const probability = fuse(manifest.fusion, calibrated)
     const expected = golden.probability[row] as number
-    if (Math.abs(score - raw) > rawTolerance) throw notGolden(row, 'raw score', score, raw)
     if (Math.abs(probability - expected) > calibratedTolerance) {
       throw notGolden(row, 'calibrated probability', probability, expected)
     }
@@ -134,23 +142,26 @@ function notGolden(row: number, what: string, found: number, expected: number): 
 }
 
 /** A decision must come out the same whatever other transactions were in its chunk. */
-async function checkBatches(model: OnnxModel, golden: Golden, whole: Float64Array): Promise<void> {
+async function checkBatches(model: OnnxModel, golden: Golden, whole: readonly Float64Array[]): Promise<void> {
   const columns = golden.features.length / golden.rows
   for (const size of batchSizes) {
     for (let from = 0; from < golden.rows; from += size) {
       const rows = Math.min(size, golden.rows - from)
-      const part = await model.raw(golden.features.subarray(from * columns, (from + rows) * columns), rows)
-      const differs = part.findIndex((score, i) => !Object.is(score, whole[from + i]))
-      if (differs >= 0) throw batchDependent(from + differs, size, part[differs], whole[from + differs])
+      const few = await model.raw(golden.features.subarray(from * columns, (from + rows) * columns), rows)
+      for (const [i, scores] of few.entries()) {
+        const all = whole[i] as Float64Array
+        const differs = scores.findIndex((score, row) => !Object.is(score, all[from + row]))
+        if (differs >= 0) throw batchDependent(from + differs, size, scores[differs], all[from + differs])
+      }
     }
   }
 }
 
-function batchDependent(row: number, size: number, part?: number, whole?: number): WeirError {
+function batchDependent(row: number, size: number, few?: number, all?: number): WeirError {
   return new WeirError(
     'WEIR_MODEL_BATCH',
-    `Golden row ${row} scores ${part} in a batch of ${size} and ${whole} among all: decisions could not be made again bit for bit`,
-    { cure: 'Set the model threads to 1, and do not use operators that mix rows.' },
+    `Golden row ${row} scores ${few} in a batch of ${size} and ${all} among all: decisions could not be made again bit for bit`,
+    { cure: 'Set the model threads to 1; do not use operators that mix rows; give networks rows_at_once.' },
   )
 }
 

@@ -27,40 +27,88 @@ const period = z.strictObject({
   frauds: z.int().nonnegative(),
 })
 
+/** A graph's one input or output; the first size is that of the rows, and free. */
+const tensor = z.strictObject({
+  name: z.string().min(1),
+  type: z.literal('float32'),
+  shape: z.tuple([z.null()], z.int().positive()),
+})
+
+/** One ONNX graph and what it reads and gives. */
+const partSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9_]*$/),
+    title: z.string().min(1),
+    kind: z.enum(['classifier', 'anomaly']),
+    /** Names out of the manifest's columns, in the order of the input's cells. */
+    columns: z.array(z.string().min(1)).min(1),
+    input: tensor,
+    output: tensor.extend({ shape: z.tuple([z.null(), z.int().positive()]), column: z.int().nonnegative() }),
+    rows_at_once: z.int().positive().nullable(),
+    calibration: knots(z.number(), probability),
+  })
+  .refine(
+    ({ input, columns }) => cells(input.shape) === columns.length,
+    'input.shape must have as many cells a row as there are columns',
+  )
+  .refine(({ output }) => output.column < output.shape[1], 'output.column must lie inside output.shape')
+
 const manifestSchema = z
   .strictObject({
-    format: z.literal(1),
+    format: z.literal(2),
     name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
     version: z.string().regex(/^\d+\.\d+\.\d+$/),
-    kind: z.literal('classifier'),
     family: z.string().min(1),
-    input: z.strictObject({
-      name: z.string().min(1),
-      type: z.literal('float32'),
-      shape: z.tuple([z.null(), z.int().positive()]),
-    }),
-    output: z.strictObject({
-      name: z.string().min(1),
-      type: z.literal('float32'),
-      shape: z.tuple([z.null(), z.int().positive()]),
-      column: z.int().nonnegative(),
-    }),
     feature_hash: z.string().min(1),
     columns: z.array(z.string().min(1)).min(1),
-    files: z.strictObject({
-      'model.onnx': sha256Hex,
-      'golden.json': sha256Hex,
-      'baseline.json': sha256Hex,
-      'MODEL_CARD.md': sha256Hex,
-    }),
-    calibration: knots(probability, probability),
+    parts: z.array(partSchema).min(1),
+    fusion: z
+      .strictObject({
+        intercept: z.number(),
+        weights: z.array(z.number()),
+        calibration: knots(probability, probability),
+      })
+      .nullable(),
+    files: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), sha256Hex),
     score_map: knots(probability, z.number().min(0).max(999)),
     data: z.string().min(1),
     periods: z.strictObject({ train: period, validation: period, test: period }),
     metrics: z.record(z.string(), z.number()),
   })
-  .refine((m) => m.input.shape[1] === m.columns.length, 'input.shape must be [null, number of columns]')
-  .refine((m) => m.output.column < m.output.shape[1], 'output.column must lie inside output.shape')
+  .refine(
+    (m) => new Set(m.parts.map(({ name }) => name)).size === m.parts.length,
+    'parts must differ in name',
+  )
+  .refine(
+    (m) => m.parts.every(({ columns }) => columns.every((column) => m.columns.includes(column))),
+    'parts must read columns of the manifest',
+  )
+  .refine(
+    (m) => (m.parts.length === 1) === (m.fusion === null),
+    'there must be a fusion where there are several parts, and only there',
+  )
+  .refine(
+    (m) => m.fusion === null || m.fusion.weights.length === m.parts.length,
+    'fusion.weights must have one weight a part',
+  )
+  .refine(
+    (m) => packageFiles(m).every((name) => name in m.files),
+    'files must name every file of the package',
+  )
+
+/** The graph of a part. */
+export const partFile = ({ name }: { readonly name: string }): string => `${name}.onnx`
+
+const packageFiles = ({ parts }: { readonly parts: readonly { readonly name: string }[] }): string[] => [
+  'golden.json',
+  'baseline.json',
+  'MODEL_CARD.md',
+  ...parts.map(partFile),
+]
+
+function cells([, ...sizes]: readonly (number | null)[]): number {
+  return sizes.reduce<number>((product, size) => product * (size as number), 1)
+}
 
 /** Fewer rows than this would leave most branches of a model unvisited. */
 const minGoldenRows = 50
@@ -69,12 +117,13 @@ const goldenSchema = z
   .strictObject({
     rows: z.int().min(minGoldenRows),
     features: z.base64(),
-    raw: z.array(z.number()),
+    /** By part. */
+    raw: z.record(z.string(), z.array(z.number())),
     probability: z.array(probability),
     risk_score: z.array(z.int().min(0).max(999)),
   })
   .refine(
-    (g) => [g.raw, g.probability, g.risk_score].every((column) => column.length === g.rows),
+    (g) => [...Object.values(g.raw), g.probability, g.risk_score].every((column) => column.length === g.rows),
     'raw, probability and risk_score must have one value a row',
   )
 
@@ -88,6 +137,7 @@ const baselineSchema = z.strictObject({
 })
 
 export type Manifest = z.infer<typeof manifestSchema>
+export type Part = Manifest['parts'][number]
 /** Counts of what the model saw: `counts[i]` values lie in (edges[i-1], edges[i]]; `missing` were NaN. */
 type Baseline = z.infer<typeof baselineSchema>
 
@@ -96,7 +146,8 @@ export interface Golden {
   readonly rows: number
   /** Row-major, `rows` x columns. */
   readonly features: Float32Array
-  readonly raw: readonly number[]
+  /** By the part's name. */
+  readonly raw: Readonly<Record<string, readonly number[]>>
   readonly probability: readonly number[]
   readonly risk_score: readonly number[]
 }
@@ -106,7 +157,8 @@ export interface ModelPackage {
   readonly manifest: Manifest
   /** SHA-256 of model.json, which holds the SHA-256 of every other file. */
   readonly sha256: string
-  readonly onnx: Buffer
+  /** The graphs, in the order of the manifest's parts. */
+  readonly graphs: readonly Buffer[]
   readonly golden: Golden
   readonly baseline: Baseline
 }
@@ -129,7 +181,7 @@ export async function readManifest(dir: string): Promise<ManifestFile> {
  */
 export async function readPackage(dir: string, file: ManifestFile): Promise<ModelPackage> {
   const { manifest } = file
-  const onnx = await readVerified(dir, manifest, 'model.onnx')
+  const graphs = await Promise.all(manifest.parts.map((part) => readVerified(dir, manifest, partFile(part))))
   const golden = parseFile('golden.json', await readVerified(dir, manifest, 'golden.json'), goldenSchema)
   const baseline = parseFile(
     'baseline.json',
@@ -144,7 +196,10 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
       `it holds ${features.length} values, not ${golden.rows} rows of ${manifest.columns.length} columns`,
     )
   }
-  return { ...file, onnx, golden: { ...golden, features }, baseline }
+  for (const { name } of manifest.parts) {
+    if (!(name in golden.raw)) throw notAsDescribed('golden.json', `it has no raw scores of ${name}`)
+  }
+  return { ...file, graphs, golden: { ...golden, features }, baseline }
 }
 
 /** One entry of `listModels`: a manifest, or the reason why there is none. */
@@ -182,7 +237,7 @@ async function subfolders(dir: string): Promise<string[]> {
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true })
 
-async function readVerified(dir: string, manifest: Manifest, name: keyof Manifest['files']): Promise<Buffer> {
+async function readVerified(dir: string, manifest: Manifest, name: string): Promise<Buffer> {
   const bytes = await readPackageFile(dir, name)
   const [actual, expected] = [sha256(bytes), manifest.files[name]]
   if (actual === expected) return bytes

@@ -73,7 +73,7 @@ function* fields(bytes: Uint8Array): Generator<Field> {
 }
 
 function malformed(why: string): WeirError {
-  return new WeirError('WEIR_MODEL_UNREADABLE', `model.onnx is not an ONNX file: ${why}`, {
-    cure: 'Export the model again; do not edit model.onnx.',
+  return new WeirError('WEIR_MODEL_UNREADABLE', `a graph is not an ONNX file: ${why}`, {
+    cure: 'Export the model again; do not edit its .onnx files.',
   })
 }

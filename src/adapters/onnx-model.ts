@@ -1,8 +1,9 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node'
 import { interpolate } from '../core/calibration.ts'
 import { WeirError } from '../core/errors.ts'
+import { fuse } from '../core/fusion.ts'
 import type { Model } from '../core/ports.ts'
-import type { Manifest, ModelPackage } from './model-package.ts'
+import type { ModelPackage, Part } from './model-package.ts'
 
 // What goes wrong is thrown; onnxruntime would also write it to stderr, in colour.
 env.logLevel = 'fatal'
@@ -17,35 +18,33 @@ export interface Execution {
 
 /** A loaded model; `raw` gives scores before calibration. */
 export interface OnnxModel extends Model {
-  readonly provider: string
-  /** One raw score a row, as the graph gives it: nothing is checked but that the graph runs. */
-  raw(features: Float32Array, rows: number): Promise<Float64Array>
+  /** Raw scores of each part, one a row, as the graphs give them: nothing is checked but that they run. */
+  raw(features: Float32Array, rows: number): Promise<Float64Array[]>
 }
 
 /**
- * Loads the verified bytes, never a path. Throws WEIR_MODEL_PROVIDER when no provider takes the model and
- * WEIR_MODEL_SIGNATURE when inputs and outputs are not those of the manifest. `log` gets one line that says
- * which provider runs and why those before it do not.
+ * Loads the verified bytes, never a path. Throws WEIR_MODEL_PROVIDER when no provider takes a graph and
+ * WEIR_MODEL_SIGNATURE when inputs and outputs are not those of the manifest. `log` gets one line a graph that says
+ * which provider runs it and why those before it do not.
  */
 export async function loadOnnxModel(
-  { manifest, onnx, sha256 }: ModelPackage,
+  { manifest, graphs, sha256 }: ModelPackage,
   execution: Execution,
   log: (line: string) => void,
 ): Promise<OnnxModel> {
   const id = `${manifest.name}@${manifest.version}`
-  const { session, provider } = await createSession(id, onnx, execution, log)
-  checkSignature(session, manifest)
-  const { input, output, calibration, score_map: scoreMap } = manifest
-  const [columns, width] = [input.shape[1], output.shape[1]]
-  const fetches = [output.name]
+  const { parts, fusion, columns, score_map: scoreMap } = manifest
+  const run: Score[] = []
+  for (const [i, part] of parts.entries()) {
+    const name = parts.length === 1 ? id : `${id} (${part.name})`
+    const session = await createSession(name, graphs[i] as Buffer, execution, log)
+    checkSignature(session, part)
+    run.push(scorer(session, part, columns))
+  }
 
-  const raw = async (features: Float32Array, rows: number) => {
-    const scores = new Float64Array(rows)
-    if (rows === 0) return scores
-    const tensor = new Tensor('float32', features.subarray(0, rows * columns), [rows, columns])
-    const results = await session.run({ [input.name]: tensor }, fetches)
-    const values = results[output.name]?.data as Float32Array
-    for (let row = 0; row < rows; row++) scores[row] = values[row * width + output.column] as number
+  async function raw(features: Float32Array, rows: number): Promise<Float64Array[]> {
+    const scores: Float64Array[] = []
+    for (const score of run) scores.push(await score(features, rows))
     return scores
   }
 
@@ -53,27 +52,84 @@ export async function loadOnnxModel(
     id,
     sha256: sha256.slice(0, 16),
     featureHash: manifest.feature_hash,
-    provider,
+    parts: parts.map(({ name }) => name),
     raw,
     async score(features, rows) {
       const scores = await raw(features, rows)
+      const probabilities = new Float64Array(rows)
+      const ofRow = new Float64Array(parts.length)
       for (let row = 0; row < rows; row++) {
-        const score = scores[row] as number
-        if (!Number.isFinite(score)) throw notFinite(id, row, score)
-        scores[row] = interpolate(calibration, score)
+        for (const [i, { name, calibration }] of parts.entries()) {
+          const column = scores[i] as Float64Array
+          const score = column[row] as number
+          if (!Number.isFinite(score)) throw notFinite(`${id} (${name})`, row, score)
+          ofRow[i] = column[row] = interpolate(calibration, score)
+        }
+        probabilities[row] = fuse(fusion, ofRow)
       }
-      return scores
+      return { probabilities, parts: scores }
     },
     riskScore: (probability) => Math.floor(interpolate(scoreMap, probability) + 0.5),
   }
 }
 
+/** Raw scores of one graph, one a row. @param features row-major, all columns of the model. */
+type Score = (features: Float32Array, rows: number) => Promise<Float64Array>
+
+function scorer(
+  session: InferenceSession,
+  { input, output, columns, rows_at_once: rowsAtOnce }: Part,
+  all: readonly string[],
+): Score {
+  const [, ...shape] = input.shape
+  const width = output.shape[1]
+  const fetches = [output.name]
+  const places = columns.map((column) => all.indexOf(column))
+  const readsAll = places.length === all.length && places.every((place, i) => place === i)
+
+  function cellsOf(features: Float32Array, rows: number): Float32Array {
+    if (readsAll) return features.subarray(0, rows * all.length)
+    const cells = new Float32Array(rows * places.length)
+    for (let row = 0, at = 0; row < rows; row++) {
+      for (const place of places) cells[at++] = features[row * all.length + place] as number
+    }
+    return cells
+  }
+
+  async function run(cells: Float32Array, rows: number, scores: Float64Array, from: number, wanted: number) {
+    const results = await session.run(
+      { [input.name]: new Tensor('float32', cells, [rows, ...shape]) },
+      fetches,
+    )
+    const values = results[output.name]?.data as Float32Array
+    for (let row = 0; row < wanted; row++) scores[from + row] = values[row * width + output.column] as number
+  }
+
+  return async (features, rows) => {
+    const scores = new Float64Array(rows)
+    if (rows === 0) return scores
+    const cells = cellsOf(features, rows)
+    if (rowsAtOnce === null) {
+      await run(cells, rows, scores, 0, rows)
+      return scores
+    }
+    // Sums of a matrix product may depend on how many rows there are: so there are always as many.
+    for (let from = 0; from < rows; from += rowsAtOnce) {
+      const wanted = Math.min(rowsAtOnce, rows - from)
+      const padded = new Float32Array(rowsAtOnce * places.length)
+      padded.set(cells.subarray(from * places.length, (from + wanted) * places.length))
+      await run(padded, rowsAtOnce, scores, from, wanted)
+    }
+    return scores
+  }
+}
+
 async function createSession(
-  id: string,
+  name: string,
   onnx: Buffer,
   { providers, threads }: Execution,
   log: (line: string) => void,
-): Promise<{ session: InferenceSession; provider: string }> {
+): Promise<InferenceSession> {
   const refusals: string[] = []
   for (const provider of providers) {
     try {
@@ -83,20 +139,20 @@ async function createSession(
         interOpNumThreads: 1,
         logSeverityLevel: 4,
       })
-      log([`model ${id} runs on ${provider}`, ...refusals].join('; '))
-      return { session, provider }
+      log([`model ${name} runs on ${provider}`, ...refusals].join('; '))
+      return session
     } catch (error) {
       refusals.push(`not on ${provider}: ${firstLine(error)}`)
     }
   }
-  throw new WeirError('WEIR_MODEL_PROVIDER', `No provider takes model ${id}: ${refusals.join('; ')}`, {
+  throw new WeirError('WEIR_MODEL_PROVIDER', `No provider takes model ${name}: ${refusals.join('; ')}`, {
     cure: "Name 'cpu' among the providers; if cpu refuses, export the model for an operator set that onnxruntime 1.30 knows.",
   })
 }
 
-function checkSignature(session: InferenceSession, { input, output }: Manifest): void {
+function checkSignature(session: InferenceSession, { name, input, output }: Part): void {
   const wrong = (what: string, cure: string) =>
-    new WeirError('WEIR_MODEL_SIGNATURE', `The graph's ${what}`, { cure })
+    new WeirError('WEIR_MODEL_SIGNATURE', `The graph's ${what} (${name})`, { cure })
   const container = session.outputMetadata.find((found) => !found.isTensor)
   if (container !== undefined) {
     throw wrong(

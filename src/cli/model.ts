@@ -17,12 +17,12 @@ export function registerModel(program: Command): void {
       const listings = await listModels(config.models.directory)
       const rows = listings.map((listing) => {
         if (listing.error !== null) return { dir: listing.dir, error: listing.error.message }
-        const { name, version, kind, feature_hash } = listing.manifest
+        const { name, version, parts, feature_hash } = listing.manifest
         const id = `${name}@${version}`
         return {
           id,
           champion: id === config.models.champion,
-          kind,
+          parts: parts.map((part) => part.name),
           feature_hash,
           sha256: listing.sha256,
           dir: listing.dir,
@@ -31,11 +31,17 @@ export function registerModel(program: Command): void {
       if (wantsJson(command)) return printJson(rows)
       if (rows.length === 0) return print(`no packages in ${config.models.directory}`)
       printTable(
-        ['', 'MODEL', 'KIND', 'FEATURES', 'SHA-256'],
+        ['', 'MODEL', 'PARTS', 'FEATURES', 'SHA-256'],
         rows.map((row) =>
           'error' in row
             ? [styled('red', '!'), row.dir ?? '', String(row.error), '', '']
-            : [row.champion ? '*' : '', row.id, row.kind, row.feature_hash, row.sha256.slice(0, 16)],
+            : [
+                row.champion ? '*' : '',
+                row.id,
+                row.parts.join(' + '),
+                row.feature_hash,
+                row.sha256.slice(0, 16),
+              ],
         ),
       )
     })

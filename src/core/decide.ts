@@ -96,7 +96,7 @@ async function score(
   { model }: ActiveSet,
 ): Promise<{ scores: Float64Array | null; failure: Error | null }> {
   try {
-    return { scores: await model.score(rows, rowCount), failure: null }
+    return { scores: (await model.score(rows, rowCount)).probabilities, failure: null }
   } catch (error) {
     return { scores: null, failure: error as Error }
   }

@@ -140,6 +140,14 @@ export interface StateStore {
   close(): Promise<void>
 }
 
+/** What a model says of a batch, one finite value a row. */
+export interface Scores {
+  /** Calibrated probabilities of fraud. */
+  readonly probabilities: Float64Array
+  /** By part, in the order of Model.parts: the calibrated probability that the part alone would give. */
+  readonly parts: readonly Float64Array[]
+}
+
 /** Scores feature rows. Pure: the same row gives the same bits, alone or in any batch. */
 export interface Model {
   /** name@version. */
@@ -148,11 +156,10 @@ export interface Model {
   readonly sha256: string
   /** Hash of the feature definitions that it was trained on. */
   readonly featureHash: string
-  /**
-   * @param features row-major, `rows` x columns; NaN is missing.
-   * @returns one finite calibrated probability a row.
-   */
-  score(features: Float32Array, rows: number): Promise<Float64Array>
+  /** Names of the models whose scores are fused; one where nothing is. */
+  readonly parts: readonly string[]
+  /** @param features row-major, `rows` x columns; NaN is missing. */
+  score(features: Float32Array, rows: number): Promise<Scores>
   /** The stable 0-999 risk score of a calibrated probability. */
   riskScore(probability: number): number
 }

@@ -112,7 +112,7 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   )
   for (const [customer, packed] of enriched.states) recomputed.customers.set(customer, packed)
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
-  const scores = await active.model.score(vectors, enriched.rowCount)
+  const { probabilities: scores } = await active.model.score(vectors, enriched.rowCount)
   const width = active.features.columns.length
   for (const arrival of enriched.arrivals) {
     const { offset, transaction, row } = arrival

@@ -1,22 +1,25 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdmissionOptions, admitModel, checkModel } from '../../src/adapters/model-admission.ts'
-import { type Manifest, readManifest, readPackage } from '../../src/adapters/model-package.ts'
+import { type Manifest, type Part, readManifest, readPackage } from '../../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../../src/adapters/onnx-model.ts'
+import { interpolate } from '../../src/core/calibration.ts'
 
 const small = 'test/fixtures/models/small/1.0.0'
 const graphs = 'test/fixtures/models/graphs'
 
 let root: string
 let manifest: Manifest
+let part: Part
 let options: AdmissionOptions
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'weir-models-'))
   manifest = (await readManifest(small)).manifest
+  part = manifest.parts[0] as Part
   options = {
     featureHash: manifest.feature_hash,
     columns: manifest.columns,
@@ -27,28 +30,71 @@ beforeAll(async () => {
 
 afterAll(() => rm(root, { recursive: true }))
 
+interface Golden {
+  readonly raw: Record<string, number[]>
+  readonly probability: number[]
+  readonly risk_score: number[]
+}
+
 /** A copy of the small package with files changed; the manifest vouches for the changed ones. */
 async function aPackage(changes: {
   onnx?: string
-  golden?: (golden: { raw: number[]; probability: number[]; risk_score: number[] }) => void
+  golden?: (golden: Golden) => void
+  files?: Record<string, Buffer>
+  part?: object
   manifest?: object
 }): Promise<string> {
   const dir = await mkdtemp(join(root, 'package-'))
   await cp(small, dir, { recursive: true })
-  if (changes.onnx !== undefined) await cp(join(graphs, changes.onnx), join(dir, 'model.onnx'))
+  if (changes.onnx !== undefined) await cp(join(graphs, changes.onnx), join(dir, 'lightgbm.onnx'))
   if (changes.golden !== undefined) {
     const golden = JSON.parse(await readFile(join(dir, 'golden.json'), 'utf8'))
     changes.golden(golden)
     await writeFile(join(dir, 'golden.json'), JSON.stringify(golden))
   }
-  const files = { ...manifest.files }
-  for (const name of Object.keys(files) as (keyof typeof files)[]) {
+  for (const [name, bytes] of Object.entries(changes.files ?? {})) await writeFile(join(dir, name), bytes)
+  const parts = [{ ...part, ...changes.part }]
+  const files: Record<string, string> = {}
+  for (const name of (await readdir(dir)).filter((file) => file !== 'model.json')) {
     files[name] = createHash('sha256')
       .update(await readFile(join(dir, name)))
       .digest('hex')
   }
-  await writeFile(join(dir, 'model.json'), JSON.stringify({ ...manifest, files, ...changes.manifest }))
+  await writeFile(join(dir, 'model.json'), JSON.stringify({ ...manifest, parts, files, ...changes.manifest }))
   return dir
+}
+
+/** The small model twice, once with its columns turned around and 16 rows at once, fused. */
+async function aFusedPackage(changes: object | null = {}): Promise<{ dir: string; expected: number[] }> {
+  const turned = { ...part, name: 'turned', columns: part.columns.toReversed(), rows_at_once: 16 }
+  const fusion = { intercept: 0.3, weights: [0.7, 0.2], calibration: { x: [0, 1], y: [0, 0.5] } }
+  const { golden } = await readPackage(small, await readManifest(small))
+  const { rows } = golden
+  const width = part.columns.length
+  const backwards = Float32Array.from(golden.features, (_, i) => {
+    const column = i % width
+    return golden.features[i - column + (width - 1 - column)] as number
+  })
+  const alone = await loadOnnxModel(await readPackage(small, await readManifest(small)), options, () => {})
+  const [raw] = await alone.raw(backwards, rows)
+  const logOdds = (value: number) => {
+    const p = interpolate(part.calibration, value)
+    const held = Math.min(1 - 1e-6, Math.max(1e-6, p))
+    return Math.log(held) - Math.log1p(-held)
+  }
+  const expected = golden.raw['lightgbm']?.map(
+    (score, row) => 0.5 / (1 + Math.exp(-(0.3 + 0.7 * logOdds(score) + 0.2 * logOdds(raw?.[row] as number)))),
+  ) as number[]
+  const dir = await aPackage({
+    files: { 'turned.onnx': await readFile(join(small, 'lightgbm.onnx')) },
+    golden(found) {
+      found.raw['turned'] = [...(raw as Float64Array)]
+      found.probability.splice(0, rows, ...expected)
+      found.risk_score.splice(0, rows, ...expected.map(alone.riskScore))
+    },
+    manifest: { parts: [part, turned], fusion: changes === null ? null : { ...fusion, ...changes } },
+  })
+  return { dir, expected }
 }
 
 const refusal = (code: string, text: string | RegExp) =>
@@ -85,7 +131,7 @@ describe('admission', () => {
   })
 
   it('refuses a file that is not the one the manifest names', async () => {
-    for (const name of ['model.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md']) {
+    for (const name of ['lightgbm.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md']) {
       const dir = await aPackage({})
       const bytes = await readFile(join(dir, name))
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
@@ -109,20 +155,20 @@ describe('admission', () => {
   })
 
   it('refuses other inputs and outputs than the manifest says', async () => {
-    const input = await aPackage({ manifest: { input: { ...manifest.input, name: 'x' } } })
+    const input = await aPackage({ part: { input: { ...part.input, name: 'x' } } })
     await expect(admitModel(input, options)).rejects.toEqual(
       refusal('WEIR_MODEL_SIGNATURE', /input is features float32\[\*, 6\], model.json says x float32/),
     )
-    const output = await aPackage({ manifest: { output: { ...manifest.output, shape: [null, 3] } } })
+    const output = await aPackage({ part: { output: { ...part.output, shape: [null, 3] } } })
     await expect(admitModel(output, options)).rejects.toEqual(
       refusal('WEIR_MODEL_SIGNATURE', /probabilities float32\[\*, 2\], model.json says .*\[\*, 3\]/),
     )
   })
 
   it('refuses a model that does not score as where it was trained', async () => {
-    const raw = await aPackage({ golden: (golden) => golden.raw.splice(7, 1, 0.5) })
+    const raw = await aPackage({ golden: ({ raw }) => raw['lightgbm']?.splice(7, 1, 0.5) })
     await expect(admitModel(raw, options)).rejects.toEqual(
-      refusal('WEIR_MODEL_GOLDEN', 'raw score of golden row 7'),
+      refusal('WEIR_MODEL_GOLDEN', 'raw score of lightgbm of golden row 7'),
     )
     const calibrated = await aPackage({
       golden: (golden) => golden.probability.splice(3, 1, (golden.probability[3] as number) + 1e-8),
@@ -151,7 +197,7 @@ describe('admission', () => {
   })
 
   it('refuses knots that are no monotone map', async () => {
-    const dir = await aPackage({ manifest: { calibration: { x: [0, 0.5, 0.5], y: [0, 0.1, 1] } } })
+    const dir = await aPackage({ part: { calibration: { x: [0, 0.5, 0.5], y: [0, 0.1, 1] } } })
     await expect(admitModel(dir, options)).rejects.toEqual(
       refusal('WEIR_MODEL_MANIFEST', 'x must increase strictly'),
     )
@@ -182,12 +228,13 @@ describe('scores', () => {
   it('are the calibrated ones of training', async () => {
     const { golden } = await readPackage(small, await readManifest(small))
     const model = await admitModel(small, options)
-    const scores = await model.score(golden.features, golden.rows)
-    for (const [row, score] of scores.entries()) {
+    const { probabilities, parts } = await model.score(golden.features, golden.rows)
+    expect(parts).toEqual([probabilities])
+    for (const [row, score] of probabilities.entries()) {
       expect(Math.abs(score - (golden.probability[row] as number))).toBeLessThan(1e-4)
       expect(model.riskScore(golden.probability[row] as number)).toBe(golden.risk_score[row])
     }
-    expect(new Set(scores).size).toBeGreaterThan(50)
+    expect(new Set(probabilities).size).toBeGreaterThan(50)
   })
 
   it('have the same bits alone and in any batch', async () => {
@@ -202,7 +249,8 @@ describe('scores', () => {
       const parts: number[] = []
       for (let from = 0; from < rows; from += size) {
         const count = Math.min(size, rows - from)
-        parts.push(...(await model.score(features.subarray(from * columns, (from + count) * columns), count)))
+        const some = features.subarray(from * columns, (from + count) * columns)
+        parts.push(...(await model.score(some, count)).probabilities)
       }
       return Buffer.from(Float64Array.from(parts).buffer)
     }
@@ -212,9 +260,25 @@ describe('scores', () => {
     }
   })
 
+  it('of several parts are fused, and each part reads its own columns', async () => {
+    const { dir, expected } = await aFusedPackage()
+    const model = await admitModel(dir, options)
+    expect(model.parts).toEqual(['lightgbm', 'turned'])
+    const { golden } = await readPackage(small, await readManifest(small))
+    const { probabilities, parts } = await model.score(golden.features, golden.rows)
+    expect(Array.from(probabilities)).toEqual(expected.map((p) => expect.closeTo(p, 5)))
+    expect(parts[1]).not.toEqual(parts[0])
+    await expect(admitModel((await aFusedPackage({ weights: [1] })).dir, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_MANIFEST', 'one weight a part'),
+    )
+    await expect(admitModel((await aFusedPackage(null)).dir, options)).rejects.toEqual(
+      refusal('WEIR_MODEL_MANIFEST', 'a fusion where there are several parts'),
+    )
+  })
+
   it('are none for no rows', async () => {
     const model = await admitModel(small, options)
-    expect(await model.score(new Float32Array(0), 0)).toEqual(new Float64Array(0))
+    expect((await model.score(new Float32Array(0), 0)).probabilities).toEqual(new Float64Array(0))
   })
 
   it('never leave when they are no numbers', async () => {
@@ -222,7 +286,7 @@ describe('scores', () => {
     const files = await readPackage(dir, await readManifest(dir))
     const model = await loadOnnxModel(files, options, () => {})
     const features = new Float32Array(2 * manifest.columns.length)
-    expect(await model.score(features, 2)).toHaveLength(2)
+    expect((await model.score(features, 2)).probabilities).toHaveLength(2)
     features[features.length - 1] = Number.NaN
     await expect(model.score(features, 2)).rejects.toEqual(refusal('WEIR_MODEL_NOT_FINITE', 'row 1'))
   })

@@ -420,7 +420,7 @@ describe('a start that cannot be', () => {
   it('with a model whose bytes are others', async () => {
     const models = join(folder, 'models')
     cpSync('models', models, { recursive: true })
-    const file = join(models, 'champion/1.0.0/model.onnx')
+    const file = join(models, 'champion/1.0.0/lightgbm.onnx')
     const bytes = readFileSync(file)
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
     writeFileSync(file, bytes)

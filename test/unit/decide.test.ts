@@ -20,8 +20,15 @@ const amountModel: Model = {
   id: 'amount@1.0.0',
   sha256: '0123456789abcdef',
   featureHash: shipped.hash,
-  score: async (features, rows) =>
-    Float64Array.from({ length: rows }, (_, row) => (features[row * shipped.names.length] as number) / 1000),
+  parts: ['amount'],
+  async score(features, rows) {
+    const width = shipped.names.length
+    const probabilities = Float64Array.from(
+      { length: rows },
+      (_, i) => (features[i * width] as number) / 1000,
+    )
+    return { probabilities, parts: [probabilities] }
+  },
   riskScore: (probability) => Math.min(999, Math.round(probability * 1000)),
 }
 

@@ -18,7 +18,7 @@ describe('listModels', () => {
       await cp(small, join(root, 'small', version), { recursive: true })
     }
     await mkdir(join(root, 'another', '1.0.0'), { recursive: true })
-    await writeFile(join(root, 'another', '1.0.0', 'model.json'), '{"format": 2}')
+    await writeFile(join(root, 'another', '1.0.0', 'model.json'), '{"format": 1}')
     await mkdir(join(root, 'empty', '1.0.0'), { recursive: true })
 
     const listings = await listModels(root)

@@ -23,7 +23,7 @@ const [graph, initializer, node, attribute] = [7, 5, 1, 5]
 
 describe('hasExternalData', () => {
   it('finds none in a model that holds its own data', () => {
-    expect(hasExternalData(readFileSync('test/fixtures/models/small/1.0.0/model.onnx'))).toBe(false)
+    expect(hasExternalData(readFileSync('test/fixtures/models/small/1.0.0/lightgbm.onnx'))).toBe(false)
   })
 
   it.each([
