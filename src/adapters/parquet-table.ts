@@ -1,14 +1,34 @@
 import type { SchemaElement } from 'hyparquet'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import { WeirError } from '../core/errors.ts'
+import type { Transaction } from '../core/types.ts'
 
 /** Rows held in memory before they are written as one row group. */
 const groupRows = 20_000
+
+/**
+ * Fields of the transaction that go into the table as they are, as tx_<field> since features have such names too: for
+ * segments, embeddings and affinities.
+ */
+const transactionTexts = [
+  'merchant_id',
+  'merchant_name',
+  'mcc',
+  'terminal_id',
+  'channel',
+  'type',
+  'country',
+  'currency',
+  'description',
+] as const
+const requiredTexts: ReadonlySet<string> = new Set(['merchant_id', 'channel', 'type', 'currency'])
 
 const fixedColumns: readonly SchemaElement[] = [
   text('transaction_id', 'REQUIRED'),
   { name: 'event_time', type: 'INT64', repetition_type: 'REQUIRED' },
   text('customer_id', 'REQUIRED'),
+  ...transactionTexts.map((name) => text(`tx_${name}`, requiredTexts.has(name) ? 'REQUIRED' : 'OPTIONAL')),
+  { name: 'tx_amount', type: 'DOUBLE', repetition_type: 'REQUIRED' },
   { name: 'label', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
   { name: 'label_known_time', type: 'INT64', repetition_type: 'OPTIONAL' },
   text('fraud_type', 'OPTIONAL'),
@@ -20,10 +40,9 @@ function text(name: string, repetition_type: 'REQUIRED' | 'OPTIONAL'): SchemaEle
 
 /** One row of the training table: a payment, its features as they were when it was decided, and what came out. */
 export interface TrainingRow {
-  readonly transaction_id: string
-  /** Epoch milliseconds. */
-  readonly event_time: number
-  readonly customer_id: string
+  readonly transaction: Transaction
+  /** Major units of the reference currency. */
+  readonly amount: number
   /** float32 in column order, NaN for missing: the very bits that are served. */
   readonly features: Float32Array
   /** Held to be fraud, by the last label known at the cut-off. */
@@ -65,9 +84,14 @@ export function createTrainingTable(
   function flush(): void {
     if (rows.length === 0) return
     const columnData = [
-      { name: 'transaction_id', data: rows.map(({ transaction_id }) => transaction_id) },
-      { name: 'event_time', data: rows.map(({ event_time }) => BigInt(event_time)) },
-      { name: 'customer_id', data: rows.map(({ customer_id }) => customer_id) },
+      { name: 'transaction_id', data: rows.map(({ transaction }) => transaction.transaction_id) },
+      { name: 'event_time', data: rows.map(({ transaction }) => BigInt(transaction.event_time)) },
+      { name: 'customer_id', data: rows.map(({ transaction }) => transaction.customer_id) },
+      ...transactionTexts.map((name) => ({
+        name: `tx_${name}`,
+        data: rows.map(({ transaction }) => transaction[name]),
+      })),
+      { name: 'tx_amount', data: Float64Array.from(rows, ({ amount }) => amount) },
       { name: 'label', data: rows.map(({ label }) => label) },
       {
         name: 'label_known_time',

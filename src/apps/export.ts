@@ -70,12 +70,11 @@ function* rowsOf(
   const width = features.columns.length
   for (const { transaction, row } of arrivals) {
     if (row < 0) continue
-    const { transaction_id, event_time, customer_id } = transaction
-    const label = known.get(transaction_id)
+    const label = known.get(transaction.transaction_id)
+    const factor = currencyFactor(features, transaction.currency) as number
     yield {
-      transaction_id,
-      event_time,
-      customer_id,
+      transaction,
+      amount: Math.round(transaction.amount_minor * factor) / 100,
       features: rows.subarray(row * width, (row + 1) * width),
       label: label?.fraud ?? false,
       label_known_time: label?.observed_time ?? null,

@@ -44,6 +44,9 @@ export interface Progress {
 
 const lineEveryMs = 5_000
 
+/** Ends whatever progress is shown: its timers would keep a program alive that has failed. */
+export let endProgress: () => void = () => {}
+
 /**
  * Shows count, rate and time left on standard error: a bar on a terminal, else a line every five seconds.
  *
@@ -58,6 +61,10 @@ export function startProgress(what: string, total: number): Progress {
   const line = () => progressLine(what, count, fraction(), seconds())
   const bar = process.stderr.isTTY ? startBar() : undefined
   const timer = bar === undefined ? setInterval(() => note(line()), lineEveryMs) : undefined
+  endProgress = () => {
+    clearInterval(timer)
+    bar?.stop()
+  }
   return {
     add(more) {
       count += more
@@ -67,8 +74,7 @@ export function startProgress(what: string, total: number): Progress {
       reached = done
     },
     stop() {
-      clearInterval(timer)
-      bar?.stop()
+      endProgress()
       return { count, seconds: seconds() }
     },
   }

@@ -8,7 +8,7 @@ import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
-import { styled } from './output.ts'
+import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -43,6 +43,7 @@ export async function run(args: readonly string[]): Promise<number> {
     else await program.parseAsync(args, { from: 'user' })
     return exitCodes.done
   } catch (error) {
+    endProgress()
     return report(error)
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type ErrorCode, WeirError } from '../core/errors.ts'
@@ -10,6 +11,9 @@ import {
   entityAggregates,
   type FeatureFile,
   rememberedFields,
+  type SequenceChannel,
+  type SequenceFeature,
+  sequenceChannels,
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
@@ -71,6 +75,11 @@ const formsOf: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
     }),
     fact: only({ ...common, fact: oneOf(customerFacts) }),
     first_seen: only({ ...common, first_seen: remembered }),
+    sequence: only({
+      ...common,
+      sequence: oneOf(sequenceChannels),
+      back: z.int().min(0).max(256),
+    }),
   },
   ...Object.fromEntries(entityKinds.map((kind) => [kind, formsOfShared])),
 }
@@ -111,6 +120,10 @@ const featureFile = only({
   }),
   entities: only({ tiles, most_customers: z.int().min(1).max(64) }),
   features: z.array(feature).min(1).max(1000),
+  sequence: only({
+    steps: z.int().min(2).max(64),
+    channels: z.array(oneOf(sequenceChannels)).min(1),
+  }).optional(),
 })
 
 const policyFile = (features: readonly string[]) =>
@@ -166,8 +179,31 @@ const hint = (given: string, known: readonly string[]): string[] => {
 
 /** @throws WeirError WEIR_FEATURES_INVALID that names the place in the file. */
 export function loadFeatures(path: string): CompiledFeatures {
-  const file = readYaml(path, featureFile, 'WEIR_FEATURES_INVALID') as FeatureFile
-  return compileFeatures(file, sha256)
+  const { sequence, ...file } = readYaml(path, featureFile, 'WEIR_FEATURES_INVALID') as FeatureFile & {
+    readonly sequence?: { readonly steps: number; readonly channels: readonly SequenceChannel[] }
+  }
+  if (sequence === undefined) return compileFeatures(file, sha256)
+  return compileFeatures({ ...file, features: [...file.features, ...cellsOf(sequence)] }, sha256)
+}
+
+/** A sequence as features, one a cell: the oldest step first, in each the channels as given. */
+function cellsOf({
+  steps,
+  channels,
+}: {
+  readonly steps: number
+  readonly channels: readonly SequenceChannel[]
+}): SequenceFeature[] {
+  const backs = Array.from({ length: steps }, (_, step) => steps - 1 - step)
+  return backs.flatMap((back) =>
+    channels.map((sequence) => ({
+      name: `seq_${back}_${sequence}`,
+      entity: 'customer',
+      sequence,
+      back,
+      description: `${sequence} of the payment ${back} back.`,
+    })),
+  )
 }
 
 /** @throws WeirError WEIR_POLICY_INVALID that names the place in the file. */
@@ -177,6 +213,26 @@ export function loadPolicy(path: string, features: CompiledFeatures): CompiledPo
 }
 
 function readYaml(path: string, schema: z.ZodType, code: ErrorCode): unknown {
+  const content = extended(path, parseYaml(path, code), code)
+  const parsed = schema.safeParse(content, { error: missing })
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) =>
+    `${path}: ${place(content, issue.path)} ${issue.message}`.replace(':  ', ': '),
+  )
+  throw new WeirError(code, lines.join('\n'), {
+    cure: 'mend the lines that are named; docs/features.md has the syntax',
+  })
+}
+
+/** A file may name another that it `extends`: its own keys come in place of that one's. */
+function extended(path: string, content: unknown, code: ErrorCode): unknown {
+  const { extends: base, ...own } = (content ?? {}) as { readonly extends?: unknown }
+  if (base === undefined) return content
+  const basePath = join(dirname(path), String(base))
+  return { ...(parseYaml(basePath, code) as object), ...own }
+}
+
+function parseYaml(path: string, code: ErrorCode): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -193,14 +249,7 @@ function readYaml(path: string, schema: z.ZodType, code: ErrorCode): unknown {
       cure: 'mend the line that is named',
     })
   }
-  const parsed = schema.safeParse(document.toJS(), { error: missing })
-  if (parsed.success) return parsed.data
-  const lines = parsed.error.issues.map((issue) =>
-    `${path}: ${place(document.toJS(), issue.path)} ${issue.message}`.replace(':  ', ': '),
-  )
-  throw new WeirError(code, lines.join('\n'), {
-    cure: 'mend the lines that are named; docs/features.md has the syntax',
-  })
+  return document.toJS()
 }
 
 /** `features.12 (customer_count_1h).window`: a position alone says little in a list of sixty. */

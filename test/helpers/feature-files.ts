@@ -5,6 +5,7 @@ import {
   type FeatureDefinition,
   type FeatureFile,
   rememberedFields,
+  sequenceChannels,
   type WindowAggregate,
   windowAggregates,
 } from '../../src/core/features/definition.ts'
@@ -38,6 +39,16 @@ const same: FeatureDefinition[] = rememberedFields.map((field) => ({
   description,
 }))
 
+const sequence: FeatureDefinition[] = [0, 1, 3].flatMap((back) =>
+  sequenceChannels.map((channel) => ({
+    name: `seq_${back}_${channel}`,
+    entity: 'customer',
+    sequence: channel,
+    back,
+    description,
+  })),
+)
+
 const perKind = (aggregate: EntityAggregate): FeatureDefinition[] =>
   entityKinds.flatMap((entity) =>
     (aggregate.startsWith('fraud') ? ['2d', '14d'] : ['5m', '2h', '14d']).map((window) => ({
@@ -66,6 +77,7 @@ export const everyAggregate: FeatureFile = {
     ...windowAggregates.filter((aggregate) => aggregate !== 'distinct').flatMap(perWindow),
     ...distinct,
     ...same,
+    ...sequence,
     ...entityAggregates.flatMap(perKind),
     ...entityKinds.map((entity) => ({
       name: `${entity}_customers`,

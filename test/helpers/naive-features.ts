@@ -6,6 +6,7 @@ import type {
   FeatureFile,
   Filter,
   RememberedField,
+  SequenceFeature,
 } from '../../src/core/features/definition.ts'
 import type { EntityKind, Label, Transaction } from '../../src/core/types.ts'
 import { naiveDistanceKm, naiveLocalDay } from './naive-facts.ts'
@@ -100,6 +101,7 @@ export class NaiveFeatures {
     }
     if (feature.entity === 'customer') {
       if ('fact' in feature) return customerFact(feature.fact, now.transaction, history)
+      if ('sequence' in feature) return sequenceCell(feature, now, this.#kept(history))
       if ('first_seen' in feature) return this.#firstSeen(feature.first_seen, now.transaction, history)
       return this.#customerWindow(feature, now, history)
     }
@@ -306,6 +308,42 @@ function transactionValue(
       return Number(transaction.currency !== referenceCurrency)
   }
   throw new Error(`the contract knows no ${value}`)
+}
+
+/** @param kept the customer's kept payments, the newest last. */
+function sequenceCell({ sequence, back }: SequenceFeature, now: Payment, kept: readonly Payment[]): number {
+  const steps = [...kept, now]
+  const step = steps.at(-1 - back)
+  if (step === undefined) return Number.NaN
+  const before = steps.at(-2 - back)
+  const { transaction } = step
+  const sameAs = (field: RememberedField) => {
+    const wanted = fieldOf(field, now.transaction)
+    return wanted === null ? Number.NaN : Number(fieldOf(field, transaction) === wanted)
+  }
+  switch (sequence) {
+    case 'log_amount':
+      return Math.log1p(step.amount / 100)
+    case 'log_gap':
+      if (before === undefined) return Number.NaN
+      return Math.log1p(Math.max(0, transaction.event_time - before.transaction.event_time) / 1000)
+    case 'hour':
+      return new Date(transaction.event_time).getUTCHours()
+    case 'card_present':
+      return Number(['pos', 'atm'].includes(transaction.channel))
+    case 'remote':
+      return Number(['ecommerce', 'moto'].includes(transaction.channel))
+    case 'refund':
+      return Number(transaction.type === 'refund')
+    case 'same_merchant':
+      return sameAs('merchant_id')
+    case 'same_device':
+      return sameAs('device_id')
+    case 'same_country':
+      return sameAs('country')
+    case 'same_mcc':
+      return sameAs('mcc')
+  }
 }
 
 function customerFact(fact: string, now: Transaction, history: readonly Payment[]): number {

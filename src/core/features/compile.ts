@@ -23,10 +23,12 @@ import {
   type FeatureFile,
   type Filter,
   type RememberedField,
+  type SequenceFeature,
 } from './definition.ts'
 import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
 import { Pool } from './pool.ts'
+import { sequenceColumn } from './sequence.ts'
 import type { Tier } from './tiles.ts'
 
 /** A feature file made ready: what to keep, and how each column is computed from it. */
@@ -125,10 +127,19 @@ class Compiler {
       if ('first_seen' in feature) {
         return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
       }
+      if ('sequence' in feature) return this.#sequence(feature)
       return this.#customerWindow(feature)
     }
     const kind = entityKinds.indexOf(feature.entity)
     return 'distinct' in feature ? distinctCustomersColumn(kind) : this.#entityWindow(feature, kind)
+  }
+
+  #sequence({ name, sequence, back }: SequenceFeature): Column {
+    if (back <= this.customer.keepEvents) return sequenceColumn(sequence, back)
+    throw invalid(
+      name,
+      `looks ${back} payments back, but customer.keep_events is ${this.customer.keepEvents}`,
+    )
   }
 
   #customerWindow(feature: CustomerWindowFeature): Column {

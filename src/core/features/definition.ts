@@ -66,6 +66,21 @@ export type WindowAggregate = (typeof windowAggregates)[number]
 export const customerFacts = ['time_since_last', 'age', 'total_count', 'geo_speed', 'geo_distance'] as const
 export type CustomerFact = (typeof customerFacts)[number]
 
+/** What a step of a customer's sequence of payments can tell. */
+export const sequenceChannels = [
+  'log_amount',
+  'log_gap',
+  'hour',
+  'card_present',
+  'remote',
+  'refund',
+  'same_merchant',
+  'same_device',
+  'same_country',
+  'same_mcc',
+] as const
+export type SequenceChannel = (typeof sequenceChannels)[number]
+
 export const entityAggregates = ['count', 'sum', 'mean', 'ratio', 'fraud_count', 'fraud_rate'] as const
 export type EntityAggregate = (typeof entityAggregates)[number]
 
@@ -112,6 +127,14 @@ export interface FirstSeenFeature extends Named {
   readonly first_seen: RememberedField
 }
 
+/** One cell of the customer's latest payments read as a sequence: for networks that see steps and channels. */
+export interface SequenceFeature extends Named {
+  readonly entity: 'customer'
+  readonly sequence: SequenceChannel
+  /** How many payments back in log order; 0 is the transaction itself. */
+  readonly back: number
+}
+
 /** An aggregate over everybody's events at this merchant, terminal or device. */
 export interface EntityWindowFeature extends Named {
   readonly entity: EntityKind
@@ -133,6 +156,7 @@ export type FeatureDefinition =
   | CustomerWindowFeature
   | CustomerFactFeature
   | FirstSeenFeature
+  | SequenceFeature
   | EntityWindowFeature
   | DistinctCustomersFeature
 

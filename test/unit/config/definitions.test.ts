@@ -35,7 +35,7 @@ test.each([
   [
     count1m,
     'entity: customer, aggregat: count, window: 1m',
-    `${at14} needs one of aggregate, fact, first_seen; did you mean aggregate?`,
+    `${at14} needs one of aggregate, fact, first_seen, sequence; did you mean aggregate?`,
   ],
   [
     count1m,

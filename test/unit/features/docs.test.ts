@@ -5,6 +5,7 @@ import {
   customerFacts,
   entityAggregates,
   rememberedFields,
+  sequenceChannels,
   transactionValues,
   windowAggregates,
 } from '../../../src/core/features/definition.ts'
@@ -54,6 +55,7 @@ test('every aggregate, value, fact and field is explained', () => {
     ...transactionValues,
     ...customerFacts,
     ...rememberedFields,
+    ...sequenceChannels,
   ]
   for (const word of words) expect(syntax).toContain(`\`${word}\``)
 })
