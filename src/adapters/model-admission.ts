@@ -1,18 +1,33 @@
 import { interpolate } from '../core/calibration.ts'
 import { WeirError } from '../core/errors.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import { withLookups } from '../core/features/lookups.ts'
 import { fuse } from '../core/fusion.ts'
 import type { Model } from '../core/ports.ts'
-import { type Golden, type ModelPackage, partFile, readManifest, readPackage } from './model-package.ts'
+import {
+  type Golden,
+  type Manifest,
+  type ModelPackage,
+  partFile,
+  readManifest,
+  readPackage,
+} from './model-package.ts'
 import { hasExternalData } from './onnx-external-data.ts'
 import { type Execution, loadOnnxModel, notFinite, type OnnxModel } from './onnx-model.ts'
 
 /** What a package is held against. */
 export interface AdmissionOptions extends Execution {
-  /** Hash and columns of the compiled feature file. */
-  readonly featureHash: string
-  readonly columns: readonly string[]
-  /** Gets one line on where the model runs. Default: nobody. */
+  /** The compiled feature file. */
+  readonly features: CompiledFeatures
+  /** Gets one line a graph on where it runs. Default: nobody. */
   readonly log?: (line: string) => void
+}
+
+/** A package that may serve. */
+export interface Admitted {
+  readonly model: Model
+  /** Those of the feature file and, after them, the model's own lookups. */
+  readonly features: CompiledFeatures
 }
 
 /** One admission check, as `weir model check` shows it. */
@@ -30,8 +45,8 @@ const calibratedTolerance = 1e-9
 const batchSizes = [1, 2, 7, 51]
 const largestFloat32 = 3.4028234663852886e38
 
-/** The model of a package that passes every check; throws the WEIR_MODEL_* error of the first that fails. */
-export async function admitModel(dir: string, options: AdmissionOptions): Promise<Model> {
+/** A package that passes every check; throws the WEIR_MODEL_* error of the first that fails. */
+export async function admitModel(dir: string, options: AdmissionOptions): Promise<Admitted> {
   return admit(dir, options, () => {})
 }
 
@@ -50,7 +65,7 @@ async function admit(
   dir: string,
   options: AdmissionOptions,
   report: (check: ModelCheck) => void,
-): Promise<Model> {
+): Promise<Admitted> {
   const check = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
     try {
       const result = await work()
@@ -63,8 +78,10 @@ async function admit(
   }
   const file = await check('manifest', () => readManifest(dir))
   const { manifest } = file
-  await check('features', () => checkFeatures(manifest.feature_hash, manifest.columns, options))
+  await check('features', () => checkHash(manifest, options.features))
   const files = await check('files', () => readPackage(dir, file))
+  const features = withLookups(options.features, files.lookups)
+  await check('columns', () => checkColumns(manifest, features))
   await check('no external data', () => refuseExternalData(files))
   const model = await check('provider and signature', () =>
     loadOnnxModel(files, options, options.log ?? (() => {})),
@@ -72,14 +89,23 @@ async function admit(
   const scores = await check('golden scores', () => checkGolden(model, files))
   await check('same bits in any batch', () => checkBatches(model, files.golden, scores))
   await check('finite on missing and extreme values', () => checkExtremes(model, manifest.columns.length))
-  return model
+  return { model, features }
 }
 
-function checkFeatures(hash: string, columns: readonly string[], expected: AdmissionOptions): void {
-  if (hash === expected.featureHash && columns.join() === expected.columns.join()) return
-  throw new WeirError(
+function checkHash({ feature_hash: hash, columns }: Manifest, features: CompiledFeatures): void {
+  if (hash === features.hash) return
+  throw trainedOnOthers(`on features ${hash}, weir computes ${features.hash}`, columns, features.names)
+}
+
+function checkColumns({ columns }: Manifest, { names }: CompiledFeatures): void {
+  if (columns.join() === names.join()) return
+  throw trainedOnOthers('with other columns', columns, names)
+}
+
+function trainedOnOthers(how: string, model: readonly string[], ours: readonly string[]): WeirError {
+  return new WeirError(
     'WEIR_MODEL_FEATURES',
-    `The model was trained on features ${hash}, weir computes ${expected.featureHash}: ${columnDifference(columns, expected.columns)}`,
+    `The model was trained ${how}: ${columnDifference(model, ours)}`,
     {
       cure: 'Go back to the feature file that the model was trained on, or `weir export` again and retrain.',
     },

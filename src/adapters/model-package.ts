@@ -3,6 +3,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { WeirError } from '../core/errors.ts'
+import type { Lookups } from '../core/features/lookups.ts'
+import { float32, lookupsFile, lookupsSchema } from './lookups.ts'
 
 /**
  * A model package: the folder models/<name>/<version>/ with a manifest that vouches for every other file.
@@ -159,6 +161,8 @@ export interface ModelPackage {
   readonly sha256: string
   /** The graphs, in the order of the manifest's parts. */
   readonly graphs: readonly Buffer[]
+  /** Columns of its own, after those of the feature file; null when it has none. */
+  readonly lookups: Lookups | null
   readonly golden: Golden
   readonly baseline: Baseline
 }
@@ -188,8 +192,12 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
     await readVerified(dir, manifest, 'baseline.json'),
     baselineSchema,
   )
+  const lookups =
+    lookupsFile in manifest.files
+      ? parseFile(lookupsFile, await readVerified(dir, manifest, lookupsFile), lookupsSchema)
+      : null
   await readVerified(dir, manifest, 'MODEL_CARD.md')
-  const features = decodeFeatures(golden.features)
+  const features = float32(golden.features)
   if (features.length !== golden.rows * manifest.columns.length) {
     throw notAsDescribed(
       'golden.json',
@@ -199,7 +207,12 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
   for (const { name } of manifest.parts) {
     if (!(name in golden.raw)) throw notAsDescribed('golden.json', `it has no raw scores of ${name}`)
   }
-  return { ...file, graphs, golden: { ...golden, features }, baseline }
+  return { ...file, graphs, lookups, golden: { ...golden, features }, baseline }
+}
+
+/** Lookups that lie outside a package, for training. WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */
+export async function readLookups(path: string): Promise<Lookups> {
+  return parseFile(path, await readPackageFile('', path), lookupsSchema)
 }
 
 /** One entry of `listModels`: a manifest, or the reason why there is none. */
@@ -281,12 +294,6 @@ function notAsDescribed(name: string, why: string): WeirError {
   return new WeirError('WEIR_MODEL_MANIFEST', `${name} is not as the package format says: ${why}`, {
     cure: 'Write packages with `weir-training`; docs/models.md describes each field.',
   })
-}
-
-/** Copied, so that the view is aligned whatever the pool that base64 decoded into. */
-function decodeFeatures(base64: string): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'))
-  return new Float32Array(bytes.buffer, 0, Math.floor(bytes.byteLength / 4))
 }
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

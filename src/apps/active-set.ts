@@ -11,15 +11,13 @@ import type { ActiveSet } from '../core/decide.ts'
  * @throws WeirError WEIR_FEATURES_*, WEIR_POLICY_* or WEIR_MODEL_* with its cure.
  */
 export async function loadActiveSet(config: Config, log: (line: string) => void): Promise<ActiveSet> {
-  const features = loadFeatures(config.features)
-  const policy = loadPolicy(config.policy, features)
   const { directory, champion, providers, threads } = config.models
-  const model = await admitModel(join(directory, ...champion.split('@')), {
-    featureHash: features.hash,
-    columns: features.names,
+  const { model, features } = await admitModel(join(directory, ...champion.split('@')), {
+    features: loadFeatures(config.features),
     providers,
     threads,
     log,
   })
+  const policy = loadPolicy(config.policy, features)
   return { features, policy, model, entityAgeLimitMs: config.limits.entity_age_ms }
 }

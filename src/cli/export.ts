@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import { readLookups } from '../adapters/model-package.ts'
 import { createTrainingTable } from '../adapters/parquet-table.ts'
 import { collectLabels, type HistoryItem, trainingRows } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
+import { withLookups } from '../core/features/lookups.ts'
 import { readHistory } from '../files/history.ts'
 import { generate } from '../generator/generate.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
@@ -15,6 +17,7 @@ interface Flags {
   readonly events?: number
   readonly seed: number
   readonly labelsUntil: number
+  readonly lookups?: string
 }
 
 export function registerExport(program: Command): void {
@@ -33,9 +36,11 @@ export function registerExport(program: Command): void {
       time,
       Number.POSITIVE_INFINITY,
     )
+    .option('--lookups <file>', 'columns of learned tables after the features (docs/models.md)')
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
       const { config } = configOf(command)
-      const features = loadFeatures(config.features)
+      const lookups = flags.lookups === undefined ? null : await readLookups(flags.lookups)
+      const features = withLookups(loadFeatures(config.features), lookups)
       const history = historyOf(file, flags)
       const known = await collectLabels(history(), flags.labelsUntil)
       const table = createTrainingTable(flags.out, features.names, features.hash)

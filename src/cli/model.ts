@@ -53,13 +53,11 @@ export function registerModel(program: Command): void {
     .action(async (id: string | undefined, _, command: Command) => {
       const { config } = configOf(command)
       const chosen = id ?? config.models.champion
-      const { hash, names } = loadFeatures(config.features)
       // onnxruntime takes a while to load, and only this command needs it.
       const { checkModel } = await import('../adapters/model-admission.ts')
       const { directory, providers, threads } = config.models
       const checks = await checkModel(join(directory, ...folderOf(chosen)), {
-        featureHash: hash,
-        columns: names,
+        features: loadFeatures(config.features),
         providers,
         threads,
       })

@@ -7,6 +7,9 @@ import { type AdmissionOptions, admitModel, checkModel } from '../../src/adapter
 import { type Manifest, type Part, readManifest, readPackage } from '../../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../../src/adapters/onnx-model.ts'
 import { interpolate } from '../../src/core/calibration.ts'
+import type { CompiledFeatures } from '../../src/core/features/compile.ts'
+
+import { shipped } from '../helpers/feature-values.ts'
 
 const small = 'test/fixtures/models/small/1.0.0'
 const graphs = 'test/fixtures/models/graphs'
@@ -21,14 +24,21 @@ beforeAll(async () => {
   manifest = (await readManifest(small)).manifest
   part = manifest.parts[0] as Part
   options = {
-    featureHash: manifest.feature_hash,
-    columns: manifest.columns,
+    features: featuresOf(manifest.feature_hash, manifest.columns),
     providers: ['cpu'],
     threads: 1,
   }
 })
 
 afterAll(() => rm(root, { recursive: true }))
+
+/** A feature file whose compilation has this hash and these columns. */
+const featuresOf = (hash: string, names: readonly string[]): CompiledFeatures => ({
+  ...shipped,
+  hash,
+  names,
+  columns: names.map(() => () => 0),
+})
 
 interface Golden {
   readonly raw: Record<string, number[]>
@@ -103,7 +113,7 @@ const refusal = (code: string, text: string | RegExp) =>
 describe('admission', () => {
   it('passes a sound package, and names what it serves', async () => {
     const lines: string[] = []
-    const model = await admitModel(small, { ...options, log: (line) => lines.push(line) })
+    const { model } = await admitModel(small, { ...options, log: (line) => lines.push(line) })
     expect(model.id).toBe('small@1.0.0')
     expect(model.featureHash).toBe(manifest.feature_hash)
     const bytes = await readFile(join(small, 'model.json'))
@@ -114,8 +124,8 @@ describe('admission', () => {
 
   it('refuses what was trained on other features, and says which columns differ', async () => {
     const [first = '', second = '', ...rest] = manifest.columns
-    const against = (columns: string[], featureHash = 'other') =>
-      admitModel(small, { ...options, featureHash, columns })
+    const against = (columns: string[], hash = 'other') =>
+      admitModel(small, { ...options, features: featuresOf(hash, columns) })
     await expect(against([second, first, ...rest])).rejects.toEqual(
       refusal('WEIR_MODEL_FEATURES', `another order: ${first}, ${second}`),
     )
@@ -127,6 +137,34 @@ describe('admission', () => {
     )
     await expect(against(rest, manifest.feature_hash)).rejects.toEqual(
       refusal('WEIR_MODEL_FEATURES', `needs ${first}, ${second}`),
+    )
+  })
+
+  it('takes the lookups of a package as columns after those of the feature file', async () => {
+    const columns = [...manifest.columns.slice(0, -1), 'looked']
+    const values = Buffer.from(Float32Array.of(3).buffer).toString('base64')
+    const lookups = (change: object) => ({
+      format: 1,
+      tables: { m: { key: 'merchant_id', keys: ['m-1'], dimensions: 1, values, default: [0] } },
+      columns: [{ name: 'looked', description: 'For tests.', table: 'm', component: 0, ...change }],
+    })
+    const withFile = (change: object) =>
+      aPackage({
+        files: { 'lookups.json': Buffer.from(JSON.stringify(lookups(change))) },
+        part: { columns },
+        manifest: { columns },
+      })
+    const features = featuresOf(manifest.feature_hash, manifest.columns.slice(0, -1))
+    const admitted = await admitModel(await withFile({}), { ...options, features })
+    expect(admitted.features.names).toEqual(columns)
+    expect(admitted.features.columns).toHaveLength(columns.length)
+    const refused = async (change: object) => admitModel(await withFile(change), { ...options, features })
+    await expect(refused({ component: 1 })).rejects.toEqual(
+      refusal('WEIR_MODEL_MANIFEST', 'lookups.json .* m has 1 dimensions'),
+    )
+    await expect(refused({ table: 'n' })).rejects.toEqual(refusal('WEIR_MODEL_MANIFEST', 'no table n'))
+    await expect(refused({ name: 'other' })).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', 'the model needs looked; the model does not know other'),
     )
   })
 
@@ -218,6 +256,7 @@ describe('admission', () => {
       ['manifest', 'passed'],
       ['features', 'passed'],
       ['files', 'passed'],
+      ['columns', 'passed'],
       ['no external data', 'passed'],
       ['provider and signature', 'WEIR_MODEL_SIGNATURE'],
     ])
@@ -227,7 +266,7 @@ describe('admission', () => {
 describe('scores', () => {
   it('are the calibrated ones of training', async () => {
     const { golden } = await readPackage(small, await readManifest(small))
-    const model = await admitModel(small, options)
+    const { model } = await admitModel(small, options)
     const { probabilities, parts } = await model.score(golden.features, golden.rows)
     expect(parts).toEqual([probabilities])
     for (const [row, score] of probabilities.entries()) {
@@ -239,7 +278,7 @@ describe('scores', () => {
 
   it('have the same bits alone and in any batch', async () => {
     const { golden } = await readPackage(small, await readManifest(small))
-    const model = await admitModel(small, options)
+    const { model } = await admitModel(small, options)
     const columns = manifest.columns.length
     const rows = 4000
     const features = Float32Array.from({ length: rows * columns }, (_, i) => {
@@ -262,7 +301,7 @@ describe('scores', () => {
 
   it('of several parts are fused, and each part reads its own columns', async () => {
     const { dir, expected } = await aFusedPackage()
-    const model = await admitModel(dir, options)
+    const { model } = await admitModel(dir, options)
     expect(model.parts).toEqual(['lightgbm', 'turned'])
     const { golden } = await readPackage(small, await readManifest(small))
     const { probabilities, parts } = await model.score(golden.features, golden.rows)
@@ -277,7 +316,7 @@ describe('scores', () => {
   })
 
   it('are none for no rows', async () => {
-    const model = await admitModel(small, options)
+    const { model } = await admitModel(small, options)
     expect((await model.score(new Float32Array(0), 0)).probabilities).toEqual(new Float64Array(0))
   })
 
