@@ -61,10 +61,7 @@ function patchAbortedTransactions(): void {
   }
 }
 
-/**
- * kafkajs loads a request of a version when a broker is first spoken to, and it does not matter then who loaded it
- * before.
- */
+/** What kafkajs gets for a file of its own: those of requests it loads when a broker is first spoken to. */
 function replace(path: string, exported: unknown): void {
   const file = require.resolve(path)
   require(file)

@@ -54,18 +54,19 @@ export function createObserver(
       )
     },
     decided(_, { decisions }) {
-      const counts = new Map<string, number>()
+      const counts: Record<string, Record<string, number>> = {}
       let scores: { readonly model: string; readonly of: ReturnType<typeof metrics.score.of> } | undefined
       for (const { outcome, status, score, model } of decisions) {
-        const key = `${outcome ?? 'none'} ${status}`
-        counts.set(key, (counts.get(key) ?? 0) + 1)
+        counts[status] ??= {}
+        counts[status][outcome ?? 'none'] = (counts[status][outcome ?? 'none'] ?? 0) + 1
         if (score === null) continue
         if (scores?.model !== model) scores = { model, of: metrics.score.of({ model }) }
         scores.of.observe(score)
       }
-      for (const [key, count] of counts) {
-        const [outcome = '', status = ''] = key.split(' ')
-        metrics.transactions.inc({ outcome, status }, count)
+      for (const [status, byOutcome] of Object.entries(counts)) {
+        for (const [outcome, count] of Object.entries(byOutcome)) {
+          metrics.transactions.inc({ outcome, status }, count)
+        }
       }
     },
     rejected(rejections) {
