@@ -2,8 +2,8 @@
  * What Kafka itself costs: a bare kafkajs process that passes each record on, exactly once, and does nothing else. The
  * same fetch settings, the same partitions side by side and as many records in a transaction as weir.
  *
- * `floor` is kafkajs as it comes. `floor-grouped` also has weir's cures for it: the client's idle timer
- * (kafka-client.ts) and the quadratic grouping of messages by partition (kafka-batches.ts).
+ * `floor` is kafkajs as it comes. `floor-grouped` also has weir's cures for it: those of kafka-patches.ts and, for the
+ * quadratic grouping of messages by partition, kafka-batches.ts.
  */
 import { Kafka, type Producer, type Transaction } from 'kafkajs'
 import type { NewRecord } from '../src/core/ports.ts'

@@ -1,14 +1,11 @@
-import { createRequire } from 'node:module'
 import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
 import { WeirError } from '../core/errors.ts'
-import { decompressors, guardBatches } from './kafka-compression.ts'
-import { encodeRecord } from './kafka-records.ts'
+import { deniedTypes } from './kafka-patches.ts'
 
 export type {
   Admin,
   Consumer,
   EachBatchPayload,
-  KafkaMessage,
   Message,
   Producer,
   TopicMessages,
@@ -57,13 +54,6 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
 
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
-const deniedTypes: ReadonlySet<unknown> = new Set([
-  'TOPIC_AUTHORIZATION_FAILED',
-  'GROUP_AUTHORIZATION_FAILED',
-  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
-])
-
 /** Any failure of the client as one of ours: fenced, no such topic, denied, or (retriable) unavailable. */
 export function asLogError(error: unknown, doing: string): WeirError {
   if (error instanceof WeirError) return error
@@ -107,157 +97,3 @@ export function isErrorType(error: unknown, wanted: string): boolean {
   }
   return false
 }
-
-const require = createRequire(import.meta.url)
-
-/**
- * kafkajs 2.2.4 asks for its queue to be checked again even when it is empty, after the negative time
- * `throttledUntil - now`. Node makes 1 ms of that (Node 24 warns too), so each connection wakes up 1,000 times a
- * second for ever: https://github.com/tulios/kafkajs/issues/1751. An empty queue needs no check: the next
- * request looks for itself.
- */
-function patchRequestQueue(): void {
-  const { prototype } = require('kafkajs/src/network/requestQueue/index.js')
-  const schedule = prototype.scheduleCheckPendingRequests
-  prototype.scheduleCheckPendingRequests = function (this: { pending: unknown[] }): void {
-    if (this.pending.length > 0) schedule.call(this)
-  }
-}
-
-/** What the patch below touches of the consumer's offset manager. */
-interface OffsetManager {
-  cluster: { fetchTopicsOffset(topics: object[]): Promise<{ partitions: { offset: string }[] }[]> }
-  resolveOffset(at: { topic: string; partition: number; offset: string }): void
-}
-
-/**
- * Where the log no longer holds the offset asked for, kafkajs commits the position "earliest" for the group, even
- * with autoCommit off. The group's position is ours and moves in transactions only: read on from the first
- * record, which the run's `from` shows, and commit nothing.
- */
-function patchOffsetReset(): void {
-  const { prototype } = require('kafkajs/src/consumer/offsetManager/index.js')
-  prototype.setDefaultOffset = async function (
-    this: OffsetManager,
-    { topic, partition }: { topic: string; partition: number },
-  ): Promise<void> {
-    const asked = { topic, partitions: [{ partition }], fromBeginning: true }
-    const [found] = await this.cluster.fetchTopicsOffset([asked])
-    const first = BigInt(found?.partitions[0]?.offset ?? 0)
-    this.resolveOffset({ topic, partition, offset: String(first - 1n) })
-  }
-}
-
-/** What the patch below touches of a fetched partition. */
-interface Fetched {
-  abortedTransactions: { readonly producerId: string; readonly firstOffset: string }[] | null
-  readonly messages: {
-    readonly offset: string
-    readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
-    isControlRecord: boolean
-  }[]
-}
-
-/**
- * A fetch lists the aborted transactions in the order in which they ended. kafkajs takes them for ordered by their
- * beginning, and begins one a message at most: where transactions of several writers lie between each other, it shows
- * records of aborted ones. Marked as control records they count as read and reach nobody.
- */
-function hideAborted(fetched: Fetched): void {
-  const coming = (fetched.abortedTransactions ?? [])
-    .map(({ producerId, firstOffset }) => ({ producerId, first: BigInt(firstOffset) }))
-    .sort((a, b) => (a.first < b.first ? -1 : 1))
-  fetched.abortedTransactions = []
-  if (coming.length === 0) return
-  const open = new Set<string>()
-  for (const message of fetched.messages) {
-    const { producerId, inTransaction } = message.batchContext
-    const offset = BigInt(message.offset)
-    for (let next = coming[0]; next !== undefined && next.first <= offset; next = coming[0]) {
-      open.add(next.producerId)
-      coming.shift()
-    }
-    if (message.isControlRecord) open.delete(producerId)
-    else if (inTransaction && open.has(producerId)) message.isControlRecord = true
-  }
-}
-
-function patchAbortedTransactions(): void {
-  const { prototype } = require('kafkajs/src/broker/index.js')
-  const fetch: (request: object) => Promise<{ responses: { partitions: Fetched[] }[] }> = prototype.fetch
-  prototype.fetch = async function (request: object) {
-    const response = await fetch.call(this, request)
-    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
-    return response
-  }
-}
-
-/** kafkajs loads the requests of a version, and with them this encoder, when a broker is first spoken to. */
-function patchRecordEncoder(): void {
-  const path = require.resolve('kafkajs/src/protocol/recordBatch/record/v0/index.js')
-  require(path)
-  ;(require.cache[path] as NodeJS.Module).exports = encodeRecord
-}
-
-/** What the patch below touches of kafkajs's Encoder. */
-interface Encoder {
-  buf: Buffer
-  readonly offset: number
-}
-
-/** kafkajs zeroes what it then writes over, several MiB a chunk of 2,000. */
-function patchEncoderGrowth(): void {
-  const { prototype } = require('kafkajs/src/protocol/encoder.js')
-  prototype.ensureAvailable = function (this: Encoder, length: number): void {
-    const needed = this.offset + length
-    if (needed <= this.buf.length) return
-    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.buf.length))
-    this.buf.copy(grown, 0, 0, this.offset)
-    this.buf = grown
-  }
-}
-
-/** kafkajs reads gzip only, without a limit, and loads the batch decoder when the first fetch is answered. */
-function patchDecompression(): void {
-  // By require: Node does not see this one among the names that the package exports.
-  const { CompressionCodecs } = require('kafkajs')
-  for (const [codec, decompress] of Object.entries(decompressors)) {
-    CompressionCodecs[codec] = () => ({ decompress })
-  }
-  const path = require.resolve('kafkajs/src/protocol/recordBatch/v0/decoder.js')
-  const decode = require(path)
-  ;(require.cache[path] as NodeJS.Module).exports = guardBatches(decode)
-}
-
-/** What the patch below touches of a cluster. */
-interface Cluster {
-  readonly brokerPool: { withBroker(ask: (at: object) => Promise<unknown>): Promise<unknown> }
-}
-
-/** Where every broker refuses to name the coordinator, kafkajs forgets why and says that there is none. */
-function patchFindCoordinator(): void {
-  const { prototype } = require('kafkajs/src/cluster/index.js')
-  const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata
-  prototype.findGroupCoordinatorMetadata = async function (this: Cluster, asked: object): Promise<unknown> {
-    let denied: unknown
-    const withBroker: Cluster['brokerPool']['withBroker'] = (ask) =>
-      this.brokerPool.withBroker((at) =>
-        ask(at).catch((error: { type?: string }) => {
-          if (deniedTypes.has(error.type)) denied = error
-          throw error
-        }),
-      )
-    const listening = Object.create(this, { brokerPool: { value: { withBroker } } })
-    return find.call(listening, asked).catch((error: unknown) => {
-      throw denied ?? error
-    })
-  }
-}
-
-patchRequestQueue()
-patchFindCoordinator()
-patchRecordEncoder()
-patchEncoderGrowth()
-patchOffsetReset()
-patchDecompression()
-patchAbortedTransactions()

@@ -7,8 +7,8 @@ import {
   createKafkaClient,
   type EachBatchPayload,
   type KafkaClientOptions,
-  type KafkaMessage,
 } from './kafka-client.ts'
+import type { FetchedRecord } from './kafka-fetch.ts'
 
 /** What happens to a group member, for logs and metrics. */
 export type KafkaLogEvent =
@@ -73,7 +73,6 @@ export const fetchSettings = {
   maxBytes: 8_388_608,
 } as const
 
-const noHeaders = Object.freeze({})
 const firstPauseMs = 50
 const longestPauseMs = 2_000
 /** Before a batch that cannot be read is tried again: only a person can change it. */
@@ -264,8 +263,9 @@ export class KafkaSubscription implements Subscription {
     const { batch, heartbeat, isRunning, resolveOffset } = payload
     const generation = this.#generation
     const current = (): boolean => generation === this.#generation && isRunning()
-    const unreadable = unreadableOf(batch.messages.at(-1))
-    const messages = unreadable === undefined ? batch.messages : batch.messages.slice(0, -1)
+    const fetchedRecords = batch.messages as unknown as readonly FetchedRecord[]
+    const unreadable = fetchedRecords.at(-1)?.unreadable
+    const messages = unreadable === undefined ? fetchedRecords : fetchedRecords.slice(0, -1)
     const { topic, partition } = lane
     const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset)
     // They differ when the log no longer had what was asked for, and in the first batch of a generation.
@@ -279,7 +279,7 @@ export class KafkaSubscription implements Subscription {
     const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
       if (isBacklog && at > 0 && messages.length - at < this.#maxRunRecords) break
-      const records = messages.slice(at, at + this.#maxRunRecords).map(toRecord)
+      const records = messages.slice(at, at + this.#maxRunRecords)
       const last = records[records.length - 1] as LogRecord
       const beats = new Beats(heartbeat)
       let next: number
@@ -405,26 +405,4 @@ class Beats {
       }
     }
   }
-}
-
-const unreadableOf = (message: KafkaMessage | undefined): WeirError | undefined =>
-  (message as { unreadable?: WeirError } | undefined)?.unreadable
-
-function toRecord({ offset, timestamp, key, value, headers }: KafkaMessage): LogRecord {
-  return {
-    offset: Number(offset),
-    timestamp: Number(timestamp),
-    key,
-    value,
-    headers: headers === undefined ? noHeaders : toText(headers),
-  }
-}
-
-function toText(headers: NonNullable<KafkaMessage['headers']>): Record<string, string> {
-  let text: Record<string, string> | undefined
-  for (const name in headers) {
-    text ??= {}
-    text[name] = String(headers[name])
-  }
-  return text ?? noHeaders
 }

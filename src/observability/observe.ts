@@ -18,19 +18,14 @@ export function createObserver(
   metrics: Metrics,
   logger: Logger,
 ): Required<Omit<LaneObserver, 'reached'>> & Required<DecisionObserver> {
-  // A child with its labels bound: looking them up for every decision costs more than counting it.
-  let scores: { model: string; child: ReturnType<typeof metrics.score.labels> } | undefined
-  const scoreOf = (model: string) => {
-    if (scores?.model !== model) scores = { model, child: metrics.score.labels({ model }) }
-    return scores.child
-  }
   const of = ({ kind, partition }: LaneId) => ({ lane: `${kind}${partition}` })
   const chunk = (lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds) => {
-    for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.observe({ stage }, spent)
+    for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.of({ stage }).observe(spent)
     if (lane.kind !== 't') return
-    metrics.chunkRecords.observe(records.length)
+    metrics.chunkRecords.of().observe(records.length)
     const now = Date.now()
-    for (const { timestamp } of records) metrics.endToEndSeconds.observe((now - timestamp) / 1000)
+    const endToEnd = metrics.endToEndSeconds.of()
+    for (const { timestamp } of records) endToEnd.observe((now - timestamp) / 1000)
   }
   return {
     worked: chunk,
@@ -59,15 +54,20 @@ export function createObserver(
       )
     },
     decided(_, { decisions }) {
-      const counts = new Map<string, { outcome: string; status: string; count: number }>()
+      const counts: Record<string, Record<string, number>> = {}
+      let scores: { readonly model: string; readonly of: ReturnType<typeof metrics.score.of> } | undefined
       for (const { outcome, status, score, model } of decisions) {
-        const key = `${outcome} ${status}`
-        const known = counts.get(key)
-        if (known === undefined) counts.set(key, { outcome: outcome ?? 'none', status, count: 1 })
-        else known.count++
-        if (score !== null) scoreOf(model).observe(score)
+        counts[status] ??= {}
+        counts[status][outcome ?? 'none'] = (counts[status][outcome ?? 'none'] ?? 0) + 1
+        if (score === null) continue
+        if (scores?.model !== model) scores = { model, of: metrics.score.of({ model }) }
+        scores.of.observe(score)
       }
-      for (const { count, ...labels } of counts.values()) metrics.transactions.inc(labels, count)
+      for (const [status, byOutcome] of Object.entries(counts)) {
+        for (const [outcome, count] of Object.entries(byOutcome)) {
+          metrics.transactions.inc({ outcome, status }, count)
+        }
+      }
     },
     rejected(rejections) {
       for (const { code } of rejections) metrics.deadLetters.inc({ code })

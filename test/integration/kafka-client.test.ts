@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, inject, test, vi } from 'vitest'
 import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
@@ -64,5 +65,29 @@ test('without a broker every call fails soon, as unavailable and retriable', asy
   await expect(log.partitions(topic)).rejects.toMatchObject(unavailable)
   await expect(log.append([{ ...at, key: null, value: Buffer.from('x') }])).rejects.toMatchObject(unavailable)
   await expect(log.fence('g', at)).rejects.toMatchObject(unavailable)
+  await log.close()
+})
+
+test('a commit is five requests: no coordinator is looked for again', async () => {
+  const at = { topic: `${topic}-requests`, partition: 0 }
+  const admin = await createKafkaAdmin({ brokers })
+  await admin.createTopics([{ topic: at.topic, partitions: 1, replication: 1, settings: {} }])
+  await admin.close()
+  const log = createKafkaLog({ client: { brokers } })
+  const writer = await log.fence(topic, at)
+  const records = [{ ...at, key: 'k', value: Buffer.from('v') }]
+  await writer.commit(records, 1)
+  const send = vi.spyOn(createRequire(import.meta.url)('kafkajs/src/network/connection.js').prototype, 'send')
+  await writer.commit(records, 2)
+  const names = send.mock.calls.map(([asked]) => (asked as { request: { apiName: string } }).request.apiName)
+  // The first may be repeated until the transaction before is complete.
+  expect([...new Set(names)]).toEqual([
+    'AddOffsetsToTxn',
+    'TxnOffsetCommit',
+    'AddPartitionsToTxn',
+    'Produce',
+    'EndTxn',
+  ])
+  await writer.close()
   await log.close()
 })

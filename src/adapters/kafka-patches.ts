@@ -1,0 +1,155 @@
+import { createRequire } from 'node:module'
+import { decodeFetched, type FetchedPartition, hideAborted } from './kafka-fetch.ts'
+import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
+
+const require = createRequire(import.meta.url)
+
+/** Error types of what an ACL forbids. */
+export const deniedTypes: ReadonlySet<unknown> = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+])
+
+/**
+ * kafkajs 2.2.4 asks for its queue to be checked again even when it is empty, after the negative time
+ * `throttledUntil - now`. Node makes 1 ms of that (Node 24 warns too), so each connection wakes up 1,000 times a
+ * second for ever: https://github.com/tulios/kafkajs/issues/1751. An empty queue needs no check: the next
+ * request looks for itself.
+ */
+function patchRequestQueue(): void {
+  const { prototype } = require('kafkajs/src/network/requestQueue/index.js')
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: { pending: unknown[] }): void {
+    if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+/** What the patch below touches of the consumer's offset manager. */
+interface OffsetManager {
+  cluster: { fetchTopicsOffset(topics: object[]): Promise<{ partitions: { offset: string }[] }[]> }
+  resolveOffset(at: { topic: string; partition: number; offset: string }): void
+}
+
+/**
+ * Where the log no longer holds the offset asked for, kafkajs commits the position "earliest" for the group, even
+ * with autoCommit off. The group's position is ours and moves in transactions only: read on from the first
+ * record, which the run's `from` shows, and commit nothing.
+ */
+function patchOffsetReset(): void {
+  const { prototype } = require('kafkajs/src/consumer/offsetManager/index.js')
+  prototype.setDefaultOffset = async function (
+    this: OffsetManager,
+    { topic, partition }: { topic: string; partition: number },
+  ): Promise<void> {
+    const asked = { topic, partitions: [{ partition }], fromBeginning: true }
+    const [found] = await this.cluster.fetchTopicsOffset([asked])
+    const first = BigInt(found?.partitions[0]?.offset ?? 0)
+    this.resolveOffset({ topic, partition, offset: String(first - 1n) })
+  }
+}
+
+function patchAbortedTransactions(): void {
+  const { prototype } = require('kafkajs/src/broker/index.js')
+  const fetch: (request: object) => Promise<{ responses: { partitions: FetchedPartition[] }[] }> =
+    prototype.fetch
+  prototype.fetch = async function (request: object) {
+    const response = await fetch.call(this, request)
+    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
+    return response
+  }
+}
+
+/** What kafkajs gets for a file of its own: those of requests it loads when a broker is first spoken to. */
+function replace(path: string, exported: unknown): void {
+  const file = require.resolve(path)
+  require(file)
+  ;(require.cache[file] as NodeJS.Module).exports = exported
+}
+
+/** What the patch below touches of kafkajs's Encoder. */
+interface Encoder {
+  buf: Buffer
+  offset: number
+  room?: number
+}
+
+/**
+ * kafkajs puts a header before a request by copying both, and does it twice. Bytes with room before them take the
+ * header in. Nothing is written behind them afterwards.
+ */
+function patchRequestFraming(): void {
+  const { prototype } = require('kafkajs/src/protocol/encoder.js')
+  const writeEncoder: (value: Encoder | RoomyBytes) => Encoder = prototype.writeEncoder
+  prototype.writeEncoder = function (this: Encoder, value: RoomyBytes): Encoder {
+    if (value?.room === undefined || value.room < this.offset) return writeEncoder.call(this, value)
+    const { buffer, byteOffset, length } = value.buffer
+    const framed = Buffer.from(buffer, byteOffset - this.offset, this.offset + length)
+    this.buf.copy(framed, 0, 0, this.offset)
+    this.room = value.room - this.offset
+    this.buf = framed
+    this.offset = framed.length
+    return this
+  }
+}
+
+/** What the patch below touches of a cluster. */
+interface Cluster {
+  readonly brokerPool: { withBroker(ask: (at: object) => Promise<unknown>): Promise<unknown> }
+}
+
+/** Where every broker refuses to name the coordinator, kafkajs forgets why and says that there is none. */
+function patchFindCoordinator(): void {
+  const { prototype } = require('kafkajs/src/cluster/index.js')
+  const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata
+  prototype.findGroupCoordinatorMetadata = async function (this: Cluster, asked: object): Promise<unknown> {
+    let denied: unknown
+    const withBroker: Cluster['brokerPool']['withBroker'] = (ask) =>
+      this.brokerPool.withBroker((at) =>
+        ask(at).catch((error: { type?: string }) => {
+          if (deniedTypes.has(error.type)) denied = error
+          throw error
+        }),
+      )
+    const listening = Object.create(this, { brokerPool: { value: { withBroker } } })
+    return find.call(listening, asked).catch((error: unknown) => {
+      throw denied ?? error
+    })
+  }
+}
+
+/** For how long a coordinator is not asked for again. What a moved one refuses, kafkajs repeats for some 5 s. */
+const coordinatorMs = 2_000
+
+/** kafkajs asks for the coordinator before each step of a transaction: four requests of nine. */
+function patchCoordinatorLookups(): void {
+  const { prototype } = require('kafkajs/src/cluster/index.js')
+  const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata
+  const clusters = new WeakMap<object, Map<string, { readonly found: unknown; readonly until: number }>>()
+  prototype.findGroupCoordinatorMetadata = async function (asked: object): Promise<unknown> {
+    const known = clusters.get(this) ?? new Map()
+    clusters.set(this, known)
+    const key = JSON.stringify(asked)
+    const now = performance.now()
+    const { found, until = 0 } = known.get(key) ?? {}
+    if (now < until) return found
+    const fresh = await find.call(this, asked)
+    known.set(key, { found: fresh, until: now + coordinatorMs })
+    return fresh
+  }
+}
+
+// They reach into kafkajs's own files.
+const patched = '2.2.4'
+const { version } = require('kafkajs/package.json')
+if (version !== patched) throw new Error(`kafkajs is ${version}: its patches are for ${patched}`)
+
+patchRequestQueue()
+patchFindCoordinator()
+patchCoordinatorLookups()
+patchRequestFraming()
+patchOffsetReset()
+patchAbortedTransactions()
+replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
+replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)

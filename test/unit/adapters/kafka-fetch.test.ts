@@ -1,0 +1,157 @@
+import { createRequire } from 'node:module'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { decodeFetched } from '../../../src/adapters/kafka-fetch.ts'
+import { type BatchedRecord, batchHeaderBytes, writeBatch } from '../../../src/adapters/kafka-records.ts'
+
+const require = createRequire(import.meta.url)
+const Decoder = require('kafkajs/src/protocol/decoder.js')
+const kafkajs = require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
+
+interface KafkaJsMessage {
+  readonly offset: string
+  readonly timestamp: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: Record<string, unknown>
+  readonly isControlRecord: boolean
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
+}
+
+interface BatchOptions {
+  readonly firstOffset?: bigint
+  readonly flags?: number
+  readonly producerId?: bigint
+}
+
+/** A batch as it comes from a broker: at its offset, its attributes perhaps set by it. */
+function batchOf(
+  records: readonly BatchedRecord[],
+  { firstOffset = 0n, flags = 0, producerId = 7n }: BatchOptions = {},
+): Buffer {
+  const whole = Buffer.alloc(1_000_000)
+  const end = writeBatch(whole, 0, {
+    records,
+    transactional: false,
+    producerId,
+    producerEpoch: 1,
+    firstSequence: 0,
+    now: 1_700_000_000_000,
+  })
+  whole.writeBigInt64BE(firstOffset)
+  whole.writeInt16BE(flags, 21)
+  return whole.subarray(0, end)
+}
+
+const packed = (batch: Buffer, codec: number, pack: (bytes: Buffer) => Buffer): Buffer => {
+  const whole = Buffer.concat([batch.subarray(0, batchHeaderBytes), pack(batch.subarray(batchHeaderBytes))])
+  whole.writeInt32BE(whole.length - 12, 8)
+  whole.writeInt16BE(whole.readInt16BE(21) | codec, 21)
+  return whole
+}
+
+/** What a fetch holds of a partition: its size, then batches. */
+function fetched(...batches: Buffer[]): unknown {
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(batches.reduce((sum, { length }) => sum + length, 0))
+  return new Decoder(Buffer.concat([size, ...batches]))
+}
+
+const decode = (...batches: Buffer[]) => decodeFetched(fetched(...batches) as never)
+
+const content = fc.oneof(
+  fc.constant(null),
+  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+)
+// kafkajs takes what every object inherits for a header of that name.
+const headerName = fc.string({ maxLength: 20 }).filter((name) => !(name in {}))
+const record = fc.record({
+  key: content,
+  value: content,
+  timestamp: fc.integer({ min: 0, max: 9e12 }),
+  headers: fc.dictionary(headerName, fc.string({ maxLength: 50, unit: 'binary' })),
+})
+const batch = fc
+  .record({
+    records: fc.array(record, { minLength: 1, maxLength: 70 }),
+    firstOffset: fc.bigInt({ min: 0n, max: 2n ** 50n }),
+    flags: fc.integer({ min: 0, max: 7 }).map((bits) => bits << 3),
+    producerId: fc.bigInt({ min: -1n, max: 2n ** 40n }),
+    isPacked: fc.boolean(),
+  })
+  .map(({ records, isPacked, ...options }) => {
+    const plain = batchOf(records, options)
+    return isPacked ? packed(plain, 1, gzipSync) : plain
+  })
+
+test('a fetched partition has the records that kafkajs finds in it, a torn end left out', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 4 }), fc.nat(100), async (batches, torn) => {
+      const last = batches[0] as Buffer
+      batches.push(last.subarray(0, Math.min(torn, last.length - 1)))
+      const theirs: KafkaJsMessage[] = await kafkajs(fetched(...batches))
+      expect(await decode(...batches)).toEqual(
+        theirs.map(({ offset, timestamp, key, value, headers, isControlRecord, batchContext }) => ({
+          offset: Number(offset),
+          timestamp: Number(timestamp),
+          key,
+          value,
+          headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)])),
+          isControlRecord,
+          batchContext: {
+            producerId: batchContext.producerId,
+            inTransaction: batchContext.inTransaction,
+          },
+        })),
+      )
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('headers of one name are put behind each other, and a null is told', async () => {
+  const headers = { a: 'first', b: 'second', toString: null }
+  const bytes = batchOf([{ value: null, headers }])
+  bytes[bytes.indexOf('b\x0csecond')] = 'a'.charCodeAt(0)
+  const [decoded] = await decode(bytes)
+  expect(decoded?.headers).toEqual({ a: 'first,second', toString: 'null' })
+})
+
+test('damaged batches end in records or in one that says what cannot be read', async () => {
+  const damage = fc.record({ at: fc.nat(10_000), byte: fc.nat(255) })
+  let unreadable = 0
+  await fc.assert(
+    fc.asyncProperty(batch, damage, async (bytes, { at, byte }) => {
+      const spoilt = Buffer.from(bytes)
+      spoilt[at % spoilt.length] = byte
+      for (const one of await decode(spoilt)) {
+        expect([one.offset, one.timestamp]).not.toContain(Number.NaN)
+        if (one.unreadable !== undefined) unreadable++
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+  expect(unreadable).toBeGreaterThan(0)
+})
+
+test.each([
+  ['a format of before Kafka 0.11', (bytes: Buffer) => bytes.writeInt8(1, 16), 'it is of format 1'],
+  ['too many records', (bytes: Buffer) => bytes.writeInt32BE(100_001, 57), 'more than 100000 records'],
+  ['more records than it holds', (bytes: Buffer) => bytes.writeInt32BE(3, 57), 'ends behind its batch'],
+  ['an unknown codec', (bytes: Buffer) => bytes.writeInt16BE(5, 21), 'codec 5'],
+  ['a length of nothing', (bytes: Buffer) => bytes.writeInt32BE(0, 8), 'cannot be read'],
+])('a batch of %s is refused whole, and nothing after it is read', async (_, spoil, why) => {
+  const values = [{ value: Buffer.from('1') }, { value: Buffer.from('2') }]
+  const [before, spoilt, after] = [10n, 12n, 14n].map((firstOffset) => batchOf(values, { firstOffset })) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ]
+  spoil(spoilt)
+  const records = await decode(before, spoilt, after)
+  expect(records.map(({ offset }) => offset)).toEqual([10, 11, 13])
+  expect(records[2]?.unreadable).toMatchObject({ code: 'WEIR_LOG_BATCH' })
+  expect(records[2]?.unreadable?.message).toContain('offsets 12 to 13 cannot be read')
+  expect(records[2]?.unreadable?.message).toContain(why)
+})
