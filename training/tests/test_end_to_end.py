@@ -36,7 +36,9 @@ def test_the_manifest_names_the_features_of_the_table(package: Path) -> None:
     assert (manifest["name"], manifest["version"]) == ("champion", "1.0.0")
     assert manifest["feature_hash"] == "test0001"
     assert manifest["columns"] == COLUMNS
-    assert manifest["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 2], "column": 1}
+    (part,) = manifest["parts"]
+    assert part["columns"] == COLUMNS
+    assert part["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 2], "column": 1}
     assert manifest["metrics"]["auc_roc"] > 0.7
     assert manifest["metrics"]["ece"] < 0.02
 
@@ -51,19 +53,19 @@ def test_periods_keep_the_delay_between_them(package: Path) -> None:
 def test_onnx_gives_the_golden_scores(package: Path) -> None:
     golden = read(package, "golden.json")
     features = np.frombuffer(base64.b64decode(golden["features"]), dtype="<f4").reshape(golden["rows"], -1)
-    session = onnxruntime.InferenceSession(package / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(package / "lightgbm.onnx", providers=["CPUExecutionProvider"])
     (probabilities,) = session.run(["probabilities"], {"features": features})
-    assert np.abs(probabilities[:, 1] - golden["raw"]).max() < 1e-6
+    assert np.abs(probabilities[:, 1] - golden["raw"]["lightgbm"]).max() < 1e-6
     assert np.isnan(features).any(axis=1).sum() >= 50
-    assert np.isfinite(golden["raw"]).all()
-    assert len(set(golden["raw"])) > 100
+    assert np.isfinite(golden["raw"]["lightgbm"]).all()
+    assert len(set(golden["raw"]["lightgbm"])) > 100
 
 
 def test_the_same_table_gives_the_same_bytes(package: Path, table_path: Path, tmp_path: Path) -> None:
     again = tmp_path / "champion" / "1.0.0"
     assert train(table_path, again) == 0
     names = sorted(path.name for path in package.iterdir())
-    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "model.json", "model.onnx"]
+    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "lightgbm.onnx", "model.json"]
     for name in names:
         assert (package / name).read_bytes() == (again / name).read_bytes(), name
 
@@ -81,7 +83,7 @@ def test_a_label_learnt_after_training_does_not_change_the_model(package: Path, 
     pq.write_table(table.set_column(table.column_names.index("label"), "label", pa.array(label)), path)
     out = tmp_path / "champion" / "1.0.0"
     assert train(path, out) == 0
-    assert (out / "model.onnx").read_bytes() == (package / "model.onnx").read_bytes()
+    assert (out / "lightgbm.onnx").read_bytes() == (package / "lightgbm.onnx").read_bytes()
 
 
 def test_a_version_is_never_written_over(package: Path, table_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -16,6 +16,7 @@ def write_card(
     M. Mitchell et al.: Model Cards for Model Reporting. FAT* 2019.
     """
     periods, metrics = manifest["periods"], manifest["metrics"]
+    knots = len(manifest["parts"][0]["calibration"]["x"])
     lines = [
         f"# {manifest['name']} {manifest['version']}",
         "",
@@ -52,7 +53,7 @@ def write_card(
         "## Model",
         "",
         "Settings: " + ", ".join(f"{name} {value:g}" for name, value in settings.items()) + ".",
-        f"Calibration: isotonic, {len(manifest['calibration']['x'])} knots. Risk score: 0 at odds of 1 : 10,000,",
+        f"Calibration: isotonic, {knots} knots. Risk score: 0 at odds of 1 : 10,000,",
         "50 points double the odds, 999 at a probability of 0.99 and more; the same for every model.",
         "",
         "What the trees split on, by share of gain:",

@@ -19,6 +19,8 @@ from weir_training.split import Period, Split
 from weir_training.table import Table
 
 GOLDEN_ROWS = 200
+PART = "lightgbm"
+"""Name of the one model in the package."""
 PARITY_TOLERANCE = 2e-6
 """Largest difference of raw scores between the library and ONNX that leaves this machine."""
 
@@ -129,21 +131,30 @@ def write_package(
     name, version = parse_target(out)
     graph = onnx.load_from_string(trained.onnx).graph
     files = {
-        "model.onnx": trained.onnx,
+        f"{PART}.onnx": trained.onnx,
         "golden.json": _json(_golden(trained, *golden)),
         "baseline.json": _json(_baseline(table, split, trained)),
     }
     manifest = {
-        "format": 1,
+        "format": 2,
         "name": name,
         "version": version,
-        "kind": "classifier",
         "family": trained.family,
-        "input": _signature(graph.input[0]),
-        "output": (output := _signature(graph.output[-1])) | {"column": output["shape"][1] - 1},
         "feature_hash": table.feature_hash,
         "columns": table.columns,
-        "calibration": _knots(trained.calibration),
+        "parts": [
+            {
+                "name": PART,
+                "title": trained.family,
+                "kind": "classifier",
+                "columns": table.columns,
+                "input": _signature(graph.input[0]),
+                "output": (output := _signature(graph.output[-1])) | {"column": output["shape"][1] - 1},
+                "rows_at_once": None,
+                "calibration": _knots(trained.calibration),
+            }
+        ],
+        "fusion": None,
         "score_map": _knots(trained.score_map),
         "data": data,
         "periods": {key: _period(getattr(split, key)) for key in ("train", "validation", "test")},
@@ -190,7 +201,7 @@ def _golden(trained: Trained, features: np.ndarray, raw: np.ndarray) -> dict:
     return {
         "rows": len(features),
         "features": base64.b64encode(features.astype("<f4").tobytes()).decode(),
-        "raw": raw.tolist(),
+        "raw": {PART: raw.tolist()},
         "probability": probability.tolist(),
         "risk_score": risk_scores(trained.score_map, probability).tolist(),
     }
