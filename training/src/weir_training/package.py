@@ -151,7 +151,7 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
     raw = part.raw(test.X, prepared.columns)
     probability = part.calibration(raw)
     metrics = evaluate(test.label, probability)
-    kinds = test.frame["fraud_type"].to_numpy(dtype=object)
+    kinds = test.frame["fraud_type"].fillna("").to_numpy(dtype=object)  # pandas has NaN for none
     graph = onnx.load_from_string(part.graph).graph
     output = _signature(graph.output[-1])
     files = {
