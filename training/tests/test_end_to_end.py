@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +14,20 @@ import pytest
 from conftest import COLUMNS, synthetic_table
 from weir_training.cli import main
 
-ARGUMENTS = ["--data", "Synthetic rows.", "--trees", "60"]
+RECIPE = "families: { lightgbm: { trees: 60 } }"
 
 
 def train(table: Path, out: Path) -> int:
-    return main(["train-gbm", "--table", str(table), "--out", str(out), *ARGUMENTS])
+    """From an export to a package; stops at the first step that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        run, recipe = Path(folder) / "run", Path(folder) / "recipe.yaml"
+        recipe.write_text(RECIPE)
+        steps = [
+            ["prepare", "--table", str(table), "--out", str(run)],
+            ["train", "lightgbm", "--run", str(run), "--recipe", str(recipe)],
+            ["export", "lightgbm", "--run", str(run), "--out", str(out), "--data", "Synthetic rows."],
+        ]
+        return next((code for step in steps if (code := main(step)) != 0), 0)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +133,7 @@ def without_fraud(table: pa.Table) -> pa.Table:
         (without_a_feature, "lacks the columns count_1h"),
         (with_float64, "Column amount of .* is double, should be float"),
         (without_fraud, "needs both kinds"),
-        (lambda table: table.slice(0, 0), "has 0 rows"),
+        (lambda table: table.slice(0, 0), "has no rows"),
     ],
 )
 def test_a_table_that_is_not_as_exported_is_refused(

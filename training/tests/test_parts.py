@@ -1,12 +1,15 @@
-import lightgbm as lgb
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 
-from weir_training import gbm
 from weir_training.calibrate import Knots, fit_calibration, score_map
+from weir_training.dataset import Rows
 from weir_training.errors import TrainingError
 from weir_training.evaluate import evaluate, expected_calibration_error
+from weir_training.families.base import Fitted
+from weir_training.families.lightgbm import LightGbm, LightGbmSettings
+from weir_training.normalise import Normaliser
 from weir_training.package import onnx_scores, require_parity
 
 
@@ -51,38 +54,63 @@ def test_metrics_of_a_perfect_score() -> None:
     assert metrics["recall_at_0.5%"] == 0.5
 
 
-def neighbouring_floats() -> tuple[np.ndarray, np.ndarray]:
+def neighbouring_floats() -> Rows:
     """Two float32 values next to each other, so that the threshold between them is none."""
     low = np.float32(0.1)
     high = np.nextafter(low, np.float32(1))
     label = np.arange(400) % 2 == 1
-    return np.where(label, high, low).astype(np.float32)[:, None], label
+    return rows_of(np.where(label, high, low).astype(np.float32)[:, None], label)
+
+
+def rows_of(X: np.ndarray, label: np.ndarray) -> Rows:
+    return Rows(X, label, pd.DataFrame({"customer_id": np.arange(len(X)).astype(str)}))
+
+
+def boost(rows: Rows, **settings: float) -> Fitted:
+    return LightGbm().train(rows, None, LightGbmSettings(**settings))
 
 
 def test_thresholds_part_neighbouring_float32_values_in_onnx_too() -> None:
-    X, y = neighbouring_floats()
-    booster = gbm.train(X, y, trees=5, leaves=2, learning_rate=0.5)
-    raw = gbm.raw_scores(booster, X)
+    rows = neighbouring_floats()
+    fitted = boost(rows, trees=5, leaves=2, learning_rate=0.5)
+    raw = fitted.raw(rows.X)
     assert raw[1] - raw[0] > 0.3
-    require_parity(raw, gbm.to_onnx(booster, 1), X)
+    require_parity(raw, fitted.to_onnx(), rows.X, (1,))
 
 
 def test_missing_values_score_alike_where_training_saw_none() -> None:
     rng = np.random.default_rng(5)
     X = rng.normal(size=(2_000, 4)).astype(np.float32)
-    booster = gbm.train(X, X[:, 0] + X[:, 1] > 0.5, trees=20, leaves=7, learning_rate=0.1)
+    fitted = boost(rows_of(X, X[:, 0] + X[:, 1] > 0.5), trees=20, leaves=7, learning_rate=0.1)
     holes = X.copy()
     holes[rng.random(X.shape) < 0.3] = np.nan
-    require_parity(gbm.raw_scores(booster, holes), gbm.to_onnx(booster, 4), holes)
+    require_parity(fitted.raw(holes), fitted.to_onnx(), holes, (4,))
 
 
 def test_a_wrong_export_is_not_let_out() -> None:
     rng = np.random.default_rng(6)
     X = rng.normal(size=(500, 3)).astype(np.float32)
-    booster: lgb.Booster = gbm.train(X, X[:, 0] > 0, trees=3, leaves=3, learning_rate=0.1)
-    model = onnx.load_from_string(gbm.to_onnx(booster, 3))
+    fitted = boost(rows_of(X, X[:, 0] > 0), trees=3, leaves=3, learning_rate=0.1)
+    model = onnx.load_from_string(fitted.to_onnx())
     weights = next(a for a in model.graph.node[0].attribute if a.name == "class_weights")
     weights.floats[0] += 0.01
     with pytest.raises(TrainingError, match="off from the model"):
-        require_parity(gbm.raw_scores(booster, X), model.SerializeToString(), X)
-    assert onnx_scores(gbm.to_onnx(booster, 3), X).shape == (500,)
+        require_parity(fitted.raw(X), model.SerializeToString(), X, (3,))
+    assert onnx_scores(fitted.to_onnx(), X, (3,)).shape == (500,)
+
+
+def test_a_normaliser_brings_everything_within_limits() -> None:
+    rng = np.random.default_rng(8)
+    X = rng.lognormal(3, 2, (1_000, 3)).astype(np.float32)
+    X[:, 1] = np.nan
+    X[::3, 2] = np.nan
+    normaliser = Normaliser.fit(X)
+    normal = normaliser(X)
+    assert normal.shape == (1_000, normaliser.width) == (1_000, 4)
+    assert np.isfinite(normal).all()
+    np.testing.assert_allclose(normal[:, 0].mean(), 0, atol=1e-5)
+    np.testing.assert_allclose(normal[:, 0].std(), 1, atol=1e-5)
+    assert (normal[:, 1] == 0).all()
+    assert (normal[:, 3] == (np.arange(1_000) % 3 == 0)).all()
+    far = normaliser(np.array([[1e30, 0, -1e30]], dtype=np.float32))
+    assert np.abs(far).max() <= 8

@@ -20,9 +20,15 @@ def write_package() -> None:
         pq.write_table(synthetic_table(), table)
         out = str(FIXTURES / "small/1.0.0")
         data = "Rows drawn at random for weir's own tests: the figures mean nothing."
-        sizes = ["--trees", "100", "--leaves", "7"]
-        if main(["train-gbm", "--table", table, "--out", out, "--data", data, *sizes]) != 0:
-            raise SystemExit(1)
+        run, recipe = str(Path(folder) / "run"), Path(folder) / "recipe.yaml"
+        recipe.write_text("families: { lightgbm: { trees: 100, leaves: 7 } }")
+        for step in (
+            ["prepare", "--table", table, "--out", run],
+            ["train", "lightgbm", "--run", run, "--recipe", str(recipe)],
+            ["export", "lightgbm", "--run", run, "--out", out, "--data", data],
+        ):
+            if main(step) != 0:
+                raise SystemExit(1)
 
 
 def linear(*, external: bool = False, zipmap: bool = False) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ SHOWN_COLUMNS = 15
 
 def write_card(
     manifest: dict,
-    settings: dict[str, float],
+    settings: dict,
     importance: dict[str, float],
     recall_by_type: dict[str, tuple[int, float]],
 ) -> bytes:
@@ -36,7 +36,8 @@ def write_card(
         "",
         "Between the periods lies the delay of labels. Train and validation use labels as they were known when",
         "the next period began; test uses all that was known at the export. Train fits the model, validation the",
-        "calibration, and test is used for nothing but the figures below.",
+        "calibration (where it is the train period, by scores of models that had not seen the customer), and test",
+        "is used for nothing but the figures below.",
         "",
         "## Figures on test",
         "",
@@ -52,16 +53,11 @@ def write_card(
         "",
         "## Model",
         "",
-        "Settings: " + ", ".join(f"{name} {value:g}" for name, value in settings.items()) + ".",
+        "Settings: " + ", ".join(f"{name} {value}" for name, value in settings.items()) + ".",
         f"Calibration: isotonic, {knots} knots. Risk score: 0 at odds of 1 : 10,000,",
         "50 points double the odds, 999 at a probability of 0.99 and more; the same for every model.",
         "",
-        "What the trees split on, by share of gain:",
-        "",
-        "| Feature | Share |",
-        "|---|---:|",
-        *(f"| {name} | {share:.1%} |" for name, share in list(importance.items())[:SHOWN_COLUMNS]),
-        "",
+        *_importance(importance),
         "## Limits",
         "",
         "- The figures hold for the data above and its fraud. On other data they must be measured again.",
@@ -71,3 +67,16 @@ def write_card(
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _importance(importance: dict[str, float]) -> list[str]:
+    if not importance:
+        return []
+    return [
+        "What it goes by, as shares:",
+        "",
+        "| Feature | Share |",
+        "|---|---:|",
+        *(f"| {name} | {share:.1%} |" for name, share in list(importance.items())[:SHOWN_COLUMNS]),
+        "",
+    ]

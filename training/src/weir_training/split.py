@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_training.errors import TrainingError
-from weir_training.table import Table
 
 DAY = 86_400_000
 """Milliseconds."""
@@ -13,66 +12,134 @@ DAY = 86_400_000
 
 @dataclass(frozen=True)
 class Period:
-    """Rows of a stretch of time and what was known of them when they were used.
+    """A stretch of time and when its labels were read.
 
     Attributes
     ----------
     start, end : int
         Epoch milliseconds, UTC midnights; `end` is outside.
-    rows : slice
-        Into the table.
-    label : ndarray of bool
-        As known at the start of the next period; for the last one, at the export.
+    known_by : int or None
+        Labels as they were known at this moment, epoch milliseconds; None: at the export.
     """
 
     start: int
     end: int
-    rows: slice
-    label: np.ndarray
+    known_by: int | None
 
 
 @dataclass(frozen=True)
-class Split:
-    """train | delay | validation | delay | test."""
+class Plan:
+    """How a table is to be cut.
 
-    train: Period
-    validation: Period
-    test: Period
+    Attributes
+    ----------
+    train_start : int or None
+        Epoch milliseconds; None: the first day of the table.
+    train_days : int or None
+        None: all days up to the delay before what follows.
+    delay_days : int
+        Days until most frauds are known.
+    validation_days : int
+        0: none; calibration and fusion use out-of-fold scores of the training rows.
+    test_days : int
+        Days at the end; with both `train_start` and `train_days`, the days that follow the last delay.
+    """
+
+    train_start: int | None = None
+    train_days: int | None = None
+    delay_days: int = 7
+    validation_days: int = 7
+    test_days: int = 7
 
 
-def split_by_time(table: Table, delay_days: int, validation_days: int, test_days: int) -> Split:
-    """Split a table so that no period uses a label before it was known.
+def plan_periods(event_time: np.ndarray, plan: Plan) -> dict[str, Period]:
+    """Train | delay | validation | delay | test, or train | delay | test.
 
     The delay lies before validation and again before test: a fraud is learnt of days after the payment, so the
     newest rows that a model could learn from are that old when it starts to serve. Labels that came later still
     count as good in training, as they would in production.
 
+    Parameters
+    ----------
+    event_time : ndarray of int64
+        Ascending, epoch milliseconds.
+
     Raises
     ------
     TrainingError
-        When a period has no rows or no fraud.
+        When the table is empty or too short.
+
+    Examples
+    --------
+    >>> days = np.arange(0, 40 * DAY, DAY)
+    >>> periods = plan_periods(days, Plan(delay_days=3, validation_days=5, test_days=5))
+    >>> {name: (period.start // DAY, period.end // DAY) for name, period in periods.items()}
+    {'train': (0, 24), 'validation': (27, 32), 'test': (35, 40)}
     """
-    end = int(-(-(int(table.event_time[-1]) + 1) // DAY) * DAY) if len(table.event_time) else 0
-    test_start = end - test_days * DAY
-    validation_end = test_start - delay_days * DAY
-    validation_start = validation_end - validation_days * DAY
-    train_end = validation_start - delay_days * DAY
-    train_start = int(table.event_time[0]) // DAY * DAY if len(table.event_time) else 0
-    return Split(
-        train=_period(table, "train", train_start, train_end, known_by=validation_start),
-        validation=_period(table, "validation", validation_start, validation_end, known_by=test_start),
-        test=_period(table, "test", test_start, end, known_by=None),
-    )
+    if len(event_time) == 0:
+        raise TrainingError("The table has no rows. Export one that has: weir export.")
+    first = int(event_time[0]) // DAY * DAY
+    end = -(-(int(event_time[-1]) + 1) // DAY) * DAY
+    delay, validation_days = plan.delay_days * DAY, plan.validation_days
+    train_start = first if plan.train_start is None else plan.train_start
+    if plan.train_days is None or plan.train_start is None:
+        test_start = end - plan.test_days * DAY
+    else:
+        between = delay + (validation_days * DAY + delay if validation_days else 0)
+        test_start = train_start + plan.train_days * DAY + between
+        end = test_start + plan.test_days * DAY
+    periods = {"test": Period(test_start, end, None)}
+    next_start = test_start
+    if validation_days:
+        validation_end = test_start - delay
+        next_start = validation_end - validation_days * DAY
+        periods["validation"] = Period(next_start, validation_end, test_start)
+    train_end = next_start - delay
+    if plan.train_days is not None:
+        train_start = train_end - plan.train_days * DAY
+    periods["train"] = Period(train_start, train_end, next_start)
+    return {name: periods[name] for name in ("train", "validation", "test") if name in periods}
 
 
-def _period(table: Table, name: str, start: int, end: int, known_by: int | None) -> Period:
-    first, last = np.searchsorted(table.event_time, [start, end])
-    rows = slice(int(first), int(last))
-    label = (table.label if known_by is None else table.label_at(known_by))[rows]
-    if not label.any() or label.all():
-        days = (end - start) / DAY
-        raise TrainingError(
-            f"The {name} period ({days:g} days) has {len(label)} rows and {int(label.sum())} frauds: it needs "
-            "both kinds. Export a longer table, or shorten --delay-days, --validation-days or --test-days."
-        )
-    return Period(start=start, end=end, rows=rows, label=label)
+def prequential_folds(
+    event_time: np.ndarray, folds: int, delay_days: int, test_days: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds in time: each tests on some days and trains on all that lie the delay before them.
+
+    Parameters
+    ----------
+    event_time : ndarray of int64
+        Ascending, epoch milliseconds.
+
+    Returns
+    -------
+    list of (ndarray of bool, ndarray of bool)
+        Masks of training and test rows, the earliest fold first.
+
+    Raises
+    ------
+    TrainingError
+        When a fold would have no training rows.
+
+    References
+    ----------
+    J. Gama, R. Sebastiao, P. Rodrigues: On evaluating stream learning algorithms. Machine Learning 90 (2013).
+
+    Examples
+    --------
+    >>> days = np.arange(0, 20 * DAY, DAY)
+    >>> [(int(train.sum()), int(test.sum())) for train, test in prequential_folds(days, 2, 3, 4)]
+    [(9, 4), (13, 4)]
+    """
+    end = -(-(int(event_time[-1]) + 1) // DAY) * DAY
+    masks = []
+    for fold in reversed(range(folds)):
+        test_start = end - (fold + 1) * test_days * DAY
+        train = event_time < test_start - delay_days * DAY
+        test = (event_time >= test_start) & (event_time < test_start + test_days * DAY)
+        if not train.any():
+            raise TrainingError(
+                f"{folds} folds of {test_days} days with a delay of {delay_days} need more days of training rows."
+            )
+        masks.append((train, test))
+    return masks

@@ -1,0 +1,129 @@
+"""The rows of a study: what ``prepare`` writes to a run folder and every later step reads."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from weir_training.errors import TrainingError
+
+FRAME = [
+    "transaction_id",
+    "event_time",
+    "customer_id",
+    "amount",
+    "merchant_id",
+    "merchant_name",
+    "mcc",
+    "terminal_id",
+    "channel",
+    "type",
+    "country",
+    "currency",
+    "description",
+    "fraud_type",
+]
+"""Columns of `Rows.frame`, where the table has them."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one period, in order of event time.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (rows, columns)
+        NaN is missing.
+    label : ndarray of bool
+        Fraud as it was known when the next period began; for the test, at the export.
+    frame : DataFrame
+        What is not a feature, out of `FRAME`; `event_time` in epoch milliseconds, `amount` in major units of the
+        reference currency.
+    """
+
+    X: np.ndarray
+    label: np.ndarray
+    frame: pd.DataFrame
+
+    def take(self, rows: np.ndarray | slice) -> "Rows":
+        """Pick some of the rows."""
+        return Rows(self.X[rows], self.label[rows], self.frame.iloc[rows].reset_index(drop=True))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table cut into periods.
+
+    Attributes
+    ----------
+    columns : list of str
+        Names of the columns of `X`.
+    validation : Rows or None
+        None: calibration and fusion are fitted on out-of-fold scores of the training rows.
+    periods : dict
+        By name: `from`, `to` (before), `rows`, `frauds`, as on the model card.
+    delay_days : int
+        Between the end of a period and the next.
+    """
+
+    columns: list[str]
+    feature_hash: str
+    train: Rows
+    validation: Rows | None
+    test: Rows
+    periods: dict[str, dict]
+    delay_days: int
+
+
+def write_prepared(prepared: Prepared, folder: Path) -> None:
+    """Write one Parquet file a period and periods.json."""
+    for name in ("train", "validation", "test"):
+        rows: Rows | None = getattr(prepared, name)
+        if rows is None:
+            continue
+        columns = {f"x.{column}": rows.X[:, i] for i, column in enumerate(prepared.columns)}
+        table = pa.Table.from_pandas(rows.frame, preserve_index=False)
+        for column, values in {"label": rows.label, **columns}.items():
+            table = table.append_column(column, pa.array(values))
+        pq.write_table(table, folder / f"{name}.parquet")
+    about = {
+        "feature_hash": prepared.feature_hash,
+        "columns": prepared.columns,
+        "delay_days": prepared.delay_days,
+        "periods": prepared.periods,
+    }
+    (folder / "periods.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def read_prepared(run: Path) -> Prepared:
+    """Read what ``prepare`` wrote.
+
+    Raises
+    ------
+    TrainingError
+        When `run` is no run folder.
+    """
+    folder = run / "prepared"
+    try:
+        about = json.loads((folder / "periods.json").read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{run} holds no prepared table. Make one: weir-training prepare --out {run}"
+        ) from error
+    rows = {
+        name: _read_rows(folder / f"{name}.parquet", about["columns"]) for name in ("train", "validation", "test")
+    }
+    return Prepared(**about, **rows)
+
+
+def _read_rows(path: Path, columns: list[str]) -> Rows | None:
+    if not path.exists():
+        return None
+    table = pq.read_table(path)
+    X = np.column_stack([table[f"x.{column}"].to_numpy() for column in columns])
+    frame = table.select([name for name in table.column_names if name in FRAME]).to_pandas()
+    return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame)

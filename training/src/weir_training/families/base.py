@@ -1,0 +1,122 @@
+"""What every family of models has in common."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from weir_training.dataset import Rows
+from weir_training.errors import TrainingError
+
+THREADS = 2
+"""Fixed: sums depend on it, and the same table must give the same model."""
+
+
+class Settings(BaseModel):
+    """Every knob of a family. None is hidden: what a library does not let one set is no knob."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(7, description="Where chance is needed: the same seed gives the same model.")
+
+
+class Fitted(ABC):
+    """A trained model.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one row of the ONNX input: ``(columns,)``, or ``(steps, channels)``.
+    history : dict of str to list of float
+        Losses by round or epoch; empty where training has no rounds.
+    """
+
+    shape: tuple[int, ...]
+    history: dict[str, list[float]]
+
+    @abstractmethod
+    def raw(self, X: np.ndarray) -> np.ndarray:
+        """Score rows; float64, higher is more suspicious, near a probability for a classifier.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (rows, columns)
+            NaN is missing.
+        """
+
+    @abstractmethod
+    def to_onnx(self) -> bytes:
+        """Export: a float32 input [rows, *shape], NaN allowed; the score is the last column of the last output."""
+
+    def importance(self) -> np.ndarray | None:
+        """Share of each column in what the model does, or None where the family has no such measure."""
+        return None
+
+
+class Family(ABC):
+    """A kind of model.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line and in packages.
+    title : str
+        For people.
+    kind : str
+        `classifier` learns from labels; `anomaly` does not look at them.
+    settings : type of Settings
+    rows_at_once : int or None
+        See docs/models.md; networks need it, since a matrix product may sum in another order for another number of
+        rows.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    kind: ClassVar[Literal["classifier", "anomaly"]] = "classifier"
+    settings: ClassVar[type[Settings]]
+    rows_at_once: ClassVar[int | None] = None
+
+    def columns(self, available: list[str]) -> list[str]:
+        """Choose the columns that it reads, in the order of its input."""
+        return [name for name in available if not name.startswith("seq_")]
+
+    @abstractmethod
+    def train(self, rows: Rows, validation: Rows | None, settings: Settings) -> Fitted:
+        """Learn.
+
+        Parameters
+        ----------
+        rows : Rows
+            `X` has the family's columns only.
+        validation : Rows or None
+            For early stopping only; None: on the last fifth of `rows`, or not at all.
+        """
+
+
+def sequence_columns(available: list[str]) -> tuple[list[str], int, int]:
+    """Columns that hold a sequence, oldest step first, with the number of steps and channels.
+
+    Raises
+    ------
+    TrainingError
+        When the table has none.
+
+    Examples
+    --------
+    >>> sequence_columns(["amount", "seq_1_a", "seq_1_b", "seq_0_a", "seq_0_b"])
+    (['seq_1_a', 'seq_1_b', 'seq_0_a', 'seq_0_b'], 2, 2)
+    """
+    columns = [name for name in available if name.startswith("seq_")]
+    if not columns:
+        raise TrainingError(
+            "The table has no sequence columns (seq_…). Export it with a feature file that has a sequence: "
+            "weir --set features=features-sequences.yaml export …"
+        )
+    steps = len({name.split("_")[1] for name in columns})
+    return columns, steps, len(columns) // steps
+
+
+def class_weights(label: np.ndarray, fraud_weight: float) -> np.ndarray:
+    """Weight of each row: `fraud_weight` for frauds, 1 for others."""
+    return np.where(label, fraud_weight, 1.0)

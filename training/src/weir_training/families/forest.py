@@ -1,0 +1,73 @@
+"""Random forest."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydantic import Field
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import RandomForestClassifier
+
+from weir_training.dataset import Rows
+from weir_training.families.base import THREADS, Family, Fitted, Settings, class_weights
+from weir_training.normalise import Normaliser, behind
+
+
+class ForestSettings(Settings):
+    """Trees and how they grow."""
+
+    trees: int = Field(100, ge=1, description="Trees.")
+    depth: int = Field(12, ge=1, description="Branches from root to leaf, at most.")
+    min_rows_in_leaf: int = Field(5, ge=1, description="Rows that a leaf holds at least.")
+    column_share: float = Field(0.2, gt=0, le=1, description="Share of the columns that a branch may look at.")
+    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
+
+
+@dataclass
+class FittedForest(Fitted):
+    """A forest behind a normaliser, which it needs for missing values only."""
+
+    normaliser: Normaliser
+    forest: RandomForestClassifier
+    shape: tuple[int, ...]
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def raw(self, X: np.ndarray) -> np.ndarray:
+        return self.forest.predict_proba(self.normaliser(X))[:, 1].astype(np.float64)
+
+    def to_onnx(self) -> bytes:
+        body = to_onnx(
+            self.forest,
+            initial_types=[("rows", FloatTensorType([None, self.normaliser.width]))],
+            options={"zipmap": False},
+            target_opset={"": 15, "ai.onnx.ml": 1},
+        )
+        return behind(self.normaliser, body.SerializeToString(deterministic=True), self.shape[0])
+
+    def importance(self) -> np.ndarray | None:
+        columns = self.shape[0]
+        share = self.forest.feature_importances_[:columns].copy()
+        np.add.at(share, self.normaliser.holes, self.forest.feature_importances_[columns:])
+        return share
+
+
+class Forest(Family):
+    """Bagged trees on drawn rows and columns."""
+
+    name = "forest"
+    title = "Random forest"
+    settings = ForestSettings
+
+    def train(self, rows: Rows, validation: Rows | None, settings: ForestSettings) -> FittedForest:
+        normaliser = Normaliser.fit(rows.X)
+        forest = RandomForestClassifier(
+            n_estimators=settings.trees,
+            max_depth=settings.depth,
+            min_samples_leaf=settings.min_rows_in_leaf,
+            max_features=settings.column_share,
+            n_jobs=THREADS,
+            random_state=settings.seed,
+        )
+        forest.fit(normaliser(rows.X), rows.label, sample_weight=class_weights(rows.label, settings.fraud_weight))
+        forest.set_params(n_jobs=1)  # threads add up the trees' scores in whatever order they end
+        return FittedForest(normaliser, forest, (rows.X.shape[1],))

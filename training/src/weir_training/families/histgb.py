@@ -1,0 +1,66 @@
+"""Gradient-boosted trees by scikit-learn."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydantic import Field
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from weir_training.dataset import Rows
+from weir_training.families.base import Family, Fitted, Settings, class_weights
+
+
+class HistGbSettings(Settings):
+    """Trees, how they grow, and what holds them back."""
+
+    trees: int = Field(200, ge=1, description="Trees.")
+    leaves: int = Field(15, ge=2, description="Leaves of a tree.")
+    learning_rate: float = Field(0.05, gt=0, le=1, description="Weight of a tree.")
+    min_rows_in_leaf: int = Field(50, ge=1, description="Rows that a leaf holds at least.")
+    l2: float = Field(1.0, ge=0, description="Ridge penalty on leaf values.")
+    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
+
+
+@dataclass
+class FittedHistGb(Fitted):
+    """A booster."""
+
+    booster: HistGradientBoostingClassifier
+    shape: tuple[int, ...]
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def raw(self, X: np.ndarray) -> np.ndarray:
+        return self.booster.predict_proba(X)[:, 1].astype(np.float64)
+
+    def to_onnx(self) -> bytes:
+        model = to_onnx(
+            self.booster,
+            initial_types=[("features", FloatTensorType([None, *self.shape]))],
+            options={"zipmap": False},
+            target_opset={"": 15, "ai.onnx.ml": 3},
+        )
+        return model.SerializeToString(deterministic=True)
+
+
+class HistGb(Family):
+    """Leaf-wise boosting on histograms."""
+
+    name = "histgb"
+    title = "Gradient-boosted trees (scikit-learn)"
+    settings = HistGbSettings
+
+    def train(self, rows: Rows, validation: Rows | None, settings: HistGbSettings) -> FittedHistGb:
+        booster = HistGradientBoostingClassifier(
+            max_iter=settings.trees,
+            max_leaf_nodes=settings.leaves,
+            learning_rate=settings.learning_rate,
+            min_samples_leaf=settings.min_rows_in_leaf,
+            l2_regularization=settings.l2,
+            early_stopping=False,
+            random_state=settings.seed,
+        )
+        booster.fit(rows.X, rows.label, sample_weight=class_weights(rows.label, settings.fraud_weight))
+        losses = {"train loss": [float(loss) for loss in getattr(booster, "train_score_", [])]}
+        return FittedHistGb(booster, (rows.X.shape[1],), losses if losses["train loss"] else {})

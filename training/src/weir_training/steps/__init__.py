@@ -1,0 +1,1 @@
+"""The steps of a model's life, one command each."""

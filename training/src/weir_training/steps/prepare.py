@@ -1,0 +1,155 @@
+"""``weir-training prepare``: clean an export, look at it, and cut it into periods."""
+
+import argparse
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from weir_training.dataset import Prepared, Rows, write_prepared
+from weir_training.errors import TrainingError
+from weir_training.quality import quality_of, write_quality
+from weir_training.split import DAY, Period, Plan, plan_periods
+from weir_training.table import Table, read_table
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser("prepare", help="clean an export and cut it into periods")
+    parser.add_argument("--table", type=Path, required=True, help="Parquet file of `weir export`")
+    parser.add_argument("--out", type=Path, required=True, help="run folder, made anew")
+    parser.add_argument(
+        "--train-start", type=_day, help="first day of training, YYYY-MM-DD (default: of the table)"
+    )
+    parser.add_argument("--train-days", type=_days, help="days of training (default: all up to the delay)")
+    parser.add_argument("--delay-days", type=int, default=7, help="days until most frauds are known (default: 7)")
+    parser.add_argument(
+        "--validation-days",
+        type=int,
+        default=7,
+        help="days to calibrate on (default: 7); 0: calibrate on out-of-fold scores of the training rows",
+    )
+    parser.add_argument("--test-days", type=_days, default=7, help="days to measure on (default: 7)")
+    parser.add_argument("--feature-hash", help="refuse a table of other features")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> dict:
+    """Prepare and return what was done."""
+    if options.out.exists():
+        raise TrainingError(f"{options.out} is there already. Take another folder, or remove it.")
+    table = read_table(options.table)
+    if options.feature_hash not in (None, table.feature_hash):
+        raise TrainingError(
+            f"{options.table} has features {table.feature_hash}, not {options.feature_hash}: export it again."
+        )
+    table, cleaned = clean(table)
+    plan = Plan(
+        options.train_start, options.train_days, options.delay_days, options.validation_days, options.test_days
+    )
+    prepared = cut(table, plan)
+    quality = quality_of(prepared) | {"cleaned": cleaned}
+    partial = options.out.with_name(options.out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "prepared").mkdir(parents=True)
+    write_prepared(prepared, partial / "prepared")
+    write_quality(quality, partial / "prepared")
+    partial.rename(options.out)
+    _show(prepared, quality)
+    return {"out": str(options.out), "periods": prepared.periods, "cleaned": cleaned}
+
+
+def clean(table: Table) -> tuple[Table, dict[str, int]]:
+    """Drop payments that come twice (the first stays) and turn infinite values into missing ones.
+
+    Returns
+    -------
+    Table, dict
+        `duplicates` and `infinite`: how many rows and cells that were.
+    """
+    kept = ~table.frame["transaction_id"].duplicated().to_numpy()
+    infinite = np.isinf(table.features)
+    features = np.where(infinite, np.float32(np.nan), table.features)[kept]
+    cleaned = {"duplicates": int((~kept).sum()), "infinite": int(infinite.sum())}
+    return (
+        Table(
+            features,
+            table.columns,
+            table.feature_hash,
+            table.label[kept],
+            table.known_time[kept],
+            table.frame[kept].reset_index(drop=True),
+        ),
+        cleaned,
+    )
+
+
+def cut(table: Table, plan: Plan) -> Prepared:
+    """Cut a table into the periods of a plan.
+
+    Raises
+    ------
+    TrainingError
+        When a period has no rows, or frauds only, or none.
+    """
+    periods = plan_periods(table.event_time, plan)
+    rows = {name: table.rows_of(period) for name, period in periods.items()}
+    for name, period in periods.items():
+        label = rows[name].label
+        if not label.any() or label.all():
+            days = (period.end - period.start) / DAY
+            raise TrainingError(
+                f"The {name} period ({days:g} days) has {len(label)} rows and {int(label.sum())} frauds: it needs "
+                "both kinds. Export a longer table, or shorten --delay-days, --validation-days or --test-days."
+            )
+    return Prepared(
+        columns=table.columns,
+        feature_hash=table.feature_hash,
+        train=rows["train"],
+        validation=rows.get("validation"),
+        test=rows["test"],
+        periods={name: _about(period, rows[name]) for name, period in periods.items()},
+        delay_days=plan.delay_days,
+    )
+
+
+def _about(period: Period, rows: Rows) -> dict:
+    def instant(moment: int) -> str:
+        return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return {
+        "from": instant(period.start),
+        "to": instant(period.end),
+        "rows": len(rows.label),
+        "frauds": int(rows.label.sum()),
+    }
+
+
+def _show(prepared: Prepared, quality: dict) -> None:
+    table = RichTable(box=None)
+    for heading in ("period", "from", "to (before)", "rows", "frauds"):
+        table.add_column(heading, justify="right" if heading in ("rows", "frauds") else "left")
+    for name, about in prepared.periods.items():
+        table.add_row(name, about["from"][:10], about["to"][:10], f"{about['rows']:,}", f"{about['frauds']:,}")
+    console = Console(file=sys.stderr)
+    console.print(table)
+    for warning in quality["warnings"]:
+        console.print(f"note: {warning}", markup=False, highlight=False)
+
+
+def _day(text: str) -> int:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day; write YYYY-MM-DD") from error
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise argparse.ArgumentTypeError("there must be a day at least")
+    return days

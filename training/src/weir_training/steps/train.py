@@ -1,0 +1,155 @@
+"""``weir-training train``: fit families of models, export them, and compare each export with its model."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from weir_training.calibrate import Knots, fit_calibration
+from weir_training.dataset import Prepared, Rows, read_prepared
+from weir_training.evaluate import evaluate
+from weir_training.families import NAMES, family
+from weir_training.families.base import Family, Fitted, Settings
+from weir_training.package import require_parity, with_holes
+from weir_training.recipe import read_recipe, settings_of
+
+FOLDS = 5
+"""Parts of the customers for out-of-fold scores."""
+SHOWN = ("average_precision", "auc_roc", "recall_at_1.0%", "precision_at_1.0%", "brier", "ece")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser("train", help="train families of models on a run folder")
+    parser.add_argument(
+        "family", nargs="+", choices=[*NAMES, "all"], metavar="FAMILY", help=", ".join([*NAMES, "all"])
+    )
+    parser.add_argument("--run", type=Path, required=True, dest="folder", help="run folder of `prepare`")
+    parser.add_argument("--recipe", type=Path, help="YAML file of settings")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> dict:
+    """Train and return the metrics on test by family."""
+    prepared = read_prepared(options.folder)
+    recipe = read_recipe(options.recipe)
+    names = NAMES if "all" in options.family else list(dict.fromkeys(options.family))
+    settings = {name: settings_of(name, recipe.get(name, {})) for name in names}
+    metrics = {}
+    console = Console(file=sys.stderr)
+    for name in names:
+        with console.status(f"training {name}"):
+            metrics[name] = train_family(
+                prepared, family(name), settings[name], options.folder / "families" / name
+            )
+        console.print(f"{name}: {metrics[name]['seconds']:.1f} s", highlight=False)
+    _show(console, metrics)
+    return {"families": metrics}
+
+
+def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path) -> dict:
+    """Fit, export, compare, calibrate and write one family.
+
+    Writes model.onnx, part.json and scores.parquet: raw scores and calibrated probabilities of the validation rows
+    (out of fold, where there are none) and of the test rows. Later steps need nothing else: no model is pickled.
+
+    Returns
+    -------
+    dict
+        Metrics on test, and the seconds that training took.
+    """
+    columns = kind.columns(prepared.columns)
+    places = [prepared.columns.index(column) for column in columns]
+
+    def narrow(rows: Rows) -> Rows:
+        return Rows(np.ascontiguousarray(rows.X[:, places]), rows.label, rows.frame)
+
+    train, test = narrow(prepared.train), narrow(prepared.test)
+    validation = None if prepared.validation is None else narrow(prepared.validation)
+    began = time.perf_counter()
+    fitted = kind.train(train, validation, settings)
+    seconds = time.perf_counter() - began
+    graph = fitted.to_onnx()
+    raw = fitted.raw(test.X)
+    parity = require_parity(raw, graph, test.X, fitted.shape)
+    holes = with_holes(test.X[:1000])
+    parity = max(parity, require_parity(fitted.raw(holes), graph, holes, fitted.shape))
+    if validation is None:
+        known, known_raw = train, out_of_fold(kind, train, settings)
+    else:
+        known, known_raw = validation, fitted.raw(validation.X)
+    calibration = fit_calibration(known_raw, known.label)
+    scores = pd.concat(
+        [_scores("validation", known, known_raw, calibration), _scores("test", test, raw, calibration)]
+    )
+    part = {
+        "name": kind.name,
+        "title": kind.title,
+        "kind": kind.kind,
+        "columns": columns,
+        "shape": list(fitted.shape),
+        "rows_at_once": kind.rows_at_once,
+        "settings": settings.model_dump(),
+        "importance": _importance(fitted, columns),
+        "history": fitted.history,
+        "parity": parity,
+        "calibration": {"x": calibration.x.tolist(), "y": calibration.y.tolist()},
+    }
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    (partial / "model.onnx").write_bytes(graph)
+    (partial / "part.json").write_text(json.dumps(part, indent=1, allow_nan=False) + "\n")
+    scores.to_parquet(partial / "scores.parquet", index=False)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    return evaluate(test.label, calibration(raw)) | {"seconds": round(seconds, 1)}
+
+
+def out_of_fold(kind: Family, rows: Rows, settings: Settings) -> np.ndarray:
+    """Raw scores of every row by a model that has not seen its customer."""
+    rng = np.random.default_rng(settings.seed)
+    customers, of = np.unique(rows.frame["customer_id"].to_numpy(dtype=str), return_inverse=True)
+    fold = rng.permutation(len(customers)) % FOLDS
+    raw = np.empty(len(rows.label))
+    for number in range(FOLDS):
+        held = fold[of] == number
+        raw[held] = kind.train(rows.take(~held), None, settings).raw(rows.X[held])
+    return raw
+
+
+def _scores(period: str, rows: Rows, raw: np.ndarray, calibration: Knots) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "period": period,
+            "transaction_id": rows.frame["transaction_id"],
+            "label": rows.label,
+            "raw": raw,
+            "probability": calibration(raw),
+        }
+    )
+
+
+def _importance(fitted: Fitted, columns: list[str]) -> dict[str, float]:
+    """Highest first; empty where the family has none."""
+    share = fitted.importance()
+    if share is None:
+        return {}
+    return {columns[i]: float(share[i]) for i in np.argsort(-share, kind="stable")}
+
+
+def _show(console: Console, metrics: dict[str, dict]) -> None:
+    table = RichTable(box=None)
+    table.add_column("family")
+    for name in SHOWN:
+        table.add_column(name.replace("_", " "), justify="right")
+    for name, values in metrics.items():
+        table.add_row(name, *(f"{values[key]:.4f}" for key in SHOWN))
+    console.print(table)
