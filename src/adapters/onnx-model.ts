@@ -1,7 +1,7 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node'
 import { interpolate } from '../core/calibration.ts'
 import { WeirError } from '../core/errors.ts'
-import { fuse } from '../core/fusion.ts'
+import { type Fusion, fuse } from '../core/fusion.ts'
 import type { Model } from '../core/ports.ts'
 import type { ModelPackage, Part } from './model-package.ts'
 
@@ -56,21 +56,28 @@ export async function loadOnnxModel(
     raw,
     async score(features, rows) {
       const scores = await raw(features, rows)
-      const probabilities = new Float64Array(rows)
-      const ofRow = new Float64Array(parts.length)
-      for (let row = 0; row < rows; row++) {
-        for (const [i, { name, calibration }] of parts.entries()) {
-          const column = scores[i] as Float64Array
+      for (const [i, { name, calibration }] of parts.entries()) {
+        const column = scores[i] as Float64Array
+        for (let row = 0; row < rows; row++) {
           const score = column[row] as number
           if (!Number.isFinite(score)) throw notFinite(`${id} (${name})`, row, score)
-          ofRow[i] = column[row] = interpolate(calibration, score)
+          column[row] = interpolate(calibration, score)
         }
-        probabilities[row] = fuse(fusion, ofRow)
       }
-      return { probabilities, parts: scores }
+      return { probabilities: fuseRows(fusion, scores, rows), parts: scores }
     },
     riskScore: (probability) => Math.floor(interpolate(scoreMap, probability) + 0.5),
   }
+}
+
+/** @param parts calibrated probabilities by part. */
+function fuseRows(fusion: Fusion | null, parts: readonly Float64Array[], rows: number): Float64Array {
+  if (fusion === null) return parts[0] as Float64Array
+  const ofRow = new Float64Array(parts.length)
+  return Float64Array.from({ length: rows }, (_, row) => {
+    for (let i = 0; i < ofRow.length; i++) ofRow[i] = parts[i]?.[row] as number
+    return fuse(fusion, ofRow)
+  })
 }
 
 /** Raw scores of one graph, one a row. @param features row-major, all columns of the model. */

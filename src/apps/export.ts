@@ -8,6 +8,7 @@ import {
   entityKey,
 } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
+import { convertedAmount } from '../core/features/event.ts'
 import { foldUpdates } from '../core/fold.ts'
 import { applyLabels } from '../core/labels.ts'
 import { type EntityDelta, entityKinds, type Label, type Transaction } from '../core/types.ts'
@@ -74,7 +75,7 @@ function* rowsOf(
     const factor = currencyFactor(features, transaction.currency) as number
     yield {
       transaction,
-      amount: Math.round(transaction.amount_minor * factor) / 100,
+      amount: convertedAmount(transaction, factor) / 100,
       features: rows.subarray(row * width, (row + 1) * width),
       label: label?.fraud ?? false,
       label_known_time: label?.observed_time ?? null,

@@ -11,7 +11,7 @@ import {
   type WindowAggregate,
 } from './definition.ts'
 import type { EntityState } from './entity-state.ts'
-import type { FeatureEvent } from './event.ts'
+import { type FeatureEvent, isCardPresent } from './event.ts'
 import { distanceKm } from './geo.ts'
 
 /** All that a column may look at: the event and the past before it. */
@@ -32,7 +32,6 @@ export type Column = (sight: Sight) => number
 const missing = Number.NaN
 
 const hourMs = 3_600_000
-const cardPresent = new Set(['pos', 'atm'])
 
 /** Values of the transaction itself. Amounts in major units of the reference currency. */
 export function transactionColumn(value: TransactionValue, referenceCurrency: string): Column {
@@ -53,7 +52,7 @@ export function transactionColumn(value: TransactionValue, referenceCurrency: st
     case 'mcc':
       return ({ event }) => event.mcc || missing
     case 'card_present':
-      return ({ transaction }) => (cardPresent.has(transaction.channel) ? 1 : 0)
+      return ({ event }) => (isCardPresent(event.channel) ? 1 : 0)
     case 'foreign_currency':
       return ({ transaction }) => (transaction.currency === referenceCurrency ? 0 : 1)
   }

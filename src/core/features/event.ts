@@ -31,13 +31,22 @@ const typeCodes: ReadonlyMap<string, number> = new Map(transactionTypes.map((nam
 export const channelCode = (name: string): number => channelCodes.get(name) ?? -1
 export const typeCode = (name: string): number => typeCodes.get(name) ?? -1
 
+const cardPresentCodes = new Set(['pos', 'atm'].map(channelCode))
+
+/** @param channel its code. */
+export const isCardPresent = (channel: number): boolean => cardPresentCodes.has(channel)
+
+/** Hundredths of the reference currency. @param factor so many of them per minor unit of the transaction's currency. */
+export const convertedAmount = ({ amount_minor }: Transaction, factor: number): number =>
+  Math.round(amount_minor * factor)
+
 /** @param factor hundredths of the reference currency per minor unit of the transaction's currency. */
 export function toEvent(transaction: Transaction, offset: number, factor: number): FeatureEvent {
   const { country, mcc } = transaction
   return {
     offset,
     time: transaction.event_time,
-    amount: Math.round(transaction.amount_minor * factor),
+    amount: convertedAmount(transaction, factor),
     id: hash53(transaction.transaction_id),
     customer: hash53(transaction.customer_id),
     merchant: hash32(transaction.merchant_id),
