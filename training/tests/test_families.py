@@ -124,6 +124,24 @@ def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "champion").exists()
 
 
+def test_a_folder_that_is_there_is_left_alone(
+    run: Path, table_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "champion/1.0.0"
+    out.mkdir(parents=True)
+    (out / "notes.txt").write_text("mine")
+    assert main(["export", "lightgbm", "--run", str(run), "--out", str(out), "--data", "None."]) == 1
+    assert main(["prepare", "--table", str(table_path), "--out", str(out)]) == 1
+    assert capsys.readouterr().err.count("is there already") == 2
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+    assert [path.name for path in out.parent.iterdir()] == ["1.0.0"]
+
+
+def test_no_day_count_is_negative(table_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["prepare", "--table", str(table_path), "--out", str(tmp_path / "run"), "--delay-days", "-1"])
+
+
 def test_the_quality_report_tells_what_is_odd(run: Path) -> None:
     quality = json.loads((run / "prepared/quality.json").read_text())
     assert set(quality["columns"]) == set(read_prepared(run).columns)

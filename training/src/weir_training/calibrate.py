@@ -20,6 +20,15 @@ class Knots:
     x: np.ndarray
     y: np.ndarray
 
+    @classmethod
+    def of(cls, knots: dict) -> "Knots":
+        """Read what `as_dict` gave."""
+        return cls(np.array(knots["x"]), np.array(knots["y"]))
+
+    def as_dict(self) -> dict:
+        """Give the lists that go into JSON."""
+        return {"x": self.x.tolist(), "y": self.y.tolist()}
+
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Interpolate, in the order of operations that serving uses, so that both agree to the last bit.
 

@@ -10,24 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weir_training.errors import TrainingError
-
-FRAME = [
-    "transaction_id",
-    "event_time",
-    "customer_id",
-    "amount",
-    "merchant_id",
-    "merchant_name",
-    "mcc",
-    "terminal_id",
-    "channel",
-    "type",
-    "country",
-    "currency",
-    "description",
-    "fraud_type",
-]
-"""Columns of `Rows.frame`, where the table has them."""
+from weir_training.files import to_json
 
 
 @dataclass(frozen=True)
@@ -41,8 +24,9 @@ class Rows:
     label : ndarray of bool
         Fraud as it was known when the next period began; for the test, at the export.
     frame : DataFrame
-        What is not a feature, out of `FRAME`; `event_time` in epoch milliseconds, `amount` in major units of the
-        reference currency.
+        What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`;
+        and where the table has them `amount` (major units of the reference currency), `merchant_id`, `merchant_name`,
+        `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
     """
 
     X: np.ndarray
@@ -96,7 +80,7 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
         "delay_days": prepared.delay_days,
         "periods": prepared.periods,
     }
-    (folder / "periods.json").write_text(json.dumps(about, indent=1) + "\n")
+    (folder / "periods.json").write_text(to_json(about))
 
 
 def read_prepared(run: Path) -> Prepared:
@@ -125,5 +109,5 @@ def _read_rows(path: Path, columns: list[str]) -> Rows | None:
         return None
     table = pq.read_table(path)
     X = np.column_stack([table[f"x.{column}"].to_numpy() for column in columns])
-    frame = table.select([name for name in table.column_names if name in FRAME]).to_pandas()
+    frame = table.select([name for name in table.column_names if not name.startswith(("x.", "label"))]).to_pandas()
     return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame)

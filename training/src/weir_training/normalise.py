@@ -46,6 +46,13 @@ class Normaliser:
             holes=np.flatnonzero((~present).any(axis=0) & ~empty).astype(np.int64),
         )
 
+    def by_column(self, shares: np.ndarray) -> np.ndarray:
+        """Add up what is said of columns that came out, shape (width,), by the columns that went in."""
+        columns = len(self.median)
+        summed = shares[:columns].copy()
+        summed[self.holes] += shares[columns:]
+        return summed
+
     @property
     def width(self) -> int:
         """Columns that come out."""

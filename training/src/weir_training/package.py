@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from weir_training.card import write_card
 from weir_training.dataset import Prepared
 from weir_training.errors import TrainingError
 from weir_training.evaluate import ALERT_RATES, evaluate, recall_by_type
+from weir_training.files import to_json, whole_folder
+from weir_training.histogram import counts, quantile_edges
 
 GOLDEN_ROWS = 200
 PARITY_TOLERANCE = 1e-5
@@ -41,7 +42,7 @@ class Part:
     @property
     def calibration(self) -> Knots:
         """From raw score to probability."""
-        return Knots(np.array(self.about["calibration"]["x"]), np.array(self.about["calibration"]["y"]))
+        return Knots.of(self.about["calibration"])
 
     def raw(self, X: np.ndarray, columns: list[str]) -> np.ndarray:
         """Raw scores of rows that have `columns`."""
@@ -176,7 +177,7 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
             }
         ],
         "fusion": None,
-        "score_map": _knots(score_map()),
+        "score_map": score_map().as_dict(),
         "data": data,
         "periods": {"validation": prepared.periods["train"]} | prepared.periods,
         "metrics": metrics,
@@ -184,18 +185,14 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
     by_type = recall_by_type(test.label, probability, kinds, ALERT_RATES[-1])
     files["MODEL_CARD.md"] = write_card(manifest, about["settings"], about["importance"], by_type)
     manifest["files"] = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for file, content in (files | {"model.json": _json(manifest)}).items():
-        (partial / file).write_bytes(content)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    with whole_folder(out) as folder:
+        for file, content in (files | {"model.json": _json(manifest)}).items():
+            (folder / file).write_bytes(content)
     return metrics
 
 
 def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return to_json(value).encode()
 
 
 def _signature(value: onnx.ValueInfoProto) -> dict:
@@ -204,10 +201,6 @@ def _signature(value: onnx.ValueInfoProto) -> dict:
         raise TrainingError(f"{value.name} is not a float32 tensor: weir serves float32 models.")
     sizes = [size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim]
     return {"name": value.name, "type": "float32", "shape": [None, *sizes[1:]]}
-
-
-def _knots(knots: Knots) -> dict:
-    return {"x": knots.x.tolist(), "y": knots.y.tolist()}
 
 
 def _golden(prepared: Prepared, part: Part) -> dict:
@@ -229,8 +222,7 @@ def _baseline(prepared: Prepared, probability: np.ndarray) -> dict:
     for i, column in enumerate(prepared.columns):
         values = prepared.train.X[:, i].astype(np.float64)
         present = values[np.isfinite(values)]
-        edges = np.unique(np.quantile(present, np.arange(1, 10) / 10)) if len(present) else np.array([])
-        features[column] = _histogram(present, edges) | {"missing": len(values) - len(present)}
+        features[column] = _histogram(present, quantile_edges(present)) | {"missing": len(values) - len(present)}
     return {
         "features": features,
         "risk_score": _histogram(risk_scores(score_map(), probability), np.arange(50, 1000, 50)),
@@ -238,6 +230,4 @@ def _baseline(prepared: Prepared, probability: np.ndarray) -> dict:
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray) -> dict:
-    """Count values in (edges[i-1], edges[i]]."""
-    bins = np.searchsorted(edges, values, side="left")
-    return {"edges": edges.tolist(), "counts": np.bincount(bins, minlength=len(edges) + 1).tolist()}
+    return {"edges": edges.tolist(), "counts": counts(values, edges).tolist()}

@@ -1,12 +1,13 @@
 """What is in a prepared table, and what is odd about it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment
 
 from weir_training.dataset import Prepared
+from weir_training.files import to_json
+from weir_training.histogram import counts, quantile_edges
 from weir_training.split import DAY
 
 MOVED = 0.25
@@ -67,13 +68,12 @@ def stability(expected: np.ndarray, found: np.ndarray, bins: int = 10) -> float:
     0.0
     """
     present = expected[~np.isnan(expected)]
-    edges = np.unique(np.quantile(present, np.arange(1, bins) / bins)) if len(present) else np.array([])
+    edges = quantile_edges(present, bins)
 
     def shares(values: np.ndarray) -> np.ndarray:
-        numbers = values[~np.isnan(values)]
-        counts = np.bincount(np.searchsorted(edges, numbers, side="left"), minlength=len(edges) + 1)
-        counts = np.append(counts, len(values) - len(numbers))
-        return np.maximum(counts / max(1, len(values)), 1e-4)
+        missing = np.isnan(values)
+        in_bins = np.append(counts(values[~missing], edges), missing.sum())
+        return np.maximum(in_bins / max(1, len(values)), 1e-4)
 
     p, q = shares(expected), shares(found)
     return float(np.sum((q - p) * np.log(q / p)))
@@ -81,7 +81,7 @@ def stability(expected: np.ndarray, found: np.ndarray, bins: int = 10) -> float:
 
 def write_quality(quality: dict, folder: Path) -> None:
     """Write quality.json, and quality.html for people."""
-    (folder / "quality.json").write_text(json.dumps(quality, indent=1, allow_nan=False) + "\n")
+    (folder / "quality.json").write_text(to_json(quality))
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
     most = max(day["frauds"] / day["rows"] for day in quality["days"])
     (folder / "quality.html").write_text(page.render(**quality, most=max(most, 1e-9)) + "\n")

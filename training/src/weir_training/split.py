@@ -67,7 +67,7 @@ def plan_periods(event_time: np.ndarray, plan: Plan) -> dict[str, Period]:
     Raises
     ------
     TrainingError
-        When the table is empty or too short.
+        When the table is empty.
 
     Examples
     --------
@@ -99,47 +99,3 @@ def plan_periods(event_time: np.ndarray, plan: Plan) -> dict[str, Period]:
         train_start = train_end - plan.train_days * DAY
     periods["train"] = Period(train_start, train_end, next_start)
     return {name: periods[name] for name in ("train", "validation", "test") if name in periods}
-
-
-def prequential_folds(
-    event_time: np.ndarray, folds: int, delay_days: int, test_days: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds in time: each tests on some days and trains on all that lie the delay before them.
-
-    Parameters
-    ----------
-    event_time : ndarray of int64
-        Ascending, epoch milliseconds.
-
-    Returns
-    -------
-    list of (ndarray of bool, ndarray of bool)
-        Masks of training and test rows, the earliest fold first.
-
-    Raises
-    ------
-    TrainingError
-        When a fold would have no training rows.
-
-    References
-    ----------
-    J. Gama, R. Sebastiao, P. Rodrigues: On evaluating stream learning algorithms. Machine Learning 90 (2013).
-
-    Examples
-    --------
-    >>> days = np.arange(0, 20 * DAY, DAY)
-    >>> [(int(train.sum()), int(test.sum())) for train, test in prequential_folds(days, 2, 3, 4)]
-    [(9, 4), (13, 4)]
-    """
-    end = -(-(int(event_time[-1]) + 1) // DAY) * DAY
-    masks = []
-    for fold in reversed(range(folds)):
-        test_start = end - (fold + 1) * test_days * DAY
-        train = event_time < test_start - delay_days * DAY
-        test = (event_time >= test_start) & (event_time < test_start + test_days * DAY)
-        if not train.any():
-            raise TrainingError(
-                f"{folds} folds of {test_days} days with a delay of {delay_days} need more days of training rows."
-            )
-        masks.append((train, test))
-    return masks

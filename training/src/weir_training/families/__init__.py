@@ -6,16 +6,16 @@ from importlib import import_module
 from weir_training.errors import TrainingError
 from weir_training.families.base import Family
 
-_FAMILIES: dict[str, tuple[str, str, str | None]] = {
-    "logistic": ("linear", "Logistic", None),
-    "svm": ("svm", "Svm", None),
-    "forest": ("forest", "Forest", None),
-    "lightgbm": ("lightgbm", "LightGbm", None),
-    "xgboost": ("xgboost", "XgBoost", None),
-    "histgb": ("histgb", "HistGb", None),
-    "isolation": ("isolation", "Isolation", None),
+_FAMILIES = {
+    "logistic": ("linear", "Logistic"),
+    "svm": ("svm", "Svm"),
+    "forest": ("forest", "Forest"),
+    "lightgbm": ("lightgbm", "LightGbm"),
+    "xgboost": ("xgboost", "XgBoost"),
+    "histgb": ("histgb", "HistGb"),
+    "isolation": ("isolation", "Isolation"),
 }
-"""Module, class, and the extra that its libraries come with."""
+"""Module and class."""
 
 NAMES = list(_FAMILIES)
 
@@ -26,14 +26,10 @@ def family(name: str) -> Family:
     Raises
     ------
     TrainingError
-        When there is no such family, or its libraries are not installed.
+        When there is no such family.
     """
     if name not in _FAMILIES:
         raise TrainingError(f"There is no family {name}. There are {', '.join(NAMES)}.")
-    module, class_, extra = _FAMILIES[name]
-    try:
-        made: Callable[[], Family] = getattr(import_module(f"weir_training.families.{module}"), class_)
-    except ImportError as error:
-        hint = "" if extra is None else f" Install them: pip install 'weir-training[{extra}]'."
-        raise TrainingError(f"The libraries of {name} are missing: {error}.{hint}") from error
+    module, class_ = _FAMILIES[name]
+    made: Callable[[], Family] = getattr(import_module(f"weir_training.families.{module}"), class_)
     return made()

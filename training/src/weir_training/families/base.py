@@ -7,7 +7,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from weir_training.dataset import Rows
-from weir_training.errors import TrainingError
 
 THREADS = 2
 """Fixed: sums depend on it, and the same table must give the same model."""
@@ -19,6 +18,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(7, description="Where chance is needed: the same seed gives the same model.")
+
+
+class ClassifierSettings(Settings):
+    """What all have that learn from labels."""
+
+    fraud_weight: float = Field(
+        1.0, gt=0, description="Weight of a fraud row; 1 keeps raw scores near probabilities."
+    )
+
+    def weights(self, label: np.ndarray) -> np.ndarray:
+        """Weight of each row: `fraud_weight` for frauds, 1 for others."""
+        return np.where(label, self.fraud_weight, 1.0)
 
 
 class Fitted(ABC):
@@ -90,33 +101,5 @@ class Family(ABC):
         rows : Rows
             `X` has the family's columns only.
         validation : Rows or None
-            For early stopping only; None: on the last fifth of `rows`, or not at all.
+            For early stopping only; None: it does not stop early.
         """
-
-
-def sequence_columns(available: list[str]) -> tuple[list[str], int, int]:
-    """Columns that hold a sequence, oldest step first, with the number of steps and channels.
-
-    Raises
-    ------
-    TrainingError
-        When the table has none.
-
-    Examples
-    --------
-    >>> sequence_columns(["amount", "seq_1_a", "seq_1_b", "seq_0_a", "seq_0_b"])
-    (['seq_1_a', 'seq_1_b', 'seq_0_a', 'seq_0_b'], 2, 2)
-    """
-    columns = [name for name in available if name.startswith("seq_")]
-    if not columns:
-        raise TrainingError(
-            "The table has no sequence columns (seq_…). Export it with a feature file that has a sequence: "
-            "weir --set features=features-sequences.yaml export …"
-        )
-    steps = len({name.split("_")[1] for name in columns})
-    return columns, steps, len(columns) // steps
-
-
-def class_weights(label: np.ndarray, fraud_weight: float) -> np.ndarray:
-    """Weight of each row: `fraud_weight` for frauds, 1 for others."""
-    return np.where(label, fraud_weight, 1.0)

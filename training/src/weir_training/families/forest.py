@@ -9,18 +9,17 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import RandomForestClassifier
 
 from weir_training.dataset import Rows
-from weir_training.families.base import THREADS, Family, Fitted, Settings, class_weights
+from weir_training.families.base import THREADS, ClassifierSettings, Family, Fitted
 from weir_training.normalise import Normaliser, behind
 
 
-class ForestSettings(Settings):
+class ForestSettings(ClassifierSettings):
     """Trees and how they grow."""
 
     trees: int = Field(100, ge=1, description="Trees.")
     depth: int = Field(12, ge=1, description="Branches from root to leaf, at most.")
     min_rows_in_leaf: int = Field(5, ge=1, description="Rows that a leaf holds at least.")
     column_share: float = Field(0.2, gt=0, le=1, description="Share of the columns that a branch may look at.")
-    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
 
 
 @dataclass
@@ -45,10 +44,7 @@ class FittedForest(Fitted):
         return behind(self.normaliser, body.SerializeToString(deterministic=True), self.shape[0])
 
     def importance(self) -> np.ndarray | None:
-        columns = self.shape[0]
-        share = self.forest.feature_importances_[:columns].copy()
-        np.add.at(share, self.normaliser.holes, self.forest.feature_importances_[columns:])
-        return share
+        return self.normaliser.by_column(self.forest.feature_importances_)
 
 
 class Forest(Family):
@@ -68,6 +64,6 @@ class Forest(Family):
             n_jobs=THREADS,
             random_state=settings.seed,
         )
-        forest.fit(normaliser(rows.X), rows.label, sample_weight=class_weights(rows.label, settings.fraud_weight))
+        forest.fit(normaliser(rows.X), rows.label, sample_weight=settings.weights(rows.label))
         forest.set_params(n_jobs=1)  # threads add up the trees' scores in whatever order they end
         return FittedForest(normaliser, forest, (rows.X.shape[1],))

@@ -3,24 +3,17 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from pydantic import Field
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from weir_training.dataset import Rows
-from weir_training.families.base import Family, Fitted, Settings, class_weights
+from weir_training.families.base import Family, Fitted
+from weir_training.families.boosting import LeafWiseSettings
 
 
-class HistGbSettings(Settings):
+class HistGbSettings(LeafWiseSettings):
     """Trees, how they grow, and what holds them back."""
-
-    trees: int = Field(200, ge=1, description="Trees.")
-    leaves: int = Field(15, ge=2, description="Leaves of a tree.")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="Weight of a tree.")
-    min_rows_in_leaf: int = Field(50, ge=1, description="Rows that a leaf holds at least.")
-    l2: float = Field(1.0, ge=0, description="Ridge penalty on leaf values.")
-    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
 
 
 @dataclass
@@ -61,6 +54,5 @@ class HistGb(Family):
             early_stopping=False,
             random_state=settings.seed,
         )
-        booster.fit(rows.X, rows.label, sample_weight=class_weights(rows.label, settings.fraud_weight))
-        losses = {"train loss": [float(loss) for loss in getattr(booster, "train_score_", [])]}
-        return FittedHistGb(booster, (rows.X.shape[1],), losses if losses["train loss"] else {})
+        booster.fit(rows.X, rows.label, sample_weight=settings.weights(rows.label))
+        return FittedHistGb(booster, (rows.X.shape[1],))

@@ -6,29 +6,14 @@ import lightgbm as lgb
 import numpy as np
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
-from pydantic import Field
 
 from weir_training.dataset import Rows
-from weir_training.families.base import THREADS, Family, Fitted, Settings, class_weights
+from weir_training.families.base import THREADS, Family, Fitted
+from weir_training.families.boosting import DrawingSettings, LeafWiseSettings
 
 
-class LightGbmSettings(Settings):
+class LightGbmSettings(LeafWiseSettings, DrawingSettings):
     """Trees, how they grow, and what holds them back."""
-
-    trees: int = Field(200, ge=1, description="Trees; with early stopping, at most.")
-    leaves: int = Field(15, ge=2, description="Leaves of a tree.")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="Weight of a tree.")
-    min_rows_in_leaf: int = Field(50, ge=1, description="Rows that a leaf holds at least.")
-    column_share: float = Field(0.8, gt=0, le=1, description="Share of the columns that a tree may look at.")
-    row_share: float = Field(1.0, gt=0, le=1, description="Share of the rows that a tree learns from.")
-    l1: float = Field(0.0, ge=0, description="Lasso penalty on leaf values.")
-    l2: float = Field(1.0, ge=0, description="Ridge penalty on leaf values.")
-    fraud_weight: float = Field(
-        1.0, gt=0, description="Weight of a fraud row; 1 keeps raw scores near probabilities."
-    )
-    early_stopping: int = Field(
-        0, ge=0, description="Rounds without progress on validation that end it; 0: never."
-    )
 
 
 @dataclass
@@ -84,9 +69,7 @@ class LightGbm(Family):
             "verbosity": -1,
         }
         history: dict[str, dict[str, list[float]]] = {}
-        data = lgb.Dataset(
-            rows.X, rows.label.astype(np.int8), weight=class_weights(rows.label, settings.fraud_weight)
-        )
+        data = lgb.Dataset(rows.X, rows.label.astype(np.int8), weight=settings.weights(rows.label))
         watched, callbacks = [data], [lgb.record_evaluation(history)]
         if settings.early_stopping and validation is not None:
             watched.append(data.create_valid(validation.X, validation.label.astype(np.int8)))

@@ -9,11 +9,11 @@ from pydantic import Field
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from weir_training.dataset import Rows
-from weir_training.families.base import Family, Fitted, Settings, class_weights
+from weir_training.families.base import ClassifierSettings, Family, Fitted
 from weir_training.normalise import Normaliser, graph
 
 
-class LogisticSettings(Settings):
+class LogisticSettings(ClassifierSettings):
     """The penalty and the way down."""
 
     penalty: Literal["l2", "l1", "elasticnet"] = Field("l2", description="How large weights are punished.")
@@ -23,7 +23,6 @@ class LogisticSettings(Settings):
     )
     learning_rate: float = Field(0.01, gt=0, description="Of stochastic gradient descent, at its start.")
     epochs: int = Field(200, ge=1, description="Passes over the rows, or iterations, at most.")
-    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
 
 
 @dataclass
@@ -55,9 +54,7 @@ class FittedLinear(Fitted):
 
     def importance(self) -> np.ndarray | None:
         """Share of the absolute weights: columns have one scale."""
-        columns = self.shape[0]
-        size = np.abs(self.weights[:columns])
-        np.add.at(size, self.normaliser.holes, np.abs(self.weights[columns:]))
+        size = self.normaliser.by_column(np.abs(self.weights))
         return size / max(size.sum(), np.finfo(float).tiny)
 
 
@@ -71,7 +68,7 @@ class Logistic(Family):
 
     def train(self, rows: Rows, validation: Rows | None, settings: LogisticSettings) -> FittedLinear:
         normaliser = Normaliser.fit(rows.X)
-        X, weights = normaliser(rows.X), class_weights(rows.label, settings.fraud_weight)
+        X, weights = normaliser(rows.X), settings.weights(rows.label)
         ratio = {"l2": 0.0, "l1": 1.0, "elasticnet": 0.5}[settings.penalty]
         if settings.optimiser == "lbfgs" and settings.penalty == "l2":
             model = LogisticRegression(C=1 / (settings.strength * len(X)), max_iter=settings.epochs)

@@ -9,19 +9,18 @@ from pydantic import Field
 from sklearn.svm import SVC, LinearSVC
 
 from weir_training.dataset import Rows
-from weir_training.families.base import Family, Fitted, Settings
+from weir_training.families.base import ClassifierSettings, Family, Fitted
 from weir_training.families.linear import FittedLinear
 from weir_training.normalise import Normaliser, graph
 
 
-class SvmSettings(Settings):
+class SvmSettings(ClassifierSettings):
     """The kernel and the margin."""
 
     kernel: Literal["rbf", "linear"] = Field("rbf", description="Radial basis functions, or a plane.")
     c: float = Field(1.0, gt=0, description="Price of a row on the wrong side of the margin.")
     gamma: float = Field(0.01, gt=0, description="Of the radial basis functions: exp(-gamma * distance²).")
     most_rows: int = Field(12_000, ge=100, description="Rows learned from; time grows with their square.")
-    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
 
 
 @dataclass

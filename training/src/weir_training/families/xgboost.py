@@ -9,24 +9,16 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 from pydantic import Field
 
 from weir_training.dataset import Rows
-from weir_training.families.base import THREADS, Family, Fitted, Settings, class_weights
+from weir_training.families.base import THREADS, Family, Fitted
+from weir_training.families.boosting import DrawingSettings
 
 
-class XgBoostSettings(Settings):
+class XgBoostSettings(DrawingSettings):
     """Trees, how they grow, and what holds them back."""
 
-    trees: int = Field(200, ge=1, description="Trees; with early stopping, at most.")
     depth: int = Field(4, ge=1, description="Branches from root to leaf, at most.")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="Weight of a tree.")
     min_child_weight: float = Field(5.0, ge=0, description="Sum of second derivatives that a leaf holds at least.")
-    column_share: float = Field(0.8, gt=0, le=1, description="Share of the columns that a tree may look at.")
     row_share: float = Field(0.8, gt=0, le=1, description="Share of the rows that a tree learns from.")
-    l1: float = Field(0.0, ge=0, description="Lasso penalty on leaf values.")
-    l2: float = Field(1.0, ge=0, description="Ridge penalty on leaf values.")
-    fraud_weight: float = Field(1.0, gt=0, description="Weight of a fraud row.")
-    early_stopping: int = Field(
-        0, ge=0, description="Rounds without progress on validation that end it; 0: never."
-    )
 
 
 @dataclass
@@ -79,7 +71,7 @@ class XgBoost(Family):
             random_state=settings.seed,
         )
         watched = [(rows.X, rows.label), *([(validation.X, validation.label)] if stops and validation else [])]
-        weights = class_weights(rows.label, settings.fraud_weight)
+        weights = settings.weights(rows.label)
         classifier.fit(rows.X, rows.label, sample_weight=weights, eval_set=watched, verbose=False)
         found = classifier.evals_result()
         names = ["train loss", "validation loss"]

@@ -1,19 +1,18 @@
 """``weir-training prepare``: clean an export, look at it, and cut it into periods."""
 
 import argparse
-import shutil
-import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from weir_training.dataset import Prepared, Rows, write_prepared
 from weir_training.errors import TrainingError
+from weir_training.files import whole_folder
 from weir_training.quality import quality_of, write_quality
 from weir_training.split import DAY, Period, Plan, plan_periods
+from weir_training.steps.show import console, show_table
 from weir_training.table import Table, read_table
 
 
@@ -26,10 +25,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--train-start", type=_day, help="first day of training, YYYY-MM-DD (default: of the table)"
     )
     parser.add_argument("--train-days", type=_days, help="days of training (default: all up to the delay)")
-    parser.add_argument("--delay-days", type=int, default=7, help="days until most frauds are known (default: 7)")
+    parser.add_argument(
+        "--delay-days", type=_days_or_none, default=7, help="days until most frauds are known (default: 7)"
+    )
     parser.add_argument(
         "--validation-days",
-        type=int,
+        type=_days_or_none,
         default=7,
         help="days to calibrate on (default: 7); 0: calibrate on out-of-fold scores of the training rows",
     )
@@ -40,25 +41,25 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> dict:
     """Prepare and return what was done."""
-    if options.out.exists():
-        raise TrainingError(f"{options.out} is there already. Take another folder, or remove it.")
-    table = read_table(options.table)
-    if options.feature_hash not in (None, table.feature_hash):
-        raise TrainingError(
-            f"{options.table} has features {table.feature_hash}, not {options.feature_hash}: export it again."
+    with whole_folder(options.out) as folder:
+        table = read_table(options.table)
+        if options.feature_hash not in (None, table.feature_hash):
+            raise TrainingError(
+                f"{options.table} has features {table.feature_hash}, not {options.feature_hash}: export it again."
+            )
+        table, cleaned = clean(table)
+        plan = Plan(
+            options.train_start,
+            options.train_days,
+            options.delay_days,
+            options.validation_days,
+            options.test_days,
         )
-    table, cleaned = clean(table)
-    plan = Plan(
-        options.train_start, options.train_days, options.delay_days, options.validation_days, options.test_days
-    )
-    prepared = cut(table, plan)
-    quality = quality_of(prepared) | {"cleaned": cleaned}
-    partial = options.out.with_name(options.out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "prepared").mkdir(parents=True)
-    write_prepared(prepared, partial / "prepared")
-    write_quality(quality, partial / "prepared")
-    partial.rename(options.out)
+        prepared = cut(table, plan)
+        quality = quality_of(prepared) | {"cleaned": cleaned}
+        (folder / "prepared").mkdir()
+        write_prepared(prepared, folder / "prepared")
+        write_quality(quality, folder / "prepared")
     _show(prepared, quality)
     return {"out": str(options.out), "periods": prepared.periods, "cleaned": cleaned}
 
@@ -75,17 +76,9 @@ def clean(table: Table) -> tuple[Table, dict[str, int]]:
     infinite = np.isinf(table.features)
     features = np.where(infinite, np.float32(np.nan), table.features)[kept]
     cleaned = {"duplicates": int((~kept).sum()), "infinite": int(infinite.sum())}
-    return (
-        Table(
-            features,
-            table.columns,
-            table.feature_hash,
-            table.label[kept],
-            table.known_time[kept],
-            table.frame[kept].reset_index(drop=True),
-        ),
-        cleaned,
-    )
+    frame = table.frame[kept].reset_index(drop=True)
+    label, known_time = table.label[kept], table.known_time[kept]
+    return replace(table, features=features, label=label, known_time=known_time, frame=frame), cleaned
 
 
 def cut(table: Table, plan: Plan) -> Prepared:
@@ -130,15 +123,13 @@ def _about(period: Period, rows: Rows) -> dict:
 
 
 def _show(prepared: Prepared, quality: dict) -> None:
-    table = RichTable(box=None)
-    for heading in ("period", "from", "to (before)", "rows", "frauds"):
-        table.add_column(heading, justify="right" if heading in ("rows", "frauds") else "left")
-    for name, about in prepared.periods.items():
-        table.add_row(name, about["from"][:10], about["to"][:10], f"{about['rows']:,}", f"{about['frauds']:,}")
-    console = Console(file=sys.stderr)
-    console.print(table)
+    rows = (
+        (name, about["from"][:10], about["to"][:10], f"{about['rows']:,}", f"{about['frauds']:,}")
+        for name, about in prepared.periods.items()
+    )
+    show_table(("period", "from", "to (before)", "rows", "frauds"), rows, words=3)
     for warning in quality["warnings"]:
-        console.print(f"note: {warning}", markup=False, highlight=False)
+        console.print(f"note: {warning}", markup=False)
 
 
 def _day(text: str) -> int:
@@ -148,8 +139,12 @@ def _day(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text} is no day; write YYYY-MM-DD") from error
 
 
-def _days(text: str) -> int:
+def _days(text: str, least: int = 1) -> int:
     days = int(text)
-    if days < 1:
-        raise argparse.ArgumentTypeError("there must be a day at least")
+    if days < least:
+        raise argparse.ArgumentTypeError(f"there must be {least} at least")
     return days
+
+
+def _days_or_none(text: str) -> int:
+    return _days(text, 0)

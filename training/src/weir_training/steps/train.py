@@ -1,24 +1,21 @@
 """``weir-training train``: fit families of models, export them, and compare each export with its model."""
 
 import argparse
-import json
-import shutil
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from weir_training.calibrate import Knots, fit_calibration
 from weir_training.dataset import Prepared, Rows, read_prepared
 from weir_training.evaluate import evaluate
 from weir_training.families import NAMES, family
 from weir_training.families.base import Family, Fitted, Settings
+from weir_training.files import to_json, whole_folder
 from weir_training.package import require_parity, with_holes
 from weir_training.recipe import read_recipe, settings_of
+from weir_training.steps.show import console, show_table
 
 FOLDS = 5
 """Parts of the customers for out-of-fold scores."""
@@ -43,14 +40,13 @@ def run(options: argparse.Namespace) -> dict:
     names = NAMES if "all" in options.family else list(dict.fromkeys(options.family))
     settings = {name: settings_of(name, recipe.get(name, {})) for name in names}
     metrics = {}
-    console = Console(file=sys.stderr)
     for name in names:
         with console.status(f"training {name}"):
             metrics[name] = train_family(
                 prepared, family(name), settings[name], options.folder / "families" / name
             )
-        console.print(f"{name}: {metrics[name]['seconds']:.1f} s", highlight=False)
-    _show(console, metrics)
+        console.print(f"{name}: {metrics[name]['seconds']:.1f} s")
+    _show(metrics)
     return {"families": metrics}
 
 
@@ -100,16 +96,12 @@ def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path
         "importance": _importance(fitted, columns),
         "history": fitted.history,
         "parity": parity,
-        "calibration": {"x": calibration.x.tolist(), "y": calibration.y.tolist()},
+        "calibration": calibration.as_dict(),
     }
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    (partial / "model.onnx").write_bytes(graph)
-    (partial / "part.json").write_text(json.dumps(part, indent=1, allow_nan=False) + "\n")
-    scores.to_parquet(partial / "scores.parquet", index=False)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    with whole_folder(out, replace=True) as folder:
+        (folder / "model.onnx").write_bytes(graph)
+        (folder / "part.json").write_text(to_json(part))
+        scores.to_parquet(folder / "scores.parquet", index=False)
     return evaluate(test.label, calibration(raw)) | {"seconds": round(seconds, 1)}
 
 
@@ -145,11 +137,6 @@ def _importance(fitted: Fitted, columns: list[str]) -> dict[str, float]:
     return {columns[i]: float(share[i]) for i in np.argsort(-share, kind="stable")}
 
 
-def _show(console: Console, metrics: dict[str, dict]) -> None:
-    table = RichTable(box=None)
-    table.add_column("family")
-    for name in SHOWN:
-        table.add_column(name.replace("_", " "), justify="right")
-    for name, values in metrics.items():
-        table.add_row(name, *(f"{values[key]:.4f}" for key in SHOWN))
-    console.print(table)
+def _show(metrics: dict[str, dict]) -> None:
+    headings = ("family", *(name.replace("_", " ") for name in SHOWN))
+    show_table(headings, ((name, *(f"{values[key]:.4f}" for key in SHOWN)) for name, values in metrics.items()))

@@ -1,0 +1,42 @@
+"""Files and folders as every step writes them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from weir_training.errors import TrainingError
+
+
+def to_json(value: object) -> str:
+    """Text of a JSON file: the same value gives the same bytes; NaN is refused."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextmanager
+def whole_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a folder to fill, which takes the place of `out` only when all went well.
+
+    Parameters
+    ----------
+    replace : bool
+        Whether a folder that is there already gives way.
+
+    Raises
+    ------
+    TrainingError
+        When `out` is there and may not be replaced.
+    """
+    if not replace and out.exists():
+        raise TrainingError(f"{out} is there already. Take another folder, or remove it.")
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if replace:
+            shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
