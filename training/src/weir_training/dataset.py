@@ -25,8 +25,8 @@ class Rows:
         Fraud as it was known when the next period began; for the test, at the export.
     frame : DataFrame
         What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`;
-        and where the table has them `amount` (major units of the reference currency), `merchant_id`, `merchant_name`,
-        `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
+        and where the table has them `amount` (major units of the reference currency), `merchant_id`,
+        `merchant_name`, `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
     """
 
     X: np.ndarray
