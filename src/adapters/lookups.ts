@@ -5,12 +5,15 @@ import { type Lookups, lookupKeys } from '../core/features/lookups.ts'
 export const lookupsFile = 'lookups.json'
 
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower case letters, digits and _')
+const instant = z.iso.datetime()
 const named = { name, description: z.string().min(1) }
 
 /** What lookups.json must be. */
 export const lookupsSchema = z
   .strictObject({
     format: z.literal(1),
+    /** What the tables were learned from; models are trained on later payments. */
+    learned: z.strictObject({ from: instant, to: instant, payments: z.int().positive() }),
     tables: z.record(
       name,
       z

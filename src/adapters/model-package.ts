@@ -210,9 +210,10 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
   return { ...file, graphs, lookups, golden: { ...golden, features }, baseline }
 }
 
-/** Lookups that lie outside a package, for training. WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */
-export async function readLookups(path: string): Promise<Lookups> {
-  return parseFile(path, await readPackageFile('', path), lookupsSchema)
+/** Lookups that lie outside a package, and the file's text, for training. WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */
+export async function readLookups(path: string): Promise<{ readonly lookups: Lookups; readonly text: string }> {
+  const bytes = await readPackageFile('', path)
+  return { lookups: parseFile(path, bytes, lookupsSchema), text: bytes.toString('utf8') }
 }
 
 /** One entry of `listModels`: a manifest, or the reason why there is none. */

@@ -1,6 +1,7 @@
 import type { SchemaElement } from 'hyparquet'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import { WeirError } from '../core/errors.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Transaction } from '../core/types.ts'
 
 /** Rows held in memory before they are written as one row group. */
@@ -59,14 +60,15 @@ export interface TrainingTable {
 
 /**
  * A Parquet file of training rows: the fixed columns, then one FLOAT column a feature, NaN for missing. The file's
- * metadata names the features in order (`weir.features`) and their hash (`weir.feature_hash`).
+ * metadata names the features in order (`weir.features`) and their hash (`weir.feature_hash`), and holds the text of the
+ * lookups that the last columns come from (`weir.lookups`), so that a package trained on it takes these very ones along.
  *
  * @throws WeirError WEIR_CLI_INPUT when the file cannot be written.
  */
 export function createTrainingTable(
   path: string,
-  names: readonly string[],
-  featureHash: string,
+  { names, hash }: Pick<CompiledFeatures, 'names' | 'hash'>,
+  lookups: string | null,
 ): TrainingTable {
   const features = names.map((name): SchemaElement => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' }))
   const elements = [...fixedColumns, ...features]
@@ -74,8 +76,9 @@ export function createTrainingTable(
     writer: openFile(path),
     schema: [{ name: 'transactions', num_children: elements.length }, ...elements],
     kvMetadata: [
-      { key: 'weir.feature_hash', value: featureHash },
+      { key: 'weir.feature_hash', value: hash },
       { key: 'weir.features', value: JSON.stringify(names) },
+      ...(lookups === null ? [] : [{ key: 'weir.lookups', value: lookups }]),
     ],
     createdBy: 'weir export',
   })

@@ -39,11 +39,11 @@ export function registerExport(program: Command): void {
     .option('--lookups <file>', 'columns of learned tables after the features (docs/models.md)')
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
       const { config } = configOf(command)
-      const lookups = flags.lookups === undefined ? null : await readLookups(flags.lookups)
-      const features = withLookups(loadFeatures(config.features), lookups)
+      const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
+      const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
       const history = historyOf(file, flags)
       const known = await collectLabels(history(), flags.labelsUntil)
-      const table = createTrainingTable(flags.out, features.names, features.hash)
+      const table = createTrainingTable(flags.out, features, looked?.text ?? null)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
       let frauds = 0
       for await (const row of trainingRows(history(), known, features)) {

@@ -145,6 +145,7 @@ describe('admission', () => {
     const values = Buffer.from(Float32Array.of(3).buffer).toString('base64')
     const lookups = (change: object) => ({
       format: 1,
+      learned: { from: '2026-01-05T00:00:00Z', to: '2026-01-19T00:00:00Z', payments: 2 },
       tables: { m: { key: 'merchant_id', keys: ['m-1'], dimensions: 1, values, default: [0] } },
       columns: [{ name: 'looked', description: 'For tests.', table: 'm', component: 0, ...change }],
     })

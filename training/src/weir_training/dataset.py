@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 from weir_training.errors import TrainingError
 from weir_training.files import to_json
 
+LOOKUPS_FILE = "lookups.json"
+"""In run folders and packages."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -52,6 +55,8 @@ class Prepared:
         By name: `from`, `to` (before), `rows`, `frauds`, as on the model card.
     delay_days : int
         Between the end of a period and the next.
+    lookups : str or None
+        Text of lookups.json, for the package.
     """
 
     columns: list[str]
@@ -61,10 +66,11 @@ class Prepared:
     test: Rows
     periods: dict[str, dict]
     delay_days: int
+    lookups: str | None = None
 
 
 def write_prepared(prepared: Prepared, folder: Path) -> None:
-    """Write one Parquet file a period and periods.json."""
+    """Write one Parquet file a period, periods.json, and lookups.json where there is one."""
     for name in ("train", "validation", "test"):
         rows: Rows | None = getattr(prepared, name)
         if rows is None:
@@ -81,6 +87,8 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
         "periods": prepared.periods,
     }
     (folder / "periods.json").write_text(to_json(about))
+    if prepared.lookups is not None:
+        (folder / LOOKUPS_FILE).write_text(prepared.lookups)
 
 
 def read_prepared(run: Path) -> Prepared:
@@ -101,7 +109,8 @@ def read_prepared(run: Path) -> Prepared:
     rows = {
         name: _read_rows(folder / f"{name}.parquet", about["columns"]) for name in ("train", "validation", "test")
     }
-    return Prepared(**about, **rows)
+    lookups = folder / LOOKUPS_FILE
+    return Prepared(**about, **rows, lookups=lookups.read_text() if lookups.exists() else None)
 
 
 def _read_rows(path: Path, columns: list[str]) -> Rows | None:

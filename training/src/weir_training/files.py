@@ -14,6 +14,22 @@ def to_json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def whole_file(out: Path, text: str) -> None:
+    """Write a file that appears whole.
+
+    Raises
+    ------
+    TrainingError
+        When `out` is there already.
+    """
+    if out.exists():
+        raise TrainingError(f"{out} is there already. Take another name, or remove it.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_text(text)
+    partial.rename(out)
+
+
 @contextmanager
 def whole_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a folder to fill, which takes the place of `out` only when all went well.

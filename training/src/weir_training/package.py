@@ -13,7 +13,7 @@ import onnxruntime
 
 from weir_training.calibrate import Knots, risk_scores, score_map
 from weir_training.card import write_card
-from weir_training.dataset import Prepared
+from weir_training.dataset import LOOKUPS_FILE, Prepared
 from weir_training.errors import TrainingError
 from weir_training.evaluate import ALERT_RATES, evaluate, recall_by_type
 from weir_training.files import to_json, whole_folder
@@ -160,6 +160,8 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
         "golden.json": _json(_golden(prepared, part)),
         "baseline.json": _json(_baseline(prepared, probability)),
     }
+    if prepared.lookups is not None:
+        files[LOOKUPS_FILE] = prepared.lookups.encode()
     manifest = {
         "format": 2,
         "name": name,

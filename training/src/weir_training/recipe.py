@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -9,15 +10,22 @@ from pydantic import ValidationError
 from weir_training.errors import TrainingError
 from weir_training.families import NAMES, family
 from weir_training.families.base import Settings
+from weir_training.lookups import LEARNERS
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-def read_recipe(path: Path | None) -> dict[str, dict]:
-    """Read the settings by family.
+SECTIONS = {"families": ("family", NAMES), "lookups": ("learner", LEARNERS)}
+"""Of a recipe: what one entry is called, and the names there are."""
+
+
+def read_recipe(path: Path | None, section: str = "families") -> dict[str, dict]:
+    """Read the settings of a section, by the name of what they are of.
 
     Raises
     ------
     TrainingError
-        When the file cannot be read, or names a family that there is not.
+        When the file cannot be read, or names what there is not.
     """
     if path is None:
         return {}
@@ -25,25 +33,35 @@ def read_recipe(path: Path | None) -> dict[str, dict]:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise TrainingError(f"Cannot read the recipe {path}: {error}") from error
-    if not isinstance(content, dict) or set(content) != {"families"} or not isinstance(content["families"], dict):
-        raise TrainingError(f"{path} should have one key, families, with the settings of each family below it.")
-    for name, values in content["families"].items():
-        if name not in NAMES:
-            raise TrainingError(f"{path}: there is no family {name}{_near(str(name), NAMES)}")
-        if not isinstance(values, dict):
-            raise TrainingError(f"{path}: families.{name} should be settings, each with its value.")
-    return content["families"]
+    if not isinstance(content, dict) or not all(isinstance(values, dict) for values in content.values()):
+        raise TrainingError(
+            f"{path} should have the keys {', '.join(SECTIONS)}, each with settings by name below it."
+        )
+    for key, entries in content.items():
+        if key not in SECTIONS:
+            raise TrainingError(f"{path}: there is no key {key}{_near(str(key), list(SECTIONS))}")
+        one, names = SECTIONS[key]
+        for name, values in entries.items():
+            if name not in names:
+                raise TrainingError(f"{path}: there is no {one} {name}{_near(str(name), names)}")
+            if not isinstance(values, dict):
+                raise TrainingError(f"{path}: {key}.{name} should be settings, each with its value.")
+    return content.get(section, {})
 
 
 def settings_of(name: str, values: dict) -> Settings:
-    """Check the settings of a family.
+    """Check the settings of a family: see `checked`."""
+    return checked(family(name).settings, name, values)
+
+
+def checked(kind: type[AnySettings], name: str, values: dict) -> AnySettings:
+    """Check settings.
 
     Raises
     ------
     TrainingError
         Names the setting that is wrong, and the one that was likely meant.
     """
-    kind = family(name).settings
     try:
         return kind(**values)
     except ValidationError as error:

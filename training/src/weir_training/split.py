@@ -1,6 +1,7 @@
 """Splits in time, with the delay that labels have in real life."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -8,6 +9,17 @@ from weir_training.errors import TrainingError
 
 DAY = 86_400_000
 """Milliseconds."""
+
+
+def instant(moment: int) -> str:
+    """Epoch milliseconds as people write them.
+
+    Examples
+    --------
+    >>> instant(20_000 * DAY)
+    '2024-10-04T00:00:00Z'
+    """
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Table:
         When the label became known, epoch milliseconds, `NEVER` if it did not.
     frame : DataFrame
         See `weir_training.dataset.Rows.frame`.
+    lookups : str or None
+        Text of the lookups.json that the last columns were looked up in.
     """
 
     features: np.ndarray
@@ -43,6 +45,7 @@ class Table:
     label: np.ndarray
     known_time: np.ndarray
     frame: pd.DataFrame
+    lookups: str | None = None
 
     @property
     def event_time(self) -> np.ndarray:
@@ -107,4 +110,5 @@ def read_table(path: Path) -> Table:
         label=table["label"].to_numpy()[order],
         known_time=table["label_known_time"].fill_null(NEVER).to_numpy()[order],
         frame=frame.rename(columns=lambda name: name.removeprefix("tx_")).iloc[order].reset_index(drop=True),
+        lookups=metadata[b"weir.lookups"].decode() if b"weir.lookups" in metadata else None,
     )

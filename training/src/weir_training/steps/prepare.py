@@ -1,6 +1,7 @@
 """``weir-training prepare``: clean an export, look at it, and cut it into periods."""
 
 import argparse
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from weir_training.dataset import Prepared, Rows, write_prepared
 from weir_training.errors import TrainingError
 from weir_training.files import whole_folder
 from weir_training.quality import quality_of, write_quality
-from weir_training.split import DAY, Period, Plan, plan_periods
+from weir_training.split import DAY, Period, Plan, instant, plan_periods
 from weir_training.steps.show import console, show_table
 from weir_training.table import Table, read_table
 
@@ -22,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--table", type=Path, required=True, help="Parquet file of `weir export`")
     parser.add_argument("--out", type=Path, required=True, help="run folder, made anew")
     parser.add_argument(
-        "--train-start", type=_day, help="first day of training, YYYY-MM-DD (default: of the table)"
+        "--train-start", type=day, help="first day of training, YYYY-MM-DD (default: of the table)"
     )
     parser.add_argument("--train-days", type=_days, help="days of training (default: all up to the delay)")
     parser.add_argument(
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> dict:
             options.validation_days,
             options.test_days,
         )
-        prepared = cut(table, plan)
+        prepared = cut(table, after_lookups(table, plan))
         quality = quality_of(prepared) | {"cleaned": cleaned}
         (folder / "prepared").mkdir()
         write_prepared(prepared, folder / "prepared")
@@ -79,6 +80,31 @@ def clean(table: Table) -> tuple[Table, dict[str, int]]:
     frame = table.frame[kept].reset_index(drop=True)
     label, known_time = table.label[kept], table.known_time[kept]
     return replace(table, features=features, label=label, known_time=known_time, frame=frame), cleaned
+
+
+def after_lookups(table: Table, plan: Plan) -> Plan:
+    """Begin training where the period ends that the table's lookups were learned from.
+
+    Vectors and factors of a payment's own period know of that payment: the affinity of a customer to a merchant is
+    high because this payment was made. A model that is trained on such rows trusts it more than it may when it
+    serves.
+
+    Raises
+    ------
+    TrainingError
+        When the plan begins earlier.
+    """
+    if table.lookups is None:
+        return plan
+    learned = day(json.loads(table.lookups)["learned"]["to"][:10])
+    if plan.train_start is None and plan.train_days is None:
+        plan = replace(plan, train_start=learned)
+    if plan_periods(table.event_time, plan)["train"].start < learned:
+        raise TrainingError(
+            f"Lookups were learned from payments before {instant(learned)[:10]}, so training may not begin "
+            "earlier: give a later --train-start or fewer --train-days, or learn with an earlier --until."
+        )
+    return plan
 
 
 def cut(table: Table, plan: Plan) -> Prepared:
@@ -107,13 +133,11 @@ def cut(table: Table, plan: Plan) -> Prepared:
         test=rows["test"],
         periods={name: _about(period, rows[name]) for name, period in periods.items()},
         delay_days=plan.delay_days,
+        lookups=table.lookups,
     )
 
 
 def _about(period: Period, rows: Rows) -> dict:
-    def instant(moment: int) -> str:
-        return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
     return {
         "from": instant(period.start),
         "to": instant(period.end),
@@ -132,7 +156,8 @@ def _show(prepared: Prepared, quality: dict) -> None:
         console.print(f"note: {warning}", markup=False)
 
 
-def _day(text: str) -> int:
+def day(text: str) -> int:
+    """Midnight, UTC, of YYYY-MM-DD, as an option of the command line; epoch milliseconds."""
     try:
         return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError as error:
