@@ -3,7 +3,7 @@
     training/.venv/bin/python training/studies/lookups.py runs/seed-11 runs/seed-12 ...
 
 Each run folder is one of `weir-training prepare` on an export with lookups. Frauds are few in one run, so
-differences are the mean over runs, with the interval of a bootstrap that draws customers, the same for both models.
+differences are the mean over runs, with the interval of a bootstrap that draws customers, the same for both.
 """
 
 import json

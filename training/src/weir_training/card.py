@@ -1,5 +1,7 @@
 """The model card: the package in words."""
 
+import json
+
 SHOWN_COLUMNS = 15
 
 
@@ -8,8 +10,14 @@ def write_card(
     settings: dict,
     importance: dict[str, float],
     recall_by_type: dict[str, tuple[int, float]],
+    lookups: str | None = None,
 ) -> bytes:
     """Markdown for a person who decides whether to serve the model.
+
+    Parameters
+    ----------
+    lookups : str or None
+        Text of lookups.json, where the package has one.
 
     References
     ----------
@@ -39,6 +47,7 @@ def write_card(
         "calibration (where it is the train period, by scores of models that had not seen the customer), and test",
         "is used for nothing but the figures below.",
         "",
+        *_lookups(lookups),
         "## Figures on test",
         "",
         "| Metric | Value |",
@@ -67,6 +76,18 @@ def write_card(
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _lookups(lookups: str | None) -> list[str]:
+    if lookups is None:
+        return []
+    file = json.loads(lookups)
+    tables = (f"{name} ({len(table['keys']):,} keys)" for name, table in file["tables"].items())
+    return [
+        f"Lookup tables were learned, without labels, from {file['learned']['payments']:,} payments before "
+        f"{file['learned']['to'][:10]}, which are not among those above: {', '.join(tables)}.",
+        "",
+    ]
 
 
 def _importance(importance: dict[str, float]) -> list[str]:

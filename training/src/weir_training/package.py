@@ -185,7 +185,9 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
         "metrics": metrics,
     }
     by_type = recall_by_type(test.label, probability, kinds, ALERT_RATES[-1])
-    files["MODEL_CARD.md"] = write_card(manifest, about["settings"], about["importance"], by_type)
+    files["MODEL_CARD.md"] = write_card(
+        manifest, about["settings"], about["importance"], by_type, prepared.lookups
+    )
     manifest["files"] = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     with whole_folder(out) as folder:
         for file, content in (files | {"model.json": _json(manifest)}).items():

@@ -31,8 +31,8 @@ class AffinitySettings(LookupSettings):
 class Affinity(Learner):
     """How well a merchant goes with a customer, by what the customers of like merchants did.
 
-    A customer that was never seen has no affinity to anything (missing); a merchant that was never seen has that of
-    one that nobody goes to: 0, which is what least squares give an empty column.
+    A customer that was never seen has no affinity to anything (missing); a merchant that was never seen has that
+    of one that nobody goes to: 0, which is what least squares give an empty column.
 
     References
     ----------

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> dict:
         names = names_of(table.key, payments)
         found[name] = {key: nearest(table, key, options.nearest) for key in keys}
         console.print(f"\n{name}")
-        show_table((table.key, "nearest first, with the cosine"), _rows(found[name], names), words=2)
+        show_table((table.key, "nearest first", "cosine"), _rows(found[name], names), words=2)
     if not found:
         raise TrainingError(f"{options.lookups} has no {', '.join(options.key)}: it was not seen often enough.")
     return {"neighbours": found}
@@ -63,11 +63,12 @@ def names_of(key: str, payments: pd.DataFrame | None) -> dict[str, str]:
     return dict(zip(firsts[COLUMN_OF[key]], firsts[NAMES[key]].agg(" ".join, axis=1), strict=True))
 
 
-def _rows(found: dict[str, list[tuple[str, float]]], names: dict[str, str]) -> list[tuple[str, str]]:
+def _rows(found: dict[str, list[tuple[str, float]]], names: dict[str, str]) -> list[tuple[str, str, str]]:
     def called(key: str) -> str:
-        return f"{key} ({names[key]})" if key in names else key
+        return f"{key} {names[key]}" if key in names else key
 
     return [
-        (called(key), ", ".join(f"{called(other)} {cosine:.2f}" for other, cosine in near))
+        (called(key) if i == 0 else "", called(other), f"{cosine:.2f}")
         for key, near in found.items()
+        for i, (other, cosine) in enumerate(near)
     ]
