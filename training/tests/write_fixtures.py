@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from conftest import COLUMNS, synthetic_table
 from weir_training.cli import main
+from write_looked import write_looked
 
 FIXTURES = Path("test/fixtures/models")
 
@@ -70,4 +71,5 @@ def write_graphs() -> None:
 
 if __name__ == "__main__":
     write_package()
+    write_looked(FIXTURES / "looked/1.0.0")
     write_graphs()
