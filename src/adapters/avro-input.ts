@@ -8,18 +8,23 @@ export const malformed = new Error('the bytes are not what the schema says')
  * the bytes that are left before it is believed.
  */
 export class AvroInput {
-  #bytes: Buffer = Buffer.alloc(0)
-  /** Of the same bytes: reads several at once. */
-  #view = new DataView(this.#bytes.buffer)
+  /** All the memory that the bytes are part of: the records of a fetch share theirs. */
+  #memory: ArrayBufferLike = new ArrayBuffer(0)
+  #bytes = Buffer.from(this.#memory)
+  #view = new DataView(this.#memory)
   #at = 0
   #end = 0
   readonly #texts = new AvroTexts()
 
   open(bytes: Buffer, at: number): void {
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.#at = at
-    this.#end = bytes.length
+    const { buffer, byteOffset, length } = bytes
+    if (buffer !== this.#memory) {
+      this.#memory = buffer
+      this.#bytes = Buffer.from(buffer)
+      this.#view = new DataView(buffer)
+    }
+    this.#at = byteOffset + at
+    this.#end = byteOffset + length
   }
 
   /** @throws malformed unless everything has been read. */
