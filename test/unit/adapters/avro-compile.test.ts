@@ -77,6 +77,14 @@ function valuesOf(type: Type): fc.Arbitrary<unknown> {
   }
 }
 
+/** Zigzag and base 128, exact for any size. */
+function varintOf(value: bigint): Buffer {
+  const bytes: number[] = []
+  let left = value < 0n ? -2n * value - 1n : 2n * value
+  for (; left >= 128n; left /= 128n) bytes.push(Number(left % 128n) | 0x80)
+  return Buffer.from([...bytes, Number(left)])
+}
+
 const { WEIR_TEST_RUNS: runs = '20000' } = process.env
 const numRuns = Number(runs) / 40
 
@@ -191,6 +199,20 @@ describe('the integers of the wire', () => {
     )
   })
 
+  it('longs beside the last that is exact are read, or refused, as by avsc', () => {
+    const type = typeOf('long')
+    const readOwn = ownReader(type)
+    const readPlain = plainReader(type)
+    for (let more = -4n; more <= 4n; more++) {
+      for (const value of [2n ** 53n + more, -(2n ** 53n) + more, 2n ** 63n - 5n + more]) {
+        const bytes = varintOf(value)
+        expect(readOwn(bytes, 0), String(value)).toEqual(readPlain(bytes, 0))
+      }
+    }
+    expect(readOwn(varintOf(2n ** 53n - 2n), 0)).toBe(2 ** 53 - 2)
+    expect(readOwn(varintOf(2n ** 53n - 1n), 0)).toBe(refused)
+  })
+
   it('arrays in blocks, with sizes and without', () => {
     const type = typeOf({ type: 'array', items: 'string' })
     const blocks = fc.array(fc.oneof(fc.nat(8), fc.constantFrom(1, 3, 5, 0x80, 0xff)), { maxLength: 24 })
@@ -203,6 +225,17 @@ describe('the integers of the wire', () => {
       { numRuns: 10 * numRuns },
     )
   })
+})
+
+it('texts beside the length from which avsc writes otherwise are written as avsc writes them', () => {
+  const type = typeOf('string')
+  const write = compileWriter<string>(type, 7)
+  for (let length = 60; length <= 67; length++) {
+    for (const ending of ['', 'é', '漢', '😀', '\ud800', '\udfff', '\udfff\ud800']) {
+      const text = 'x'.repeat(length - Buffer.byteLength(ending)) + ending
+      expect(write(text)).toEqual(Buffer.concat([header, type.toBuffer(text)]))
+    }
+  }
 })
 
 describe('what is read', () => {
