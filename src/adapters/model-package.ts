@@ -211,7 +211,9 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
 }
 
 /** Lookups that lie outside a package, and the file's text, for training. WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */
-export async function readLookups(path: string): Promise<{ readonly lookups: Lookups; readonly text: string }> {
+export async function readLookups(
+  path: string,
+): Promise<{ readonly lookups: Lookups; readonly text: string }> {
   const bytes = await readPackageFile('', path)
   return { lookups: parseFile(path, bytes, lookupsSchema), text: bytes.toString('utf8') }
 }

@@ -63,28 +63,28 @@ export function withLookups(features: CompiledFeatures, lookups: Lookups | null)
 class OpenTable {
   readonly key: LookupKey
   readonly dimensions: number
-  readonly #values: Float32Array
-  readonly #places: ReadonlyMap<number, number>
+  readonly values: Float32Array
+  readonly #rows: ReadonlyMap<number, number>
   readonly #default: Float32Array | null
 
   constructor({ key, keys, values, dimensions, default: unseen }: LookupTable) {
     this.key = key
     this.dimensions = dimensions
-    this.#values = values
+    this.values = values
     this.#default = unseen === null ? null : Float32Array.from(unseen)
-    this.#places = new Map(keys.map((text, place) => [numberOf(key, text), place]))
+    this.#rows = new Map(keys.map((text, place) => [numberOf(key, text), place * dimensions]))
   }
 
-  /** Null for a key that is not known. */
-  known(key: number): Float32Array | null {
-    const place = this.#places.get(key)
-    if (place === undefined) return null
-    return this.#values.subarray(place * this.dimensions, (place + 1) * this.dimensions)
+  /** Where in `values` the vector of a key begins; -1 for one that is not known. */
+  row(key: number): number {
+    return this.#rows.get(key) ?? -1
   }
 
   /** @param key 0: the transaction has none, so there is no vector either. */
   vector(key: number): Float32Array | null {
-    return key === 0 ? null : (this.known(key) ?? this.#default)
+    if (key === 0) return null
+    const row = this.row(key)
+    return row < 0 ? this.#default : this.values.subarray(row, row + this.dimensions)
   }
 }
 
@@ -114,6 +114,7 @@ function vectorOf(table: OpenTable): VectorOf {
 export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 
 function meanOfWords(table: OpenTable): VectorOf {
+  const mean = new Mean(table)
   let of: unknown = null
   let vector: Float32Array | null = null
   return ({ transaction }) => {
@@ -121,7 +122,8 @@ function meanOfWords(table: OpenTable): VectorOf {
     if (of === transaction) return vector
     of = transaction
     const { description } = transaction
-    vector = description === null ? null : meanOf(table, wordsOf(description).map(hash53))
+    if (description !== null) for (const word of wordsOf(description)) mean.add(hash53(word))
+    vector = mean.take()
     return vector
   }
 }
@@ -129,24 +131,44 @@ function meanOfWords(table: OpenTable): VectorOf {
 /** Mean vector at the merchants, or categories, of the customer's latest kept payments. */
 function recentMeanOf(table: OpenTable, last: number): VectorOf {
   const field = table.key === 'mcc' ? 'mcc' : 'merchant_id'
+  const mean = new Mean(table)
   return ({ customer: { events } }) => {
-    const keys: number[] = []
-    for (let at = Math.max(0, events.size - last); at < events.size; at++) keys.push(events.value(at, field))
-    return meanOf(table, keys)
+    for (let at = Math.max(0, events.size - last); at < events.size; at++) mean.add(events.value(at, field))
+    return mean.take()
   }
 }
 
-/** Over the keys that are known; null when none is. */
-function meanOf(table: OpenTable, keys: readonly number[]): Float32Array | null {
-  const mean = new Float64Array(table.dimensions)
-  let count = 0
-  for (const key of keys) {
-    const vector = table.known(key)
-    if (vector === null) continue
-    count++
-    for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) + (vector[i] as number)
+/** The mean vector of keys, those that are not known left out. It is used again and again: no vector is allocated. */
+class Mean {
+  readonly #table: OpenTable
+  readonly #sum: Float64Array
+  readonly #mean: Float32Array
+  #count = 0
+
+  constructor(table: OpenTable) {
+    this.#table = table
+    this.#sum = new Float64Array(table.dimensions)
+    this.#mean = new Float32Array(table.dimensions)
   }
-  return count === 0 ? null : Float32Array.from(mean, (sum) => sum / count)
+
+  add(key: number): void {
+    const row = this.#table.row(key)
+    if (row < 0) return
+    const { values } = this.#table
+    if (this.#count++ === 0) this.#sum.fill(0)
+    for (let i = 0; i < this.#sum.length; i++) {
+      this.#sum[i] = (this.#sum[i] as number) + (values[row + i] as number)
+    }
+  }
+
+  /** Of the keys since it was last asked; null when none was known. Valid until it is asked again. */
+  take(): Float32Array | null {
+    const count = this.#count
+    this.#count = 0
+    if (count === 0) return null
+    for (let i = 0; i < this.#sum.length; i++) this.#mean[i] = (this.#sum[i] as number) / count
+    return this.#mean
+  }
 }
 
 function componentColumn(vector: VectorOf, component: number): Column {
