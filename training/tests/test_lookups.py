@@ -142,14 +142,11 @@ def test_the_same_payments_give_the_same_bytes_and_later_ones_change_none(table:
         later = pq.read_table(table)["event_time"].to_numpy() >= 1_729_814_400_000
         return frame.assign(merchant_id=frame["merchant_id"].where(~later, "m-later"), mcc="5812")
 
-    command = [sys.executable, "-m", "weir_training", "learn", "all", "--until", UNTIL]
-    for seed in ("1", "2"):
-        out = ["--table", str(table), "--out", str(tmp_path / f"{seed}.json")]
-        subprocess.run(
-            [*command, *out], env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True
-        )
-    first = (tmp_path / "1.json").read_bytes()
-    assert first == (tmp_path / "2.json").read_bytes()
+    command = [sys.executable, "-m", "weir_training", "learn", "all", "--until", UNTIL, "--table", str(table)]
+    other = os.environ | {"PYTHONHASHSEED": "1"}
+    subprocess.run([*command, "--out", str(tmp_path / "other.json")], env=other, check=True, capture_output=True)
+    assert learn(table, tmp_path / "same.json") == 0
+    assert (tmp_path / "same.json").read_bytes() == (tmp_path / "other.json").read_bytes()
     names = ("merchants", "terminals", "affinity")
     assert learn(table, tmp_path / "some.json", names=names) == 0
     assert learn(exported(tmp_path / "spoilt.parquet", spoilt), tmp_path / "spoilt.json", names=names) == 0
