@@ -102,7 +102,9 @@ def test_without_validation_scores_are_out_of_fold(table_path: Path, tmp_path: P
         ("families: { lightgbm: { leafs: 3 } }", "lightgbm has no setting leafs; did you mean leaves?"),
         ("families: { lightgbm: { leaves: 1 } }", "lightgbm.leaves is 1: input should be greater"),
         ("families: { lightgbn: {} }", "there is no family lightgbn; did you mean lightgbm?"),
-        ("family: {}", "should have one key, families"),
+        ("family: {}", "there is no key family; did you mean families?"),
+        ("[families]", "should have the keys families, lookups"),
+        ("lookups: { merchant: {} }", "there is no learner merchant; did you mean merchants?"),
         ("families: [", "Cannot read the recipe"),
     ],
 )
