@@ -37,7 +37,7 @@ const featuresOf = (hash: string, names: readonly string[]): CompiledFeatures =>
   ...shipped,
   hash,
   names,
-  columns: [],
+  columns: names.map((_, at) => ({ at, value: () => 0 })),
 })
 
 interface Golden {
