@@ -102,7 +102,7 @@ def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path
         (folder / "model.onnx").write_bytes(graph)
         (folder / "part.json").write_text(to_json(part))
         scores.to_parquet(folder / "scores.parquet", index=False)
-    return evaluate(test.label, calibration(raw)) | {"seconds": round(seconds, 1)}
+    return evaluate(test, calibration(raw)) | {"seconds": round(seconds, 1)}
 
 
 def out_of_fold(kind: Family, rows: Rows, settings: Settings) -> np.ndarray:
