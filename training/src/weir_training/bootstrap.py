@@ -31,11 +31,12 @@ class Resampling:
     def weights(self, scored: Scored) -> Iterator[np.ndarray]:
         """Give how often each customer was drawn, some resamples at a time; the same for the same customers."""
         rng = np.random.default_rng(self.seed)
-        at_once = max(1, CELLS_AT_ONCE // max(1, len(scored.label)))
-        even = np.full(scored.customers, 1 / scored.customers)
+        customers = scored.customers
+        at_once = max(1, CELLS_AT_ONCE // max(customers, len(scored.label)))
         for start in range(0, self.resamples, at_once):
             size = min(at_once, self.resamples - start)
-            yield rng.multinomial(scored.customers, even, size).astype(float)
+            picked = (rng.integers(0, customers, customers) for _ in range(size))
+            yield np.array([np.bincount(one, minlength=customers) for one in picked], dtype=float)
 
 
 def drawn(scored: Scored, measure: Measure, resampling: Resampling) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Metrics of a calibrated score on rows that the model has not seen, for any number of resamples at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +34,8 @@ class Scored:
         Major units of the reference currency; 0 where it is missing. None: the table has none.
     customers : int
         How many there are; some may have no row here.
+    order : ndarray of int
+        Which of the rows that were given stands here.
     """
 
     label: np.ndarray
@@ -41,6 +44,7 @@ class Scored:
     day: np.ndarray
     amount: np.ndarray | None
     customers: int
+    order: np.ndarray
 
     @classmethod
     def of(cls, rows: Rows, probability: np.ndarray) -> "Scored":
@@ -49,13 +53,13 @@ class Scored:
         names, customer = np.unique(rows.frame["customer_id"].to_numpy(dtype=str), return_inverse=True)
         amount = rows.frame["amount"].fillna(0).to_numpy(dtype=float)[order] if "amount" in rows.frame else None
         day = rows.frame["event_time"].to_numpy()[order] // DAY
-        return cls(rows.label[order], probability[order], customer[order], day, amount, len(names))
+        return cls(rows.label[order], probability[order], customer[order], day, amount, len(names), order)
 
     def take(self, rows: np.ndarray) -> "Scored":
         """Pick some rows, in their order; the customers keep their numbers."""
         amount = None if self.amount is None else self.amount[rows]
         picked = (self.label[rows], self.probability[rows], self.customer[rows], self.day[rows])
-        return Scored(*picked, amount, self.customers)
+        return Scored(*picked, amount, self.customers, self.order[rows])
 
     @cached_property
     def frauds(self) -> np.ndarray:
@@ -85,7 +89,24 @@ def alerted(probability: np.ndarray, rate: float) -> np.ndarray:
     return marks
 
 
-def ranking(scored: Scored, weights: np.ndarray, review_cost: float = REVIEW_COST) -> dict[str, np.ndarray]:
+def at_rate(metric: str, rate: float) -> str:
+    """Name a metric at an alert rate.
+
+    Examples
+    --------
+    >>> at_rate("recall", 0.01), at_rate("recall", 0.0025)
+    ('recall_at_1.0%', 'recall_at_0.25%')
+    """
+    short = f"{rate:.1%}"
+    return f"{metric}_at_{short if float(short[:-1]) == round(100 * rate, 9) else f'{100 * rate:.4g}%'}"
+
+
+def ranking(
+    scored: Scored,
+    weights: np.ndarray,
+    review_cost: float = REVIEW_COST,
+    rates: Sequence[float] = ALERT_RATES,
+) -> dict[str, np.ndarray]:
     """Measure how well the order of the rows is, and what an alert budget buys.
 
     Parameters
@@ -121,7 +142,7 @@ def ranking(scored: Scored, weights: np.ndarray, review_cost: float = REVIEW_COS
             "average_precision": (of_fraud * precision).sum(axis=1) / frauds,
             "auc_roc": (of_fraud * good_below).sum(axis=1) / (frauds * (rows - frauds)),
         }
-        for rate in ALERT_RATES:
+        for rate in rates:
             metrics |= _at_rate(scored, weights, seen, caught, of_fraud, rate, review_cost)
     return metrics
 
@@ -154,7 +175,7 @@ def _at_rate(
         metrics["value_recall"] = lost[each, hits] / lost[:, -1]
         cost = lost[:, -1] - lost[each, hits] + review_cost * alerts
         metrics["saved"] = 1 - cost / lost[:, -1]
-    return {f"{name}_at_{rate:.1%}": values for name, values in metrics.items()}
+    return {at_rate(name, rate): values for name, values in metrics.items()}
 
 
 def card_precision(scored: Scored, weights: np.ndarray, cards: int = CARDS_A_DAY) -> np.ndarray:
