@@ -29,7 +29,7 @@ def write(table: pa.Table, path: Path, columns: list[str] = COLUMNS) -> Path:
 
 
 def flipped(known_after: int, before: int) -> pa.Table:
-    """The table, in which labels of payments before a moment are turned round if they became known after another."""
+    """The table, in which labels of payments before a moment are turned if they became known after another."""
     table = synthetic_table()
     known = table["label_known_time"].to_numpy(zero_copy_only=False)
     turned = (np.nan_to_num(known, nan=0) > known_after) & (table["event_time"].to_numpy() < before)

@@ -38,6 +38,10 @@ class Rows:
         """Pick some of the rows."""
         return Rows(self.X[rows], self.label[rows], self.frame.iloc[rows].reset_index(drop=True))
 
+    def narrow(self, places: list[int]) -> "Rows":
+        """Pick columns of `X`."""
+        return Rows(np.ascontiguousarray(self.X[:, places]), self.label, self.frame)
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -47,10 +47,18 @@ class Scored:
     order: np.ndarray
 
     @classmethod
-    def of(cls, rows: Rows, probability: np.ndarray) -> "Scored":
-        """Take rows and their probabilities, in the order of the rows; equal ones keep it."""
+    def of(cls, rows: Rows, probability: np.ndarray, names: np.ndarray | None = None) -> "Scored":
+        """Take rows and their probabilities, in the order of the rows; equal ones keep it.
+
+        Parameters
+        ----------
+        names : ndarray of str, optional
+            All customers, sorted, where those of several sets of rows are to have the same numbers.
+        """
         order = np.argsort(-probability, kind="stable")
-        names, customer = np.unique(rows.frame["customer_id"].to_numpy(dtype=str), return_inverse=True)
+        ids = rows.frame["customer_id"].to_numpy(dtype=str)
+        names = np.unique(ids) if names is None else names
+        customer = np.searchsorted(names, ids)
         amount = rows.frame["amount"].fillna(0).to_numpy(dtype=float)[order] if "amount" in rows.frame else None
         day = rows.frame["event_time"].to_numpy()[order] // DAY
         return cls(rows.label[order], probability[order], customer[order], day, amount, len(names), order)

@@ -154,6 +154,40 @@ def histograms(scored: dict[str, Scored], colours: dict[str, str], front: str) -
     return svg(draw, 9.4, 0.6 + 2.2 * lines)
 
 
+def search_history(trials: dict[str, list[dict]], colours: dict[str, str]) -> str:
+    """Average precision of each trial, and the best so far as a line; a trial that was given up is hollow."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, of in trials.items():
+            values = np.array([trial["average_precision"] for trial in of])
+            whole = np.array([trial["state"] == "finished" for trial in of])
+            number = np.arange(1, len(of) + 1)
+            best = np.maximum.accumulate(np.where(whole, values, -np.inf))
+            axes.plot(number, best, color=colours[name], drawstyle="steps-post")
+            axes.scatter(number[whole], values[whole], s=20, color=colours[name], alpha=0.8)
+            axes.scatter(number[~whole], values[~whole], s=16, facecolors="none", edgecolors=colours[name])
+        axes.set(xlabel="trial", ylabel="mean average precision of its folds")
+
+    return svg(draw, 9.4, 3.4)
+
+
+def selection(sets: list[dict], chosen: int, colour: str) -> str:
+    """Average precision by number of columns: the folds as points, their mean as a line."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        sizes = [one["columns"] for one in sets]
+        for values in zip(*(one["folds"] for one in sets), strict=True):
+            axes.plot(sizes, values, color=FAINT, marker="o", markersize=3, linewidth=0.7)
+        axes.plot(sizes, [one["average_precision"] for one in sets], color=colour, marker="o", markersize=5)
+        axes.axvline(chosen, color=colour, linestyle=":", linewidth=1.2)
+        axes.set(xlabel="columns", ylabel="average precision")
+        axes.set_ylim(bottom=0)
+
+    return svg(draw)
+
+
 def _lines(
     scored: dict[str, Scored],
     colours: dict[str, str],

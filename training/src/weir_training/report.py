@@ -85,3 +85,33 @@ def _tiles(evaluation: dict, scored: Scored) -> list[dict[str, str]]:
         (at_rate("saved", rate), "of the cost saved"),
     ]
     return [alerts, *(tile(name, says) for name, says in shown if name in metrics)]
+
+
+def write_optimisation(result: dict, folder: Path) -> None:
+    """Write optimisation.html."""
+    families = result["families"]
+    colours = plots.colours_of(families, result["chosen"])
+    settings = {
+        name: {key: value for key, value in found["settings"].items() if key not in ("columns", "seed")}
+        for name, found in families.items()
+    }
+    trials = {name: [trial for trial in result["trials"] if trial["family"] == name] for name in families}
+    page = render(
+        "optimisation.html",
+        **result,
+        colours=colours,
+        best=settings,
+        by_family={
+            name: sorted(of, key=lambda trial: (trial["state"] != "finished", -trial["average_precision"]))
+            for name, of in trials.items()
+        },
+        plots={
+            "history": plots.search_history(trials, colours),
+            "columns": {
+                name: plots.selection(found["sets"], len(found["columns"]), colours[name])
+                for name, found in result["selections"].items()
+            },
+        },
+        most=min(1.0, 1.1 * max(found["average_precision"]["high"] for found in families.values())),
+    )
+    (folder / "optimisation.html").write_text(page)
