@@ -66,7 +66,8 @@ def write_card(
         "",
         "- The figures hold for the data above and its fraud. On other data they must be measured again.",
         "- Frauds that nobody reported count as good, in training and in the figures.",
-        "- The figures are of one test period, without intervals: small differences between models mean nothing.",
+        "- The figures are of one test period. Small differences between models mean nothing:",
+        "  `weir-training evaluate` gives intervals.",
         "- It scores a payment, not a person: do not use it to rate customers.",
         "",
     ]
