@@ -102,7 +102,7 @@ def test_without_validation_scores_are_out_of_fold(table_path: Path, tmp_path: P
         ("families: { lightgbm: { leafs: 3 } }", "lightgbm has no setting leafs; did you mean leaves?"),
         ("families: { lightgbm: { leaves: 1 } }", "lightgbm.leaves is 1: input should be greater"),
         ("families: { lightgbn: {} }", "there is no family lightgbn; did you mean lightgbm?"),
-        ("family: {}", "should have one key, families"),
+        ("family: {}", "should have the keys families"),
         ("families: [", "Cannot read the recipe"),
     ],
 )
