@@ -57,6 +57,7 @@ def exported(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda
     """The synthetic table with payments beside its features."""
     table, frame = synthetic_table(3_000), change(payments())
     table = table.set_column(2, "customer_id", pa.array(frame.pop("customer_id"), pa.string()))
+    table = table.drop_columns([name for name in table.column_names if name.startswith("tx_")])
     for name, values in frame.items():
         table = table.append_column(f"tx_{name}", pa.array(values, from_pandas=True))
     pq.write_table(table, path)

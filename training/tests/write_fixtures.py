@@ -10,23 +10,32 @@ from onnx import TensorProto, helper, numpy_helper
 
 from conftest import COLUMNS, synthetic_table
 from weir_training.cli import main
+from weir_training.recipe import read_recipe
 from write_looked import write_looked
 
 FIXTURES = Path("test/fixtures/models")
 
 
-def write_package() -> None:
+SMALL = "families: { lightgbm: { trees: 100, leaves: 7 } }"
+FUSED = "families: { lightgbm: { trees: 30, leaves: 7 }, logistic: { strength: 0.01 } }"
+
+
+def write_package(name: str, families: str) -> None:
+    """Train the families of a recipe and export them: one alone, several fused."""
     with tempfile.TemporaryDirectory() as folder:
         table = str(Path(folder) / "training.parquet")
         pq.write_table(synthetic_table(), table)
-        out = str(FIXTURES / "small/1.0.0")
+        out = str(FIXTURES / name / "1.0.0")
         data = "Rows drawn at random for weir's own tests: the figures mean nothing."
         run, recipe = str(Path(folder) / "run"), Path(folder) / "recipe.yaml"
-        recipe.write_text("families: { lightgbm: { trees: 100, leaves: 7 } }")
+        recipe.write_text(families)
+        names = list(read_recipe(recipe).families)
+        fuse = [["fuse", *names, "--run", run]] if len(names) > 1 else []
         for step in (
             ["prepare", "--table", table, "--out", run],
-            ["train", "lightgbm", "--run", run, "--recipe", str(recipe)],
-            ["export", "lightgbm", "--run", run, "--out", out, "--data", data],
+            ["train", *names, "--run", run, "--recipe", str(recipe)],
+            *fuse,
+            ["export", "fusion" if fuse else names[0], "--run", run, "--out", out, "--data", data],
         ):
             if main(step) != 0:
                 raise SystemExit(1)
@@ -70,6 +79,7 @@ def write_graphs() -> None:
 
 
 if __name__ == "__main__":
-    write_package()
+    write_package("small", SMALL)
+    write_package("fused", FUSED)
     write_looked(FIXTURES / "looked/1.0.0")
     write_graphs()

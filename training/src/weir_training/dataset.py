@@ -27,7 +27,8 @@ class Rows:
     label : ndarray of bool
         Fraud as it was known when the next period began; for the test, at the export.
     frame : DataFrame
-        What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`;
+        What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`,
+        `known_time` (when the label became known, epoch milliseconds, `table.NEVER` if it did not);
         and where the table has them `amount` (major units of the reference currency), `merchant_id`,
         `merchant_name`, `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
     """
@@ -39,6 +40,10 @@ class Rows:
     def take(self, rows: np.ndarray | slice) -> "Rows":
         """Pick some of the rows."""
         return Rows(self.X[rows], self.label[rows], self.frame.iloc[rows].reset_index(drop=True))
+
+    def narrow(self, places: list[int]) -> "Rows":
+        """Pick columns of `X`."""
+        return Rows(np.ascontiguousarray(self.X[:, places]), self.label, self.frame)
 
 
 @dataclass(frozen=True)

@@ -1,52 +1,84 @@
 """The recipe: one YAML file with every setting that differs from its default."""
 
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from weir_training.errors import TrainingError
 from weir_training.families import NAMES, family
 from weir_training.families.base import Settings
 from weir_training.lookups import LEARNERS
+from weir_training.prequential import Prequential
+from weir_training.space import Space
 
-AnySettings = TypeVar("AnySettings", bound=Settings)
-
-
-SECTIONS = {"families": ("family", NAMES), "lookups": ("learner", LEARNERS)}
-"""Of a recipe: what one entry is called, and the names there are."""
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
-def read_recipe(path: Path | None, section: str = "families") -> dict[str, dict]:
-    """Read the settings of a section, by the name of what they are of.
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe says.
+
+    Attributes
+    ----------
+    families : dict
+        Settings by family.
+    prequential : Prequential or None
+        How to validate in time; None: the recipe does not say.
+    lookups : dict
+        Settings by what `learn` learns.
+    search : dict
+        By family, what a search tries instead of the family's own space.
+    """
+
+    families: dict[str, dict] = field(default_factory=dict)
+    prequential: Prequential | None = None
+    lookups: dict[str, dict] = field(default_factory=dict)
+    search: dict[str, Space] = field(default_factory=dict)
+
+
+class _Search(RootModel[dict[str, Space]]):
+    """Reads the search spaces."""
+
+
+def read_recipe(path: Path | None) -> Recipe:
+    """Read a recipe; without one there is nothing that differs.
 
     Raises
     ------
     TrainingError
-        When the file cannot be read, or names what there is not.
+        When the file cannot be read, or names a family or key that there is not.
     """
     if path is None:
-        return {}
+        return Recipe()
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise TrainingError(f"Cannot read the recipe {path}: {error}") from error
-    if not isinstance(content, dict) or not all(isinstance(values, dict) for values in content.values()):
-        raise TrainingError(
-            f"{path} should have the keys {', '.join(SECTIONS)}, each with settings by name below it."
-        )
-    for key, entries in content.items():
-        if key not in SECTIONS:
-            raise TrainingError(f"{path}: there is no key {key}{_near(str(key), list(SECTIONS))}")
-        one, names = SECTIONS[key]
-        for name, values in entries.items():
-            if name not in names:
-                raise TrainingError(f"{path}: there is no {one} {name}{_near(str(name), names)}")
+    keys = [key.name for key in fields(Recipe)]
+    if not isinstance(content, dict) or not set(content) <= set(keys):
+        raise TrainingError(f"{path} should have the keys families, prequential, lookups or search, and no other.")
+    families, search, lookups = (content.get(key) or {} for key in ("families", "search", "lookups"))
+    of = {"families": (families, "family", NAMES), "search": (search, "family", NAMES)}
+    for key, (by_name, one, known) in (of | {"lookups": (lookups, "learner", LEARNERS)}).items():
+        if not isinstance(by_name, dict):
+            raise TrainingError(f"{path}: {key} should have the settings of each {one} below it.")
+        for name, values in by_name.items():
+            if name not in known:
+                raise TrainingError(f"{path}: there is no {one} {name}{_near(str(name), known)}")
             if not isinstance(values, dict):
                 raise TrainingError(f"{path}: {key}.{name} should be settings, each with its value.")
-    return content.get(section, {})
+    try:
+        plan = None if content.get("prequential") is None else Prequential.model_validate(content["prequential"])
+        spaces = _Search.model_validate(search).root
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(f"{path}: {where} is {first['input']!r}: {first['msg'].lower()}.") from error
+    return Recipe(families, plan, lookups, spaces)
 
 
 def settings_of(name: str, values: dict) -> Settings:

@@ -9,10 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from weir_training.errors import TrainingError
-from weir_training.families.base import Settings
 
 COLUMN_OF = {
     "customer_id": "customer_id",
@@ -24,9 +23,12 @@ COLUMN_OF = {
 """Column of the payments that a table's key is found in."""
 
 
-class LookupSettings(Settings):
+class LookupSettings(BaseModel):
     """How many keys a table has: its size in the package goes with them."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(7, description="Where chance is needed: the same seed gives the same tables.")
     minimum_count: int = Field(5, ge=1, description="Payments that a key is seen in at least; others are unseen.")
     most_keys: int = Field(50_000, ge=1, description="Keys of a table at most, the most frequent.")
 

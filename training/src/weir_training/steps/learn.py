@@ -41,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> dict:
     """Learn, write the file, and return what the tables are."""
     names = LEARNERS if "all" in options.learner else list(dict.fromkeys(options.learner))
-    recipe = read_recipe(options.recipe, "lookups")
+    recipe = read_recipe(options.recipe).lookups
     settings = {name: checked(learner(name).settings, name, recipe.get(name, {})) for name in names}
     payments = read_table(options.table).frame
     event_time = payments["event_time"].to_numpy()
