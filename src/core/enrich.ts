@@ -273,7 +273,7 @@ class OpenEntities {
 
   #newDelta(entity: OpenEntity, time: number): GrowingDelta {
     const { kind, key } = entity
-    const delta = { kind, key, time, count: 0, sum: 0, frauds: 0, customers: [] }
+    const delta = { kind, key, time, count: 0, sum: 0, frauds: 0, payment_frauds: 0, customers: [] }
     entity.delta = delta
     this.deltas.push(delta)
     return delta

@@ -16,7 +16,7 @@ export function foldUpdates(
   const open = new Map<string, EntityState>()
   features.entities.startOver()
   for (const { deltas } of updates) {
-    for (const { kind, key, time, count, sum, frauds, customers } of deltas) {
+    for (const { kind, key, time, count, sum, frauds, payment_frauds, customers } of deltas) {
       const name = entityKey(kind, key)
       let state = open.get(name)
       if (state === undefined) {
@@ -25,6 +25,7 @@ export function foldUpdates(
       }
       state.add(time, count, sum)
       state.addFrauds(time, frauds)
+      state.addPaymentFrauds(time, payment_frauds)
       for (const customer of customers) state.addCustomer(customer)
     }
   }

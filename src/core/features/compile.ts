@@ -22,12 +22,16 @@ import {
   type FeatureDefinition,
   type FeatureFile,
   type Filter,
+  isMatured,
   type RememberedField,
+  type RobustFeature,
   type SequenceFeature,
 } from './definition.ts'
 import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
+import { maturedColumn, withMatured } from './matured-columns.ts'
 import { Pool } from './pool.ts'
+import { robustColumn, robustScan } from './robust-columns.ts'
 import { sequenceColumn } from './sequence.ts'
 import type { Tier } from './tiles.ts'
 
@@ -128,6 +132,7 @@ class Compiler {
         return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
       }
       if ('sequence' in feature) return this.#sequence(feature)
+      if ('robust' in feature) return this.#robust(feature)
       return this.#customerWindow(feature)
     }
     const kind = entityKinds.indexOf(feature.entity)
@@ -139,6 +144,24 @@ class Compiler {
     throw invalid(
       name,
       `looks ${back} payments back, but customer.keep_events is ${this.customer.keepEvents}`,
+    )
+  }
+
+  #robust(feature: RobustFeature): Column {
+    const { name, robust, last, window, times } = feature
+    if (last > this.customer.keepEvents) {
+      throw invalid(
+        name,
+        `looks at ${last} payments, but customer.keep_events is ${this.customer.keepEvents}`,
+      )
+    }
+    if ((robust === 'large_count') !== (window !== undefined && times !== undefined)) {
+      throw invalid(name, '`window` and `times` go with large_count, which needs both')
+    }
+    if (window !== undefined) checkedDuration(name, window)
+    return robustColumn(
+      feature,
+      this.#slotOf(`robust ${last}`, () => robustScan(last)),
     )
   }
 
@@ -159,15 +182,21 @@ class Compiler {
   /** Features over the same events share one scan. */
   #scan({ name, window, where, same }: CustomerWindowFeature, windowMs: number): number {
     const filter: EventFilter = { ...filterBits(name, where ?? {}), same: same ?? null }
-    const key = JSON.stringify([windowMs, filter])
-    const known = this.#scanSlots.get(key)
-    if (known !== undefined) return known
-    const slot = this.scans.length
-    this.scans.push(windowMs <= dayMs ? eventScan(windowMs, filter) : this.#tileScan(name, window, windowMs))
-    this.#scanSlots.set(key, slot)
+    const slot = this.#slotOf(JSON.stringify([windowMs, filter]), () =>
+      windowMs <= dayMs ? eventScan(windowMs, filter) : this.#tileScan(name, window, windowMs),
+    )
     if (windowMs > dayMs && (where !== undefined || same !== undefined)) {
       throw invalid(name, '`where` and `same` go with windows of up to 24h only')
     }
+    return slot
+  }
+
+  #slotOf(key: string, scan: () => Scan): number {
+    const known = this.#scanSlots.get(key)
+    if (known !== undefined) return known
+    const slot = this.scans.length
+    this.scans.push(scan())
+    this.#scanSlots.set(key, slot)
     return slot
   }
 
@@ -184,6 +213,16 @@ class Compiler {
     const windowMs = checkedDuration(name, window)
     const tileMs = tileOf(name, this.#file.entities.tiles, window)
     const tier = this.entity.tiers.findIndex((candidate) => candidate.tileMs === tileMs)
+    if (isMatured(aggregate)) {
+      const delayMs = durationMs(delay ?? '')
+      if (Number.isNaN(delayMs) || delayMs % tileMs !== 0) {
+        throw invalid(name, `\`delay\` must be given in whole tiles of ${this.#file.entities.tiles[window]}`)
+      }
+      if (tileMs !== this.entity.paymentFrauds?.tileMs) {
+        throw invalid(name, 'looks at matured payments: all windows of those must have the same tile')
+      }
+      return maturedColumn(kind, aggregate, { tier, tileMs, tiles: windowMs / tileMs, delayMs })
+    }
     if (aggregate === 'fraud_count' || aggregate === 'fraud_rate') {
       if (delay === undefined || durationMs(delay) % dayMs !== 0) {
         throw invalid(name, '`delay` must be given in whole days, for example 1d')
@@ -191,7 +230,7 @@ class Compiler {
       if (tileMs !== dayMs) throw invalid(name, 'fraud labels are kept by day: its window must have 1d tiles')
       return entityFraudColumn(kind, aggregate, tier, windowMs / dayMs, delay)
     }
-    if (delay !== undefined) throw invalid(name, '`delay` goes with fraud_count and fraud_rate only')
+    if (delay !== undefined) throw invalid(name, '`delay` goes with what is known of frauds only')
     return entityWindowColumn(kind, aggregate, tier, windowMs / tileMs)
   }
 
@@ -230,11 +269,12 @@ function entityLayout(file: FeatureFile): EntityLayout {
       `every tile must be a multiple of the shortest, ${finest / 60_000} minutes`,
     )
   }
-  return {
+  const layout = {
     tiers,
     frauds: { tileMs: dayMs, tiles: reachMs / dayMs },
     mostCustomers: file.entities.most_customers,
   }
+  return withMatured(layout, windowed, file.entities.tiles)
 }
 
 function tileOf(name: string, tiles: Readonly<Record<string, string>>, window: string): number {
