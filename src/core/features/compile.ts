@@ -1,4 +1,4 @@
-import { WeirError } from '../errors.ts'
+import { minorUnitExponent } from '../currencies.ts'
 import { type EntityKind, entityKinds } from '../types.ts'
 import { Aggregate, type EventFilter, eventScan, type Scan, tileScan } from './aggregates.ts'
 import {
@@ -6,10 +6,12 @@ import {
   customerFactColumn,
   distinctColumn,
   distinctCustomersColumn,
+  type EntityColumn,
   entityFraudColumn,
   entityWindowColumn,
   firstSeenColumn,
   isColumn,
+  type Placed,
   transactionColumn,
   windowColumn,
 } from './columns.ts'
@@ -29,25 +31,32 @@ import {
 } from './definition.ts'
 import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
-import { maturedColumn, withMatured } from './matured-columns.ts'
-import { Pool } from './pool.ts'
+import { checkedDuration, entityLayout, invalid, tiersOf, tileOf } from './layout.ts'
+import { maturedColumn } from './matured-columns.ts'
 import { robustColumn, robustScan } from './robust-columns.ts'
 import { sequenceColumn } from './sequence.ts'
-import type { Tier } from './tiles.ts'
 
 /** A feature file made ready: what to keep, and how each column is computed from it. */
 export interface CompiledFeatures {
   readonly file: FeatureFile
   /** Feature names in column order. */
   readonly names: readonly string[]
-  readonly columns: readonly Column[]
+  /** Columns of the payment and its customer. */
+  readonly columns: readonly Placed<Column>[]
+  /** Columns of merchants, terminals and devices, by position in entityKinds. */
+  readonly entityColumns: readonly (readonly Placed<EntityColumn>[])[]
   readonly scans: readonly Scan[]
   readonly aggregates: readonly Aggregate[]
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
-  /** States to open packed ones in: see Pool. */
-  readonly customers: Pool<CustomerState>
-  readonly entities: Pool<EntityState>
+  /**
+   * To open packed states in, one at a time, since they are costly to make. No two chunks can meet in them: a chunk is
+   * enriched, or folded, without an await.
+   */
+  readonly customerState: CustomerState
+  readonly entityState: EntityState
+  /** Hundredths of the reference currency per minor unit of each accepted currency. */
+  readonly factors: ReadonlyMap<string, number>
   /** Entity kinds that some feature reads: for others nothing is kept. */
   readonly kinds: readonly EntityKind[]
   /** 16 hexadecimal digits over everything that gives a column its meaning. */
@@ -62,7 +71,7 @@ export interface CompiledFeatures {
  */
 export function compileFeatures(file: FeatureFile, sha256: (text: string) => string): CompiledFeatures {
   const compiler = new Compiler(file)
-  const columns = file.features.map((feature) => compiler.column(feature))
+  for (const feature of file.features) compiler.add(feature)
   const layout = {
     customer: compiler.customer,
     entity: compiler.entity,
@@ -74,17 +83,28 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
   return {
     file,
     names: file.features.map(({ name }) => name),
-    columns,
+    columns: compiler.columns,
+    entityColumns: compiler.entityColumns,
     scans: compiler.scans,
     aggregates: compiler.scans.map(() => new Aggregate()),
     customer: compiler.customer,
     entity: compiler.entity,
-    customers: new Pool(() => new CustomerState(compiler.customer)),
-    entities: new Pool(() => new EntityState(compiler.entity)),
+    customerState: new CustomerState(compiler.customer),
+    entityState: new EntityState(compiler.entity),
+    factors: factorsOf(file),
     kinds: compiler.kinds,
     hash: sha256(canonical(meaning)).slice(0, 16),
     layoutHash: sha256(canonical(layout)).slice(0, 8),
   }
+}
+
+function factorsOf({ rates }: FeatureFile): Map<string, number> {
+  const factors = new Map<string, number>()
+  for (const [currency, rate] of Object.entries(rates)) {
+    const exponent = minorUnitExponent(currency)
+    if (exponent !== undefined) factors.set(currency, (rate * 100) / 10 ** exponent)
+  }
+  return factors
 }
 
 /** JSON with sorted keys: the same meaning gives the same text. */
@@ -96,10 +116,15 @@ export function canonical(value: unknown): string {
   )
 }
 
+/** Of the payment or its customer. */
+type OwnFeature = Extract<FeatureDefinition, { readonly entity: 'transaction' | 'customer' }>
+
 class Compiler {
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
   readonly kinds: readonly EntityKind[]
+  readonly columns: Placed<Column>[] = []
+  readonly entityColumns: Placed<EntityColumn>[][] = entityKinds.map(() => [])
   readonly scans: Scan[] = []
   readonly #scanSlots = new Map<string, number>()
   readonly #file: FeatureFile
@@ -118,25 +143,31 @@ class Compiler {
     this.entity = entityLayout(file)
   }
 
-  column(feature: FeatureDefinition): Column {
+  add(feature: FeatureDefinition): void {
+    const at = this.#names.size
     if (this.#names.has(feature.name)) throw invalid(feature.name, 'is declared twice')
     this.#names.add(feature.name)
+    if (feature.entity === 'transaction' || feature.entity === 'customer') {
+      this.columns.push({ at, value: this.#column(feature) })
+    } else {
+      const value = 'distinct' in feature ? distinctCustomersColumn : this.#entityWindow(feature)
+      this.entityColumns[entityKinds.indexOf(feature.entity)]?.push({ at, value })
+    }
+  }
+
+  #column(feature: OwnFeature): Column {
     if (feature.entity === 'transaction') {
       if ('value' in feature) return transactionColumn(feature.value, this.#file.reference_currency)
       const { channels, types } = filterBits(feature.name, feature.is)
       return isColumn(channels, types)
     }
-    if (feature.entity === 'customer') {
-      if ('fact' in feature) return customerFactColumn(feature.fact)
-      if ('first_seen' in feature) {
-        return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
-      }
-      if ('sequence' in feature) return this.#sequence(feature)
-      if ('robust' in feature) return this.#robust(feature)
-      return this.#customerWindow(feature)
+    if ('fact' in feature) return customerFactColumn(feature.fact)
+    if ('first_seen' in feature) {
+      return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
     }
-    const kind = entityKinds.indexOf(feature.entity)
-    return 'distinct' in feature ? distinctCustomersColumn(kind) : this.#entityWindow(feature, kind)
+    if ('sequence' in feature) return this.#sequence(feature)
+    if ('robust' in feature) return this.#robust(feature)
+    return this.#customerWindow(feature)
   }
 
   #sequence({ name, sequence, back }: SequenceFeature): Column {
@@ -208,7 +239,7 @@ class Compiler {
     )
   }
 
-  #entityWindow(feature: EntityWindowFeature, kind: number): Column {
+  #entityWindow(feature: EntityWindowFeature): EntityColumn {
     const { name, window, aggregate, delay } = feature
     const windowMs = checkedDuration(name, window)
     const tileMs = tileOf(name, this.#file.entities.tiles, window)
@@ -221,17 +252,17 @@ class Compiler {
       if (tileMs !== this.entity.paymentFrauds?.tileMs) {
         throw invalid(name, 'looks at matured payments: all windows of those must have the same tile')
       }
-      return maturedColumn(kind, aggregate, { tier, tileMs, tiles: windowMs / tileMs, delayMs })
+      return maturedColumn(aggregate, { tier, tileMs, tiles: windowMs / tileMs, delayMs })
     }
     if (aggregate === 'fraud_count' || aggregate === 'fraud_rate') {
       if (delay === undefined || durationMs(delay) % dayMs !== 0) {
         throw invalid(name, '`delay` must be given in whole days, for example 1d')
       }
       if (tileMs !== dayMs) throw invalid(name, 'fraud labels are kept by day: its window must have 1d tiles')
-      return entityFraudColumn(kind, aggregate, tier, windowMs / dayMs, delay)
+      return entityFraudColumn(aggregate, tier, windowMs / dayMs, delay)
     }
     if (delay !== undefined) throw invalid(name, '`delay` goes with what is known of frauds only')
-    return entityWindowColumn(kind, aggregate, tier, windowMs / tileMs)
+    return entityWindowColumn(aggregate, tier, windowMs / tileMs)
   }
 
   #memory(name: string, field: RememberedField): number {
@@ -239,62 +270,6 @@ class Compiler {
     if (memory < 0) throw invalid(name, `needs ${field} under customer.remember`)
     return memory
   }
-}
-
-/** Tiers for the windows given: one a tile length, as long as the longest window asks. */
-function tiersOf(tiles: Readonly<Record<string, string>>, windows: readonly string[], extraMs = 0): Tier[] {
-  const tiers = new Map<number, number>()
-  for (const window of windows) {
-    const tileMs = tileOf('tiles', tiles, window)
-    const count = (durationMs(window) + (tileMs === dayMs ? extraMs : 0)) / tileMs
-    tiers.set(tileMs, Math.max(count, tiers.get(tileMs) ?? 0))
-  }
-  return [...tiers].sort(([a], [b]) => a - b).map(([tileMs, count]) => ({ tileMs, tiles: count }))
-}
-
-function entityLayout(file: FeatureFile): EntityLayout {
-  const windowed = file.features.filter(
-    (feature): feature is EntityWindowFeature => 'aggregate' in feature && feature.entity !== 'customer',
-  )
-  const fraud = windowed.filter(({ aggregate }) => aggregate === 'fraud_count' || aggregate === 'fraud_rate')
-  // The last whole day that had ended `delay` ago: up to a day before it, besides the delay itself.
-  const delayed = fraud.map(({ window, delay }) => ({ window, delayMs: durationMs(delay ?? '1d') + dayMs }))
-  const reachMs = Math.max(0, ...delayed.map(({ window, delayMs }) => durationMs(window) + delayMs))
-  const delayMs = Math.max(0, ...delayed.map((feature) => feature.delayMs))
-  const tiers = tiersOf(file.entities.tiles, [...new Set(windowed.map(({ window }) => window))], delayMs)
-  const finest = tiers[0]?.tileMs ?? dayMs
-  if (tiers.some(({ tileMs }) => tileMs % finest !== 0)) {
-    throw invalid(
-      'entities.tiles',
-      `every tile must be a multiple of the shortest, ${finest / 60_000} minutes`,
-    )
-  }
-  const layout = {
-    tiers,
-    frauds: { tileMs: dayMs, tiles: reachMs / dayMs },
-    mostCustomers: file.entities.most_customers,
-  }
-  return withMatured(layout, windowed, file.entities.tiles)
-}
-
-function tileOf(name: string, tiles: Readonly<Record<string, string>>, window: string): number {
-  const tile = tiles[window]
-  if (tile === undefined) {
-    throw invalid(
-      name,
-      `has window ${window}, for which no tile is declared (there are ${Object.keys(tiles).join(', ')})`,
-    )
-  }
-  const tileMs = checkedDuration(name, tile)
-  if (checkedDuration(name, window) % tileMs !== 0)
-    throw invalid(name, `has window ${window}, no multiple of its tile ${tile}`)
-  return tileMs
-}
-
-function checkedDuration(name: string, text: string): number {
-  const ms = durationMs(text)
-  if (Number.isNaN(ms)) throw invalid(name, `has "${text}" where a duration such as 10m, 24h or 30d is meant`)
-  return ms
 }
 
 /** One bit for each channel and type that passes; all bits where the filter does not name the field. */
@@ -307,10 +282,4 @@ function filterBits(name: string, filter: Filter): { channels: number; types: nu
     }, 0)
   }
   return { channels: bits(filter.channel, channelCode), types: bits(filter.type, typeCode) }
-}
-
-function invalid(feature: string, what: string): WeirError {
-  return new WeirError('WEIR_FEATURES_INVALID', `feature file: ${feature} ${what}`, {
-    cure: 'Mend the feature file; `weir features list` shows what it compiles to.',
-  })
 }

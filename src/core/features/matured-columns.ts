@@ -1,4 +1,4 @@
-import type { Column } from './columns.ts'
+import type { EntityColumn } from './columns.ts'
 import { durationMs, type EntityWindowFeature, isMatured, type MaturedAggregate } from './definition.ts'
 import type { EntityLayout, EntityState } from './entity-state.ts'
 import type { Tiles } from './tiles.ts'
@@ -20,33 +20,23 @@ export interface MaturedWindow {
  * also see frauds reported sooner: there payments that are not matured and not reported are passed over, since nothing
  * is known of them. Times in seconds, from the start of the tile.
  */
-export function maturedColumn(kind: number, aggregate: MaturedAggregate, window: MaturedWindow): Column {
-  const value = valueOf(aggregate, window)
-  return ({ entities, event }) => {
-    const entity = entities[kind]
-    return entity === undefined || entity === null ? missing : value(entity, event.time)
-  }
-}
-
-type Value = (entity: EntityState, time: number) => number
-
-function valueOf(aggregate: MaturedAggregate, window: MaturedWindow): Value {
+export function maturedColumn(aggregate: MaturedAggregate, window: MaturedWindow): EntityColumn {
   switch (aggregate) {
     case 'matured_fraud_count':
-      return (entity, time) => maturedIn(entity.paymentFrauds, window, time)
+      return (entity, { time }) => maturedIn(entity.paymentFrauds, window, time)
     case 'matured_fraud_rate':
-      return (entity, time) => {
+      return (entity, { time }) => {
         const payments = maturedIn(entity.tiers[window.tier], window, time)
         return payments === 0 ? missing : maturedIn(entity.paymentFrauds, window, time) / payments
       }
     case 'time_since_fraud':
-      return (entity, time) => secondsSince(walk(entity, window, time).lastFraud, time)
+      return (entity, { time }) => secondsSince(walk(entity, window, time).lastFraud, time)
     case 'time_since_good':
-      return (entity, time) => secondsSince(walk(entity, window, time).lastGood, time)
+      return (entity, { time }) => secondsSince(walk(entity, window, time).lastGood, time)
     case 'fraud_run':
-      return (entity, time) => walk(entity, window, time).run
+      return (entity, { time }) => walk(entity, window, time).run
     case 'fraud_run_age':
-      return (entity, time) => secondsSince(walk(entity, window, time).runStart, time)
+      return (entity, { time }) => secondsSince(walk(entity, window, time).runStart, time)
   }
 }
 
