@@ -1,4 +1,4 @@
-import type { TrainingRow } from '../adapters/parquet-table.ts'
+import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table.ts'
 import { currencyFactor, type EntityValue, enrich } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
@@ -27,6 +27,40 @@ export async function collectLabels(
     known.set(label.transaction_id, { fraud, observed_time, fraud_type })
   }
   return known
+}
+
+/** Of a table that was written. */
+export interface Exported {
+  readonly rows: number
+  readonly frauds: number
+  readonly labels: number
+}
+
+/**
+ * Writes the training table.
+ *
+ * @param history can be read twice: once for what became known of each payment, once for the rows.
+ * @param cutOff see `collectLabels`.
+ * @param onRow called for each row.
+ */
+export async function writeTrainingTable(
+  path: string,
+  history: () => AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  features: CompiledFeatures,
+  cutOff: number,
+  onRow: () => void,
+): Promise<Exported> {
+  const known = await collectLabels(history(), cutOff)
+  const table = createTrainingTable(path, features.names, features.hash)
+  let [rows, frauds] = [0, 0]
+  for await (const row of trainingRows(history(), known, features)) {
+    table.add(row)
+    rows++
+    if (row.label) frauds++
+    onRow()
+  }
+  table.close()
+  return { rows, frauds, labels: known.size }
 }
 
 /** Payments that are enriched together. */
