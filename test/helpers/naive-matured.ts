@@ -19,6 +19,7 @@ export function naiveMatured(aggregate: MaturedAggregate, known: Known): number 
   const isMaturedTime = (time: number) => tileOf(time) >= first && tileOf(time) <= lastMatured
   const maturedFrauds = Math.max(0, sum(reports.filter(({ time }) => isMaturedTime(time))))
   const matured = payments.filter(isMaturedTime)
+  if (aggregate === 'matured_count') return matured.length
   if (aggregate === 'matured_fraud_count') return maturedFrauds
   if (aggregate === 'matured_fraud_rate') {
     return matured.length === 0 ? Number.NaN : maturedFrauds / matured.length

@@ -87,6 +87,7 @@ export type SequenceChannel = (typeof sequenceChannels)[number]
 
 /** What is known of the payments at an entity that are old enough for their frauds to be known. */
 export const maturedAggregates = [
+  'matured_count',
   'matured_fraud_count',
   'matured_fraud_rate',
   'time_since_fraud',

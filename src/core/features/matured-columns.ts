@@ -22,6 +22,8 @@ export interface MaturedWindow {
  */
 export function maturedColumn(aggregate: MaturedAggregate, window: MaturedWindow): EntityColumn {
   switch (aggregate) {
+    case 'matured_count':
+      return (entity, { time }) => maturedIn(entity.tiers[window.tier], window, time)
     case 'matured_fraud_count':
       return (entity, { time }) => maturedIn(entity.paymentFrauds, window, time)
     case 'matured_fraud_rate':
