@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
@@ -25,6 +25,8 @@ export interface TrainOptions {
   /** Where the data comes from, for the model card. */
   readonly data: string
   readonly out: string
+  /** Where table and run folder are kept for further steps; null: nowhere. */
+  readonly keep: string | null
   readonly models: Config['models']
   readonly python: Python
   /** Told of each step when it begins, and of each row that is exported. */
@@ -58,6 +60,11 @@ const dayMs = 86_400_000
 export async function train(options: TrainOptions): Promise<Trained> {
   const { models, python, features, family } = options
   const { root, name, version } = targetOf(options.out)
+  if (options.keep !== null && existsSync(options.keep)) {
+    throw new WeirError('WEIR_CLI_USAGE', `${options.keep} is there already`, {
+      cure: 'name another folder to keep',
+    })
+  }
   const made = mkdirSync(root, { recursive: true })
   const scratch = mkdtempSync(join(root, '.train-'))
   const [table, run] = [join(scratch, 'table.parquet'), join(scratch, 'run')]
@@ -79,6 +86,9 @@ export async function train(options: TrainOptions): Promise<Trained> {
     await timed('train', () => runStep(python, ['train', family, '--run', run, ...recipe]))
     const { metrics } = await timed('package', () => writePackage(python, [family, '--run', run, ...target]))
     await timed('check', () => admit(staged, features, models))
+    if (options.keep !== null) {
+      for (const made of [table, run]) cpSync(made, join(options.keep, basename(made)), { recursive: true })
+    }
     mkdirSync(join(root, name), { recursive: true })
     renameSync(staged, join(root, name, version))
     const model = `${name}@${version}`

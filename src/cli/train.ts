@@ -16,6 +16,7 @@ interface Flags {
   readonly recipe?: string
   readonly family: string
   readonly data?: string
+  readonly keep?: string
   readonly trainStart?: number
   readonly trainDays?: number
   readonly delayDays: number
@@ -54,6 +55,7 @@ export function registerTrain(program: Command): void {
     .option('--features <file>', 'feature file (default: that of the mapping, else of the configuration)')
     .option('--family <name>', 'what to train: training/README.md', 'lightgbm')
     .option('--recipe <file>', 'settings of the family (default: those of the mapping, if it has any)')
+    .option('--keep <folder>', 'keep table and run folder there, for further steps of weir-training')
     .option('--data <text>', 'where the data comes from, for the model card')
     .action(async (file: string, flags: Flags, command: Command) => {
       const { config } = configOf(command)
@@ -70,6 +72,7 @@ export function registerTrain(program: Command): void {
           recipe: flags.recipe ?? suggested?.recipe ?? null,
           data: flags.data ?? dataOf(file, flags.map),
           out: flags.out,
+          keep: flags.keep ?? null,
           models: config.models,
           python: await findPython({ signal, onLine: note }),
           ...display,

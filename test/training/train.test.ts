@@ -61,7 +61,8 @@ const train = (out: string, ...more: string[]) =>
 describe.runIf(hasPython)('weir train', () => {
   test('goes from raw payments to a package that is admitted, and says what it measured', async () => {
     const out = join(folder, 'models')
-    const { code, stdout, stderr } = await train(out, '--json')
+    const keep = join(folder, 'kept')
+    const { code, stdout, stderr } = await train(out, '--json', '--keep', keep)
     expect(stderr).toContain('5/5 check')
     expect(code).toBe(0)
     const trained = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
@@ -72,6 +73,7 @@ describe.runIf(hasPython)('weir train', () => {
     })
     expect(trained.metrics.average_precision).toBeGreaterThan(0.5)
     expect(readdirSync(out)).toEqual(['champion'])
+    expect(readdirSync(keep)).toEqual(['run', 'table.parquet'])
     const card = readFileSync(join(out, 'champion/1.0.0/MODEL_CARD.md'), 'utf8')
     expect(card).toContain('Payments of payments.csv.gz, read by the mapping handbook.')
     const models = ['--set', `models.directory=${out}`, '--set', `features=${trained.features}`]
