@@ -59,8 +59,9 @@ export async function decide(
   const decisions: Decision[] = []
   const alerts: Alert[] = []
   const width = active.features.names.length
-  for (const [i, arrival] of enriched.arrivals.entries()) {
-    const row = enriched.rows.subarray(i * width, (i + 1) * width)
+  const bytes = Buffer.from(enriched.rows.buffer)
+  enriched.arrivals.forEach((arrival, i) => {
+    const row = bytes.subarray(i * width * 4, (i + 1) * width * 4)
     const verdict =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
@@ -69,7 +70,7 @@ export async function decide(
           : scored(chunk, arrival, row, scores[i] as number, active)
     decisions.push(verdict.decision)
     if (verdict.alert !== null) alerts.push(verdict.alert)
-  }
+  })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
 
@@ -108,7 +109,7 @@ async function score(
 function scored(
   chunk: Chunk,
   arrival: EnrichedArrival,
-  features: Float32Array,
+  features: Buffer,
   score: number,
   active: ActiveSet,
 ): Verdict {
@@ -126,7 +127,7 @@ function scored(
     duplicate_of: null,
     late: arrival.late,
     entity_age_ms: arrival.entityAgeMs,
-    features: Buffer.from(features.buffer, features.byteOffset, features.byteLength),
+    features,
   }
   const alert = policy.file.alert_on.includes(outcome)
     ? alertOf(decision, arrival.transaction, outcome, reasons)

@@ -76,7 +76,7 @@ export function enrich(
     for (const entity of entities) {
       const value = past.entities.get(entity.key)
       const usable = value !== undefined && value.ageMs <= entityAgeLimitMs ? value : null
-      deltas.push(...enrichEntity(chunk, kind, entity, usable))
+      enrichEntity(chunk, kind, entity, usable, deltas)
     }
   }
   oneMissing(chunk.rows)
@@ -107,10 +107,11 @@ export function deltasAlone(
   features: CompiledFeatures,
 ): readonly EntityDelta[] {
   const chunk = begin(arrivals, features)
-  const { entities } = partiesOf(arrivals, features.kinds)
-  return entities.flatMap((ofKind, kind) =>
-    ofKind.flatMap((entity) => enrichEntity(chunk, kind, entity, null)),
-  )
+  const deltas: EntityDelta[] = []
+  for (const [kind, entities] of partiesOf(arrivals, features.kinds).entities.entries()) {
+    for (const entity of entities) enrichEntity(chunk, kind, entity, null, deltas)
+  }
+  return deltas
 }
 
 /** A chunk while its features are being found. */
@@ -169,19 +170,19 @@ function enrichCustomer(
  * Reads the entity as it was before the chunk, and with the chunk's own payments as it goes.
  *
  * @param value null when it is too old to be used.
- * @returns what the chunk adds to it: a delta for each of its finest tiles.
+ * @param deltas gets what the chunk adds to it: one for each of its finest tiles.
  */
 function enrichEntity(
   { features, events, arrivals, rows }: Enriching,
   kind: number,
   entity: Party,
   value: EntityValue | null,
-): EntityDelta[] {
+  deltas: EntityDelta[],
+): void {
   const { names, entity: layout } = features
   const columns = features.entityColumns[kind] as readonly Placed<EntityColumn>[]
   const tileMs = layout.tiers[0]?.tileMs ?? 1
   const state = value === null ? null : features.entityState.open(value.packed)
-  const deltas: EntityDelta[] = []
   let delta = null as GrowingDelta | null
   for (const place of entity.arrivals) {
     const event = events[place] as FeatureEvent
@@ -196,24 +197,24 @@ function enrichEntity(
     }
     const isNew = state === null || state.addCustomer(event.customer)
     const time = Math.floor(event.time / tileMs) * tileMs
-    if (delta?.time !== time) {
-      delta = {
-        kind: entityKinds[kind] as EntityKind,
-        key: entity.id,
-        time,
-        count: 0,
-        sum: 0,
-        frauds: 0,
-        payment_frauds: 0,
-        customers: [],
-      }
-      deltas.push(delta)
+    if (delta?.time === time) {
+      delta.count += 1
+      delta.sum += event.amount
+      if (isNew && !delta.customers.includes(event.customer)) delta.customers.push(event.customer)
+      continue
     }
-    delta.count += 1
-    delta.sum += event.amount
-    if (isNew && !delta.customers.includes(event.customer)) delta.customers.push(event.customer)
+    delta = {
+      kind: entityKinds[kind] as EntityKind,
+      key: entity.id,
+      time,
+      count: 1,
+      sum: event.amount,
+      frauds: 0,
+      payment_frauds: 0,
+      customers: isNew ? [event.customer] : [],
+    }
+    deltas.push(delta)
   }
-  return deltas
 }
 
 /** A delta while the chunk adds to it. */

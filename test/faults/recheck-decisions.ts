@@ -201,7 +201,8 @@ function scored(
   const risk_score = model.riskScore(score)
   const outcome = outcomeOf(policy, risk_score)
   const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
-  const reasons = reasonsOf(policy, outcome, vector, risk_score, stale)
+  const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+  const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -212,7 +213,7 @@ function scored(
     risk_score,
     reasons: reasons.map(({ code }) => code),
     entity_age_ms,
-    features: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
+    features,
   }
   const isAlert = policy.file.alert_on.includes(outcome)
   return { decision, alert: isAlert ? alertOf(decision, arrival.transaction, reasons) : null }
