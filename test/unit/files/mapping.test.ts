@@ -186,6 +186,7 @@ describe('a file whose columns are the fields', () => {
 
 describe('a mapping file', () => {
   it('that is not there is named', () => {
+    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
     expect(() => loadMapping('nowhere')).toThrow('there is no mapping nowhere')
   })
 
