@@ -16,7 +16,7 @@ export type HistoryItem =
 export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>
 
 /** @param cutOff epoch milliseconds; labels observed later are not known yet. */
-export async function collectLabels(
+async function collectLabels(
   history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
   cutOff: number,
 ): Promise<KnownLabels> {
@@ -70,7 +70,7 @@ const chunkRecords = 1_000
  * The training table: features by the code that serves them, point in time, in one pass. States live in memory: some
  * kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
  */
-export async function* trainingRows(
+async function* trainingRows(
   history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
   known: KnownLabels,
   features: CompiledFeatures,

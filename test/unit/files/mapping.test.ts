@@ -186,8 +186,11 @@ describe('a file whose columns are the fields', () => {
 
 describe('a mapping file', () => {
   it('that is not there is named', () => {
-    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
     expect(() => loadMapping('nowhere')).toThrow('there is no mapping nowhere')
+  })
+
+  it('names other files from where it lies itself', () => {
+    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
   })
 
   it('with a misspelt field is refused', () => {
