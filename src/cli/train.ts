@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { findPython } from '../apps/python.ts'
 import { type Step, steps, type Trained, train } from '../apps/train.ts'
 import { loadFeatures } from '../config/definitions.ts'
@@ -43,13 +43,13 @@ export function registerTrain(program: Command): void {
     .option('--map <mapping>', 'mapping file, or the name of one in mappings/')
     .option('--labels <file>', 'labels, in order of observed_time, where the mapping makes none')
     .option('--train-start <day>', 'first day of training; without --train-days, of its last week', time)
-    .option('--train-days <n>', 'days of training (default: all that is earlier)', count)
-    .option('--delay-days <n>', 'days until most frauds are known', count, 7)
-    .option('--validation-days <n>', 'days to calibrate on; 0: on folds of the training rows', count, 0)
+    .option('--train-days <n>', 'days of training (default: all that is earlier)', days(1))
+    .option('--delay-days <n>', 'days until most frauds are known', days(0), 7)
+    .option('--validation-days <n>', 'days to calibrate on; 0: on folds of the training rows', days(0), 0)
     .option(
       '--test-days <n>',
       'days to measure on, after the delay (at the end without --train-start)',
-      count,
+      days(1),
       7,
     )
     .option('--features <file>', 'feature file (default: that of the mapping, else of the configuration)')
@@ -81,6 +81,12 @@ export function registerTrain(program: Command): void {
       if (wantsJson(command)) print(JSON.stringify({ ...trained, features: featureFile }))
       else show(trained, featureFile)
     })
+}
+
+const days = (least: number) => (text: string) => {
+  const given = count(text)
+  if (given >= least && Number.isFinite(given)) return given
+  throw new InvalidArgumentError(`Give a whole number of days, ${least} or more.`)
 }
 
 const dataOf = (file: string, map: string | undefined): string =>

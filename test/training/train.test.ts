@@ -177,6 +177,12 @@ test('without Python it says how to make one', async () => {
   expect(code).toBe(1)
 })
 
+test.each(['0', 'infinity', 'x'])('%s is no number of days to train on', async (days) => {
+  const { code, stderr } = await weir(['train', file, '--out', join(folder, 'failed'), '--train-days', days])
+  expect(stderr).toMatch(/Give a whole number/)
+  expect(code).toBe(2)
+})
+
 test('a mapping that there is not is told before anything is read', async () => {
   const { code, stderr } = await weir(['train', file, '--out', join(folder, 'failed'), '--map', 'handbok'])
   expect(stderr).toMatch(/^error: there is no mapping handbok/m)
