@@ -23,14 +23,21 @@ families:
   lightgbm: { trees: 40, early_stopping: 5 }
   xgboost: { trees: 40, early_stopping: 5 }
   histgb: { trees: 40 }
+  cnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  image: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  lstm: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gru: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  rnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gan: { trees: 40, steps: 30 }
   isolation: { trees: 50 }
+  autoencoder: { epochs: 4, batch_rows: 256, waist: 3 }
 """
 
 
 @pytest.fixture(scope="module")
-def run(table_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(sequence_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("study") / "run"
-    assert main(["prepare", "--table", str(table_path), "--out", str(run)]) == 0
+    assert main(["prepare", "--table", str(sequence_path), "--out", str(run)]) == 0
     train(run, *NAMES)
     return run
 
@@ -67,15 +74,16 @@ def test_the_same_rows_and_settings_give_the_same_bytes(name: str, run: Path) ->
         assert (folder / file).read_bytes() == content, file
 
 
-def test_an_anomaly_score_does_not_look_at_labels(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["isolation", "autoencoder"])
+def test_an_anomaly_score_does_not_look_at_labels(name: str, run: Path, tmp_path: Path) -> None:
     other = tmp_path / "run"
     other.mkdir()
     shutil.copytree(run / "prepared", other / "prepared")
     rows = pd.read_parquet(other / "prepared" / "train.parquet")
     rows["label"] = np.arange(len(rows)) % 7 == 0
     rows.to_parquet(other / "prepared" / "train.parquet", index=False)
-    train(other, "isolation")
-    assert read_part(other, "isolation").graph == read_part(run, "isolation").graph
+    train(other, name)
+    assert read_part(other, name).graph == read_part(run, name).graph
 
 
 def test_without_validation_scores_are_out_of_fold(table_path: Path, tmp_path: Path) -> None:
@@ -119,8 +127,8 @@ def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(["train", "lightgbm", "--run", str(tmp_path)]) == 1
     assert "holds no prepared table" in capsys.readouterr().err
     out = str(tmp_path / "champion/1.0.0")
-    assert main(["export", "cnn", "--run", str(run), "--out", out, "--data", "None."]) == 1
-    assert "has no trained cnn" in capsys.readouterr().err
+    assert main(["export", "boost", "--run", str(run), "--out", out, "--data", "None."]) == 1
+    assert "has no trained boost" in capsys.readouterr().err
     assert not (tmp_path / "champion").exists()
 
 

@@ -1,6 +1,7 @@
 """The rows of a study: what ``prepare`` writes to a run folder and every later step reads."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +28,19 @@ class Rows:
         What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`;
         and where the table has them `amount` (major units of the reference currency), `merchant_id`,
         `merchant_name`, `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
+    columns : sequence of str
+        Names of the columns of `X`, where they are a choice of the table's; else `Prepared` has them.
     """
 
     X: np.ndarray
     label: np.ndarray
     frame: pd.DataFrame
+    columns: Sequence[str] = ()
 
     def take(self, rows: np.ndarray | slice) -> "Rows":
         """Pick some of the rows."""
-        return Rows(self.X[rows], self.label[rows], self.frame.iloc[rows].reset_index(drop=True))
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        return Rows(self.X[rows], self.label[rows], frame, self.columns)
 
 
 @dataclass(frozen=True)

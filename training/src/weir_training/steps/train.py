@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> dict:
     """Train and return the metrics on test by family."""
     prepared = read_prepared(options.folder)
     recipe = read_recipe(options.recipe)
-    names = NAMES if "all" in options.family else list(dict.fromkeys(options.family))
+    names = all_of(prepared) if "all" in options.family else list(dict.fromkeys(options.family))
     settings = {name: settings_of(name, recipe.get(name, {})) for name in names}
     metrics = {}
     for name in names:
@@ -48,6 +48,15 @@ def run(options: argparse.Namespace) -> dict:
         console.print(f"{name}: {metrics[name]['seconds']:.1f} s")
     _show(metrics)
     return {"families": metrics}
+
+
+def all_of(prepared: Prepared) -> list[str]:
+    """Names of the families that the table has columns for; says which it leaves out."""
+    if any(name.startswith("seq_") for name in prepared.columns):
+        return NAMES
+    left_out = [name for name in NAMES if family(name).needs_sequence]
+    console.print(f"left out, for want of sequences in the table: {', '.join(left_out)}", markup=False)
+    return [name for name in NAMES if name not in left_out]
 
 
 def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path) -> dict:
@@ -65,7 +74,7 @@ def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path
     places = [prepared.columns.index(column) for column in columns]
 
     def narrow(rows: Rows) -> Rows:
-        return Rows(np.ascontiguousarray(rows.X[:, places]), rows.label, rows.frame)
+        return Rows(np.ascontiguousarray(rows.X[:, places]), rows.label, rows.frame, columns)
 
     train, test = narrow(prepared.train), narrow(prepared.test)
     validation = None if prepared.validation is None else narrow(prepared.validation)
