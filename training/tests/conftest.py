@@ -7,6 +7,24 @@ import pyarrow.parquet as pq
 import pytest
 
 DAY = 86_400_000
+RECIPE = """
+families:
+  logistic: { optimiser: sgd, penalty: l1 }
+  svm: { most_rows: 3000, gamma: 0.05 }
+  forest: { trees: 20, depth: 8 }
+  lightgbm: { trees: 40, early_stopping: 5 }
+  xgboost: { trees: 40, early_stopping: 5 }
+  histgb: { trees: 40 }
+  cnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  image: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  lstm: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gru: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  rnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gan: { trees: 40, steps: 30 }
+  isolation: { trees: 50 }
+  autoencoder: { epochs: 4, batch_rows: 256, waist: 3 }
+"""
+"""Every family, small."""
 COLUMNS = ["amount", "amount_to_mean", "count_1h", "count_24h", "night", "merchant_fraud_rate"]
 
 

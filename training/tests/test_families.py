@@ -9,29 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from conftest import RECIPE
 from weir_training.calibrate import Knots
 from weir_training.cli import main
 from weir_training.dataset import read_prepared
 from weir_training.families import NAMES
 from weir_training.package import read_part
-
-RECIPE = """
-families:
-  logistic: { optimiser: sgd, penalty: l1 }
-  svm: { most_rows: 3000, gamma: 0.05 }
-  forest: { trees: 20, depth: 8 }
-  lightgbm: { trees: 40, early_stopping: 5 }
-  xgboost: { trees: 40, early_stopping: 5 }
-  histgb: { trees: 40 }
-  cnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
-  image: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
-  lstm: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
-  gru: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
-  rnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
-  gan: { trees: 40, steps: 30 }
-  isolation: { trees: 50 }
-  autoencoder: { epochs: 4, batch_rows: 256, waist: 3 }
-"""
 
 
 @pytest.fixture(scope="module")

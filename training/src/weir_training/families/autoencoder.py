@@ -20,10 +20,11 @@ LEAST = 1e-3
 
 
 class AutoencoderSettings(NetworkSettings):
-    """The layers and the waist between them."""
+    """The layers and the waist between them, which holds it back enough."""
 
     hidden: int = Field(48, ge=1, description="Units of the layer before the waist, and of the one after it.")
     waist: int = Field(12, ge=1, description="Numbers that a payment has to pass through.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of a layer's values that a step leaves out.")
 
 
 class Autoencoder(Family):

@@ -42,8 +42,8 @@ class NetworkSettings(Settings):
     early_stopping: int = Field(
         3, ge=0, description="Epochs without progress on validation that end it; the best weights stay. 0: never."
     )
-    l2: float = Field(1e-5, ge=0, description="Ridge penalty on the weights of a layer.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share of a layer's values that a step leaves out.")
+    l2: float = Field(1e-4, ge=0, description="Ridge penalty on the weights of a layer.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Share of a layer's values that a step leaves out.")
     device: Device = Field("cpu", description="Where it trains; cpu where there is no such.")
 
 
