@@ -48,7 +48,8 @@ def test_it_learns_and_its_export_scores_as_it_does(name: str, run: Path) -> Non
     assert share == {} or abs(sum(share.values()) - 1) < 1e-6
 
 
-@pytest.mark.parametrize("name", NAMES)
+# What `image`, `gru` and `rnn` add to `cnn` and `lstm` is a layer.
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("image", "gru", "rnn")])
 def test_the_same_rows_and_settings_give_the_same_bytes(name: str, run: Path) -> None:
     folder = run / "families" / name
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
