@@ -116,8 +116,9 @@ def kernel_of(keras: ModuleType, settings: NetworkSettings) -> dict:
     }
 
 
+@cache
 def device_of(wanted: Device) -> str:
-    """Name the device to train on as TensorFlow does, and say so where it is another than was wanted."""
+    """Name the device to train on as TensorFlow does, and say so, once, where it is another than was wanted."""
     import tensorflow as tf
 
     if wanted == "gpu":

@@ -131,7 +131,8 @@ class SequenceFamily(Family):
     def train(self, rows: Rows, validation: Rows | None, settings: SequenceSettings) -> FittedNetwork:
         steps, channels = sequence_of(rows.columns)
         normaliser = SequenceNormaliser.fit(rows.X, steps, len(channels))
-        model = self._model(normaliser, float(rows.label.mean()), settings)
+        frauds = np.clip(rows.label.mean(), 1e-6, 1 - 1e-6)
+        model = self._model(normaliser, float(frauds), settings)
         history = fit(
             model,
             (normaliser(rows.X), rows.label.astype(np.float32), settings.weights(rows.label)),
