@@ -6,8 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from weir_training.cli import main
+
 DAY = 86_400_000
-RECIPE = """
+FAMILIES = """
 families:
   logistic: { optimiser: sgd, penalty: l1 }
   svm: { most_rows: 3000, gamma: 0.05 }
@@ -51,7 +53,9 @@ def synthetic_table(rows: int = 30_000, days: int = 60, seed: int = 1) -> pa.Tab
             **columns,
             "label": label,
             "label_known_time": pa.array(known_time, mask=~label),
-            "fraud_type": pa.array(np.where(label, "stolen", "none"), mask=~label),
+            "fraud_type": pa.array(np.where(label, np.where(night, "stolen", "mule"), "none"), mask=~label),
+            "tx_amount": pa.array(amount),
+            "tx_channel": np.where(night, "ecommerce", "pos"),
         }
     )
     return table.replace_schema_metadata({"weir.feature_hash": "test0001", "weir.features": json.dumps(COLUMNS)})
@@ -80,6 +84,33 @@ def sequence_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("table") / "sequences.parquet"
     pq.write_table(with_sequence(synthetic_table()), path)
     return path
+
+
+RECIPE = """
+families:
+  lightgbm: { trees: 40, leaves: 7 }
+  logistic: { strength: 0.01 }
+  isolation: { trees: 20 }
+"""
+
+
+@pytest.fixture(scope="session")
+def study(table_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with three families that were trained and fused; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("study")
+    make_study(table_path, folder / "run")
+    return folder / "run"
+
+
+def make_study(table: Path, run: Path, *more: str) -> None:
+    recipe = run.with_name("recipe.yaml")
+    recipe.write_text(RECIPE)
+    for step in (
+        ["prepare", "--table", str(table), "--out", str(run), *more],
+        ["train", "lightgbm", "logistic", "isolation", "--run", str(run), "--recipe", str(recipe)],
+        ["fuse", "all", "--run", str(run), "--resamples", "50"],
+    ):
+        assert main(step) == 0
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from conftest import RECIPE
+from conftest import FAMILIES
 from weir_training.calibrate import Knots
 from weir_training.cli import main
 from weir_training.dataset import read_prepared
@@ -27,7 +27,7 @@ def run(sequence_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(run: Path, *names: str) -> None:
     recipe = run.with_name("recipe.yaml")
-    recipe.write_text(RECIPE)
+    recipe.write_text(FAMILIES)
     assert main(["train", *names, "--run", str(run), "--recipe", str(recipe)]) == 0
 
 
@@ -94,7 +94,7 @@ def test_without_validation_scores_are_out_of_fold(table_path: Path, tmp_path: P
         ("families: { lightgbm: { leafs: 3 } }", "lightgbm has no setting leafs; did you mean leaves?"),
         ("families: { lightgbm: { leaves: 1 } }", "lightgbm.leaves is 1: input should be greater"),
         ("families: { lightgbn: {} }", "there is no family lightgbn; did you mean lightgbm?"),
-        ("family: {}", "should have one key, families"),
+        ("family: {}", "should have the keys families"),
         ("families: [", "Cannot read the recipe"),
     ],
 )

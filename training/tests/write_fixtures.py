@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
-from conftest import COLUMNS, RECIPE, synthetic_table, with_sequence
+from conftest import COLUMNS, FAMILIES, synthetic_table, with_sequence
 from weir_training.cli import main
 from weir_training.dataset import read_prepared
 from weir_training.families import NAMES
@@ -32,7 +32,7 @@ def write_families() -> None:
     out = FIXTURES / "families"
     with tempfile.TemporaryDirectory() as folder:
         targets = {name: out / name / "1.0.0" for name in NAMES}
-        run = write_packages(Path(folder), with_sequence(synthetic_table()), RECIPE, targets)
+        run = write_packages(Path(folder), with_sequence(synthetic_table()), FAMILIES, targets)
         prepared = read_prepared(run)
         raw = {}
         for name in NAMES:

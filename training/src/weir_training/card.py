@@ -5,18 +5,21 @@ SHOWN_COLUMNS = 15
 
 def write_card(
     manifest: dict,
-    settings: dict,
-    importance: dict[str, float],
+    parts: list[dict],
     recall_by_type: dict[str, tuple[int, float]],
 ) -> bytes:
     """Markdown for a person who decides whether to serve the model.
+
+    Parameters
+    ----------
+    parts : list of dict
+        part.json of each.
 
     References
     ----------
     M. Mitchell et al.: Model Cards for Model Reporting. FAT* 2019.
     """
     periods, metrics = manifest["periods"], manifest["metrics"]
-    knots = len(manifest["parts"][0]["calibration"]["x"])
     lines = [
         f"# {manifest['name']} {manifest['version']}",
         "",
@@ -53,11 +56,11 @@ def write_card(
         "",
         "## Model",
         "",
-        "Settings: " + ", ".join(f"{name} {value}" for name, value in settings.items()) + ".",
-        f"Calibration: isotonic, {knots} knots. Risk score: 0 at odds of 1 : 10,000,",
-        "50 points double the odds, 999 at a probability of 0.99 and more; the same for every model.",
+        *(line for part in parts for line in _part(part, heading=len(parts) > 1)),
+        *_fusion(manifest),
+        "Risk score: 0 at odds of 1 : 10,000, 50 points double the odds, 999 at a probability of 0.99 and more;",
+        "the same for every model.",
         "",
-        *_importance(importance),
         "## Limits",
         "",
         "- The figures hold for the data above and its fraud. On other data they must be measured again.",
@@ -67,6 +70,35 @@ def write_card(
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _part(about: dict, *, heading: bool) -> list[str]:
+    settings = {name: value for name, value in about["settings"].items() if name != "columns"}
+    columns, knots = len(about["columns"]), len(about["calibration"]["x"])
+    return [
+        *([f"### {about['title']}", ""] if heading else []),
+        "Settings: " + ", ".join(f"{name} {value}" for name, value in settings.items()) + ".",
+        f"It reads {columns} columns. Calibration: isotonic, {knots} knots.",
+        "",
+        *_importance(about["importance"]),
+    ]
+
+
+def _fusion(manifest: dict) -> list[str]:
+    fusion = manifest["fusion"]
+    if fusion is None:
+        return []
+    return [
+        "### Fusion",
+        "",
+        "Logistic regression on the log-odds of the parts, calibrated again.",
+        "",
+        "| Part | Weight |",
+        "|---|---:|",
+        *(f"| {p['name']} | {w:.3f} |" for p, w in zip(manifest["parts"], fusion["weights"], strict=True)),
+        f"| intercept | {fusion['intercept']:.3f} |",
+        "",
+    ]
 
 
 def _importance(importance: dict[str, float]) -> list[str]:

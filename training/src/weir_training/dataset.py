@@ -25,11 +25,12 @@ class Rows:
     label : ndarray of bool
         Fraud as it was known when the next period began; for the test, at the export.
     frame : DataFrame
-        What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`;
+        What is not a feature: `transaction_id`, `event_time` (epoch milliseconds), `customer_id`, `fraud_type`,
+        `known_time` (when the label became known, epoch milliseconds, `table.NEVER` if it did not);
         and where the table has them `amount` (major units of the reference currency), `merchant_id`,
         `merchant_name`, `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
     columns : sequence of str
-        Names of the columns of `X`, where they are a choice of the table's; else `Prepared` has them.
+        Names of the columns of `X`.
     """
 
     X: np.ndarray
@@ -41,6 +42,11 @@ class Rows:
         """Pick some of the rows."""
         frame = self.frame.iloc[rows].reset_index(drop=True)
         return Rows(self.X[rows], self.label[rows], frame, self.columns)
+
+    def narrow(self, places: list[int]) -> "Rows":
+        """Pick columns of `X`."""
+        columns = [self.columns[place] for place in places]
+        return Rows(np.ascontiguousarray(self.X[:, places]), self.label, self.frame, columns)
 
 
 @dataclass(frozen=True)
@@ -115,4 +121,4 @@ def _read_rows(path: Path, columns: list[str]) -> Rows | None:
     table = pq.read_table(path)
     X = np.column_stack([table[f"x.{column}"].to_numpy() for column in columns])
     frame = table.select([name for name in table.column_names if not name.startswith(("x.", "label"))]).to_pandas()
-    return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame)
+    return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame, columns)

@@ -17,6 +17,7 @@ from weir_training.dataset import Prepared
 from weir_training.errors import TrainingError
 from weir_training.evaluate import ALERT_RATES, evaluate, recall_by_type
 from weir_training.files import to_json, whole_folder
+from weir_training.fusion import Fusion
 from weir_training.histogram import counts, quantile_edges
 
 GOLDEN_ROWS = 200
@@ -48,6 +49,35 @@ class Part:
         """Raw scores of rows that have `columns`."""
         places = [columns.index(name) for name in self.about["columns"]]
         return onnx_scores(self.graph, X[:, places], tuple(self.about["shape"]))
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a package serves.
+
+    Attributes
+    ----------
+    fusion : Fusion or None
+        None where there is one part.
+    """
+
+    parts: list[Part]
+    fusion: Fusion | None = None
+
+    @property
+    def title(self) -> str:
+        """What kind of model, for people."""
+        titles = [part.about["title"] for part in self.parts]
+        return titles[0] if self.fusion is None else "Fusion: " + "; ".join(titles)
+
+    def raw(self, X: np.ndarray, columns: list[str]) -> dict[str, np.ndarray]:
+        """Raw scores by part."""
+        return {part.about["name"]: part.raw(X, columns) for part in self.parts}
+
+    def probability(self, raw: dict[str, np.ndarray]) -> np.ndarray:
+        """Calibrated and, of several parts, fused."""
+        calibrated = [part.calibration(raw[part.about["name"]]) for part in self.parts]
+        return calibrated[0] if self.fusion is None else self.fusion(np.column_stack(calibrated))
 
 
 def read_part(run: Path, name: str) -> Part:
@@ -134,7 +164,7 @@ def require_parity(expected: np.ndarray, model: bytes, X: np.ndarray, shape: tup
     return difference
 
 
-def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[str, float]:
+def write_package(out: Path, prepared: Prepared, model: Model, data: str) -> dict[str, float]:
     """Write every file and the manifest with their hashes, all at once.
 
     Parameters
@@ -148,47 +178,46 @@ def write_package(out: Path, prepared: Prepared, part: Part, data: str) -> dict[
         Metrics on test.
     """
     name, version = parse_target(out)
-    about, test = part.about, prepared.test
-    raw = part.raw(test.X, prepared.columns)
-    probability = part.calibration(raw)
-    metrics = evaluate(test.label, probability)
+    test = prepared.test
+    probability = model.probability(model.raw(test.X, prepared.columns))
+    metrics = evaluate(test, probability)
     kinds = test.frame["fraud_type"].fillna("").to_numpy(dtype=object)  # pandas has NaN for none
-    graph = onnx.load_from_string(part.graph).graph
-    output = _signature(graph.output[-1])
-    files = {
-        f"{about['name']}.onnx": part.graph,
-        "golden.json": _json(_golden(prepared, part)),
+    files = {f"{part.about['name']}.onnx": part.graph for part in model.parts} | {
+        "golden.json": _json(_golden(prepared, model)),
         "baseline.json": _json(_baseline(prepared, probability)),
     }
     manifest = {
         "format": 2,
         "name": name,
         "version": version,
-        "family": about["title"],
+        "family": model.title,
         "feature_hash": prepared.feature_hash,
         "columns": prepared.columns,
-        "parts": [
-            {key: about[key] for key in ("name", "title", "kind", "columns")}
-            | {
-                "input": _signature(graph.input[0]),
-                "output": output | {"column": output["shape"][1] - 1},
-                "rows_at_once": about["rows_at_once"],
-                "calibration": about["calibration"],
-            }
-        ],
-        "fusion": None,
+        "parts": [_part(part) for part in model.parts],
+        "fusion": None if model.fusion is None else model.fusion.as_dict(),
         "score_map": score_map().as_dict(),
         "data": data,
         "periods": {"validation": prepared.periods["train"]} | prepared.periods,
         "metrics": metrics,
     }
     by_type = recall_by_type(test.label, probability, kinds, ALERT_RATES[-1])
-    files["MODEL_CARD.md"] = write_card(manifest, about["settings"], about["importance"], by_type)
+    files["MODEL_CARD.md"] = write_card(manifest, [part.about for part in model.parts], by_type)
     manifest["files"] = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     with whole_folder(out) as folder:
         for file, content in (files | {"model.json": _json(manifest)}).items():
             (folder / file).write_bytes(content)
     return metrics
+
+
+def _part(part: Part) -> dict:
+    graph = onnx.load_from_string(part.graph).graph
+    output = _signature(graph.output[-1])
+    return {key: part.about[key] for key in ("name", "title", "kind", "columns")} | {
+        "input": _signature(graph.input[0]),
+        "output": output | {"column": output["shape"][1] - 1},
+        "rows_at_once": part.about["rows_at_once"],
+        "calibration": part.about["calibration"],
+    }
 
 
 def _json(value: object) -> bytes:
@@ -203,14 +232,14 @@ def _signature(value: onnx.ValueInfoProto) -> dict:
     return {"name": value.name, "type": "float32", "shape": [None, *sizes[1:]]}
 
 
-def _golden(prepared: Prepared, part: Part) -> dict:
+def _golden(prepared: Prepared, model: Model) -> dict:
     features = golden_rows(prepared)
-    raw = part.raw(features, prepared.columns)
-    probability = part.calibration(raw)
+    raw = model.raw(features, prepared.columns)
+    probability = model.probability(raw)
     return {
         "rows": len(features),
         "features": base64.b64encode(features.astype("<f4").tobytes()).decode(),
-        "raw": {part.about["name"]: raw.tolist()},
+        "raw": {name: scores.tolist() for name, scores in raw.items()},
         "probability": probability.tolist(),
         "risk_score": risk_scores(score_map(), probability).tolist(),
     }

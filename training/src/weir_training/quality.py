@@ -3,15 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment
+from sklearn.metrics import roc_auc_score
 
 from weir_training.dataset import Prepared
+from weir_training.errors import TrainingError
 from weir_training.files import to_json
 from weir_training.histogram import counts, quantile_edges
+from weir_training.report import render
 from weir_training.split import DAY
 
 MOVED = 0.25
 """Population stability index above which a column has moved (N. Siddiqi, Intelligent Credit Scoring, 2017)."""
+LEAK = 0.99
+"""AUC-ROC of a column alone from which on it is no feature but the answer."""
+FEW_FRAUDS = 20
+"""With fewer, a column may part them from the rest by chance."""
 
 
 def quality_of(prepared: Prepared) -> dict:
@@ -20,7 +26,8 @@ def quality_of(prepared: Prepared) -> dict:
     Returns
     -------
     dict
-        `columns`: by name `missing` (share), `least`, `median`, `most`, `distinct`, `psi` (train against test);
+        `columns`: by name `missing` (share), `least`, `median`, `most`, `distinct`, `psi` (train against test),
+        `auc` (of the column alone on test, whichever way round);
         `days`: per day of training and test rows, rows and frauds; `warnings`: sentences.
     """
     train, test = prepared.train, prepared.test
@@ -35,6 +42,7 @@ def quality_of(prepared: Prepared) -> dict:
             "most": float(present.max()) if len(present) else None,
             "distinct": len(np.unique(present)),
             "psi": round(stability(values, test.X[:, i]), 6),
+            "auc": round(separation(test.X[:, i], test.label), 6),
         }
         if len(present) == 0:
             warnings.append(f"{name} is always missing in training.")
@@ -79,49 +87,40 @@ def stability(expected: np.ndarray, found: np.ndarray, bins: int = 10) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
+def separation(values: np.ndarray, label: np.ndarray) -> float:
+    """Compute the AUC-ROC of a column alone, whichever way round; missing values are below all others.
+
+    Examples
+    --------
+    >>> separation(np.array([1.0, 1.0, 0.0, np.nan]), np.array([False, False, True, True]))
+    1.0
+    """
+    least = np.nanmin(values) if np.isfinite(values).any() else 0.0
+    auc = float(roc_auc_score(label, np.where(np.isnan(values), least - 1, values)))
+    return max(auc, 1 - auc)
+
+
+def refuse_leaks(prepared: Prepared) -> None:
+    """Refuse a column that alone tells fraud from the rest: it can only know what is learnt later.
+
+    Raises
+    ------
+    TrainingError
+        Names the columns.
+    """
+    test = prepared.test
+    if test.label.sum() < FEW_FRAUDS:
+        return
+    leaks = [c for i, c in enumerate(prepared.columns) if separation(test.X[:, i], test.label) >= LEAK]
+    if leaks:
+        raise TrainingError(
+            f"{', '.join(leaks)} alone tells fraud from all else (AUC {LEAK} or more). No feature does that when "
+            "a payment is made: it knows what was learnt later. Take it out of the features and export again."
+        )
+
+
 def write_quality(quality: dict, folder: Path) -> None:
     """Write quality.json, and quality.html for people."""
     (folder / "quality.json").write_text(to_json(quality))
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
     most = max(day["frauds"] / day["rows"] for day in quality["days"])
-    (folder / "quality.html").write_text(page.render(**quality, most=max(most, 1e-9)) + "\n")
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Data quality</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1c2733 }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e3e8ee }
-th:first-child, td:first-child { text-align: left }
-.bar { background: #c2410c; height: .7rem; display: inline-block }
-.moved { color: #c2410c; font-weight: 600 }
-</style>
-<h1>Data quality</h1>
-<p>{{ cleaned.duplicates }} payments came twice, {{ cleaned.infinite }} infinite cells were taken for missing.</p>
-{% if warnings %}
-<ul>{% for warning in warnings %}<li>{{ warning }}</li>{% endfor %}</ul>
-{% endif %}
-<h2>Frauds by day</h2>
-<table><tr><th>day</th><th>period</th><th>rows</th><th>frauds</th><th style="text-align:left">share</th></tr>
-{% for day in days %}
-<tr><td>{{ day.day }}</td><td>{{ day.period }}</td><td>{{ "{:,}".format(day.rows) }}</td><td>{{ day.frauds }}</td>
-<td style="text-align:left">
-<span class="bar" style="width:{{ (12 * day.frauds / day.rows / most) | round(2) }}rem"></span>
-{{ "%.2f" | format(100 * day.frauds / day.rows) }} %</td></tr>
-{% endfor %}
-</table>
-<h2>Columns, over the training rows</h2>
-<table>
-<tr><th>column</th><th>missing</th><th>least</th><th>median</th><th>most</th><th>distinct</th>
-<th>PSI to test</th></tr>
-{% for name, c in columns.items() %}
-<tr><td>{{ name }}</td><td>{{ "%.1f" | format(100 * c.missing) }} %</td>
-{% for key in ["least", "median", "most"] %}
-<td>{{ "" if c[key] is none else "%.6g" | format(c[key]) }}</td>
-{% endfor %}
-<td>{{ "{:,}".format(c.distinct) }}</td>
-<td{% if c.psi > 0.25 %} class="moved"{% endif %}>{{ "%.3f" | format(c.psi) }}</td></tr>
-{% endfor %}
-</table>
-</html>"""
+    (folder / "quality.html").write_text(render("quality.html", **quality, most=max(most, 1e-9)))

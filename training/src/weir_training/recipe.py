@@ -1,38 +1,76 @@
 """The recipe: one YAML file with every setting that differs from its default."""
 
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import RootModel, ValidationError
 
 from weir_training.errors import TrainingError
 from weir_training.families import NAMES, family
 from weir_training.families.base import Settings
+from weir_training.prequential import Prequential
+from weir_training.space import Space
 
 
-def read_recipe(path: Path | None) -> dict[str, dict]:
-    """Read the settings by family.
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe says.
+
+    Attributes
+    ----------
+    families : dict
+        Settings by family.
+    prequential : Prequential or None
+        How to validate in time; None: the recipe does not say.
+    search : dict
+        By family, what a search tries instead of the family's own space.
+    """
+
+    families: dict[str, dict] = field(default_factory=dict)
+    prequential: Prequential | None = None
+    search: dict[str, Space] = field(default_factory=dict)
+
+
+class _Search(RootModel[dict[str, Space]]):
+    """Reads the search spaces."""
+
+
+def read_recipe(path: Path | None) -> Recipe:
+    """Read a recipe; without one there is nothing that differs.
 
     Raises
     ------
     TrainingError
-        When the file cannot be read, or names a family that there is not.
+        When the file cannot be read, or names a family or key that there is not.
     """
     if path is None:
-        return {}
+        return Recipe()
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise TrainingError(f"Cannot read the recipe {path}: {error}") from error
-    if not isinstance(content, dict) or set(content) != {"families"} or not isinstance(content["families"], dict):
-        raise TrainingError(f"{path} should have one key, families, with the settings of each family below it.")
-    for name, values in content["families"].items():
-        if name not in NAMES:
-            raise TrainingError(f"{path}: there is no family {name}{_near(str(name), NAMES)}")
-        if not isinstance(values, dict):
-            raise TrainingError(f"{path}: families.{name} should be settings, each with its value.")
-    return content["families"]
+    keys = [key.name for key in fields(Recipe)]
+    if not isinstance(content, dict) or not set(content) <= set(keys):
+        raise TrainingError(f"{path} should have the keys families, prequential or search, and no other.")
+    families, search = content.get("families") or {}, content.get("search") or {}
+    for key, by_family in (("families", families), ("search", search)):
+        if not isinstance(by_family, dict):
+            raise TrainingError(f"{path}: {key} should have the settings of each family below it.")
+        for name, values in by_family.items():
+            if name not in NAMES:
+                raise TrainingError(f"{path}: there is no family {name}{_near(str(name), NAMES)}")
+            if not isinstance(values, dict):
+                raise TrainingError(f"{path}: {key}.{name} should be settings, each with its value.")
+    try:
+        plan = None if content.get("prequential") is None else Prequential.model_validate(content["prequential"])
+        spaces = _Search.model_validate(search).root
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(f"{path}: {where} is {first['input']!r}: {first['msg'].lower()}.") from error
+    return Recipe(families, plan, spaces)
 
 
 def settings_of(name: str, values: dict) -> Settings:

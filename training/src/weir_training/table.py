@@ -54,7 +54,8 @@ class Table:
         first, last = np.searchsorted(self.event_time, [period.start, period.end])
         rows = slice(int(first), int(last))
         label = self.label if period.known_by is None else self.label & (self.known_time <= period.known_by)
-        return Rows(self.features[rows], label[rows], self.frame.iloc[rows].reset_index(drop=True))
+        frame = self.frame.iloc[rows].reset_index(drop=True).assign(known_time=self.known_time[rows])
+        return Rows(self.features[rows], label[rows], frame, self.columns)
 
 
 REQUIRED = {

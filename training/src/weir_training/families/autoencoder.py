@@ -1,11 +1,14 @@
 """Autoencoder: how badly a payment is drawn again from a few numbers."""
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
 from weir_training.dataset import Rows
 from weir_training.families.base import Family
 from weir_training.families.network import (
+    DESCENT,
     PREDICTED_AT_ONCE,
     FittedNetwork,
     NetworkSettings,
@@ -14,6 +17,7 @@ from weir_training.families.network import (
     kernel_of,
 )
 from weir_training.normalise import Normaliser
+from weir_training.space import Space, between
 
 LEAST = 1e-3
 """Mean squared error that a column counts as drawn with at least: what never varies would weigh without end."""
@@ -42,6 +46,7 @@ class Autoencoder(Family):
     title = "Autoencoder"
     kind = "anomaly"
     settings = AutoencoderSettings
+    space: ClassVar[Space] = DESCENT | {"hidden": between(16, 96, log=True), "waist": between(2, 24, log=True)}
     rows_at_once = 64
 
     def train(self, rows: Rows, validation: Rows | None, settings: AutoencoderSettings) -> FittedNetwork:

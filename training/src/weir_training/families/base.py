@@ -7,6 +7,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from weir_training.dataset import Rows
+from weir_training.errors import TrainingError
+from weir_training.space import Space
 
 THREADS = 2
 """Fixed: sums depend on it, and the same table must give the same model."""
@@ -18,6 +20,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(7, description="Where chance is needed: the same seed gives the same model.")
+    columns: list[str] | None = Field(None, description="Columns to read; none: all that the family can.")
 
 
 class ClassifierSettings(Settings):
@@ -82,6 +85,8 @@ class Family(ABC):
     rows_at_once : int or None
         See docs/models.md; networks need it, since a matrix product may sum in another order for another number of
         rows.
+    space : dict
+        What a parameter search tries, unless a recipe says otherwise; the defaults lie inside.
     """
 
     name: ClassVar[str]
@@ -90,10 +95,32 @@ class Family(ABC):
     settings: ClassVar[type[Settings]]
     needs_sequence: ClassVar[bool] = False
     rows_at_once: ClassVar[int | None] = None
+    space: ClassVar[Space] = {}
 
     def columns(self, available: list[str]) -> list[str]:
         """Choose the columns that it reads, in the order of its input."""
         return [name for name in available if not name.startswith("seq_")]
+
+    def columns_of(self, settings: Settings, available: list[str]) -> list[str]:
+        """Choose those that the settings name, in the order of its input.
+
+        Raises
+        ------
+        TrainingError
+            When it cannot read one, or would read a part of a sequence.
+        """
+        columns = self.columns(available)
+        if settings.columns is None:
+            return columns
+        unknown = [name for name in settings.columns if name not in columns]
+        if unknown or not settings.columns:
+            raise TrainingError(
+                f"{self.name}.columns: {self.name} cannot read {', '.join(unknown) or 'no column'}."
+            )
+        left_out = [name for name in columns if name.startswith("seq_") and name not in settings.columns]
+        if left_out:
+            raise TrainingError(f"{self.name}.columns lacks {left_out[0]}: a sequence is read whole.")
+        return [name for name in columns if name in settings.columns]
 
     @abstractmethod
     def train(self, rows: Rows, validation: Rows | None, settings: Settings) -> Fitted:

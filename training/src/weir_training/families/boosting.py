@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from weir_training.families.base import ClassifierSettings
+from weir_training.space import Space, between
 
 
 class BoostingSettings(ClassifierSettings):
@@ -11,6 +12,15 @@ class BoostingSettings(ClassifierSettings):
     trees: int = Field(200, ge=1, description="Trees, at most.")
     learning_rate: float = Field(0.05, gt=0, le=1, description="Weight of a tree.")
     l2: float = Field(1.0, ge=0, description="Ridge penalty on leaf values.")
+
+
+TREES: Space = {
+    "trees": between(50, 400, log=True),
+    "learning_rate": between(0.01, 0.2, log=True),
+    "l2": between(0.01, 30.0, log=True),
+    "fraud_weight": between(1.0, 10.0, log=True),
+}
+"""What a search tries with each of the libraries."""
 
 
 class LeafWiseSettings(BoostingSettings):

@@ -1,12 +1,13 @@
 """Convolutions over a customer's last payments: along the steps, or over steps and channels as over an image."""
 
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from weir_training.families.network import kernel_of
+from weir_training.families.network import DESCENT, kernel_of
 from weir_training.families.sequence import SequenceFamily, SequenceSettings
+from weir_training.space import Space, between
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +27,7 @@ class Cnn(SequenceFamily):
     name = "cnn"
     title = "Convolutional network over the last payments"
     settings = ConvolutionSettings
+    space: ClassVar[Space] = DESCENT | {"filters": between(8, 64, log=True), "layers": between(1, 3)}
 
     def read(
         self, keras: ModuleType, steps: "keras.KerasTensor", settings: ConvolutionSettings
@@ -58,6 +60,7 @@ class Image(SequenceFamily):
     name = "image"
     title = "Convolutional network over the last payments as an image"
     settings = ImageSettings
+    space: ClassVar[Space] = DESCENT | {"filters": between(4, 32, log=True), "layers": between(1, 3)}
 
     def read(self, keras: ModuleType, steps: "keras.KerasTensor", settings: ImageSettings) -> "keras.KerasTensor":
         image = keras.layers.Reshape((*steps.shape[1:], 1))(steps)

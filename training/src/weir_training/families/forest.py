@@ -1,6 +1,7 @@
 """Random forest."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, ClassifierSettings, Family, Fitted
 from weir_training.normalise import Normaliser, behind
+from weir_training.space import Space, between
 
 
 class ForestSettings(ClassifierSettings):
@@ -53,6 +55,12 @@ class Forest(Family):
     name = "forest"
     title = "Random forest"
     settings = ForestSettings
+    space: ClassVar[Space] = {
+        "depth": between(4, 20),
+        "min_rows_in_leaf": between(1, 50, log=True),
+        "column_share": between(0.05, 1.0, log=True),
+        "fraud_weight": between(1.0, 50.0, log=True),
+    }
 
     def train(self, rows: Rows, validation: Rows | None, settings: ForestSettings) -> FittedForest:
         normaliser = Normaliser.fit(rows.X)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +11,7 @@ from weir_training.dataset import Rows
 from weir_training.errors import TrainingError
 from weir_training.families.lightgbm import FittedLightGbm, LightGbm, LightGbmSettings
 from weir_training.families.network import Device, begin, device_of
+from weir_training.space import Space, between
 
 if TYPE_CHECKING:
     import keras
@@ -45,6 +46,7 @@ class Gan(LightGbm):
     name = "gan"
     title = "Gradient-boosted trees (LightGBM) with fraud rows made by a GAN"
     settings = GanSettings
+    space: ClassVar[Space] = LightGbm.space | {"made_share": between(0.1, 4.0, log=True)}
 
     def train(self, rows: Rows, validation: Rows | None, settings: GanSettings) -> FittedLightGbm:
         made, history = make_rows(rows.X[rows.label], settings)

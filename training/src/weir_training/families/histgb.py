@@ -1,6 +1,7 @@
 """Gradient-boosted trees by scikit-learn."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from skl2onnx import to_onnx
@@ -9,7 +10,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from weir_training.dataset import Rows
 from weir_training.families.base import Family, Fitted
-from weir_training.families.boosting import LeafWiseSettings
+from weir_training.families.boosting import TREES, LeafWiseSettings
+from weir_training.space import Space, between
 
 
 class HistGbSettings(LeafWiseSettings):
@@ -43,6 +45,10 @@ class HistGb(Family):
     name = "histgb"
     title = "Gradient-boosted trees (scikit-learn)"
     settings = HistGbSettings
+    space: ClassVar[Space] = TREES | {
+        "leaves": between(4, 63, log=True),
+        "min_rows_in_leaf": between(10, 300, log=True),
+    }
 
     def train(self, rows: Rows, validation: Rows | None, settings: HistGbSettings) -> FittedHistGb:
         booster = HistGradientBoostingClassifier(

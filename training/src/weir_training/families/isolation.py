@@ -1,6 +1,7 @@
 """Isolation forest: how few cuts set a payment apart from others."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -11,6 +12,7 @@ from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, Family, Fitted, Settings
 from weir_training.families.lightgbm import floor32
 from weir_training.normalise import Normaliser, graph
+from weir_training.space import Space, between
 
 
 class IsolationSettings(Settings):
@@ -71,6 +73,7 @@ class Isolation(Family):
     title = "Isolation forest"
     kind = "anomaly"
     settings = IsolationSettings
+    space: ClassVar[Space] = {"trees": between(50, 200), "rows_a_tree": between(64, 4096, log=True)}
 
     def train(self, rows: Rows, validation: Rows | None, settings: IsolationSettings) -> FittedIsolation:
         normaliser = Normaliser.fit(rows.X)

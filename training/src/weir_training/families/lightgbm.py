@@ -1,6 +1,7 @@
 """Gradient-boosted trees by LightGBM: the default champion."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import lightgbm as lgb
 import numpy as np
@@ -9,7 +10,8 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 
 from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, Family, Fitted
-from weir_training.families.boosting import DrawingSettings, LeafWiseSettings
+from weir_training.families.boosting import TREES, DrawingSettings, LeafWiseSettings
+from weir_training.space import Space, between
 
 
 class LightGbmSettings(LeafWiseSettings, DrawingSettings):
@@ -49,6 +51,13 @@ class LightGbm(Family):
     name = "lightgbm"
     title = "Gradient-boosted trees (LightGBM)"
     settings = LightGbmSettings
+    space: ClassVar[Space] = TREES | {
+        "leaves": between(4, 63, log=True),
+        "min_rows_in_leaf": between(10, 300, log=True),
+        "column_share": between(0.3, 1.0),
+        "row_share": between(0.5, 1.0),
+        "l1": between(0.0, 5.0),
+    }
 
     def train(self, rows: Rows, validation: Rows | None, settings: LightGbmSettings) -> FittedLightGbm:
         parameters = {

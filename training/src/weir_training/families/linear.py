@@ -1,7 +1,7 @@
 """Linear models on normalised columns: logistic regression, and what linear support vectors share with it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from weir_training.dataset import Rows
 from weir_training.families.base import ClassifierSettings, Family, Fitted
 from weir_training.normalise import Normaliser, graph
+from weir_training.space import Space, between
 
 
 class LogisticSettings(ClassifierSettings):
@@ -64,6 +65,10 @@ class Logistic(Family):
     name = "logistic"
     title = "Logistic regression"
     settings = LogisticSettings
+    space: ClassVar[Space] = {
+        "strength": between(1e-6, 0.1, log=True),
+        "fraud_weight": between(1.0, 50.0, log=True),
+    }
     rows_at_once = 64
 
     def train(self, rows: Rows, validation: Rows | None, settings: LogisticSettings) -> FittedLinear:

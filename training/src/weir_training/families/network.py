@@ -15,6 +15,7 @@ from pydantic import Field
 
 from weir_training.families.base import THREADS, Fitted, Settings
 from weir_training.normalise import behind
+from weir_training.space import Space, between
 from weir_training.steps.show import console
 
 if TYPE_CHECKING:
@@ -45,6 +46,15 @@ class NetworkSettings(Settings):
     l2: float = Field(1e-4, ge=0, description="Ridge penalty on the weights of a layer.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Share of a layer's values that a step leaves out.")
     device: Device = Field("cpu", description="Where it trains; cpu where there is no such.")
+
+
+DESCENT: Space = {
+    "learning_rate": between(1e-4, 1e-2, log=True),
+    "epochs": between(2, 30, log=True),
+    "l2": between(1e-6, 1e-2, log=True),
+    "dropout": between(0.0, 0.5),
+}
+"""What a search tries with every network; folds have nothing to stop early by, so they try how long."""
 
 
 class Scaler(Protocol):

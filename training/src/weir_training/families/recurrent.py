@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from weir_training.families.network import kernel_of
+from weir_training.families.network import DESCENT, kernel_of
 from weir_training.families.sequence import SequenceFamily, SequenceSettings
+from weir_training.space import Space, between
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +23,7 @@ class Recurrent(SequenceFamily):
     """The state after the last step, which is the current payment."""
 
     settings = RecurrentSettings
+    space: ClassVar[Space] = DESCENT | {"units": between(8, 64, log=True), "hidden": between(16, 128, log=True)}
     layer: ClassVar[str]
     unroll: ClassVar[bool] = True
     """Whether the graph repeats the layer for every step: the converter else makes a slow loop."""

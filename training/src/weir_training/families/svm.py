@@ -1,7 +1,7 @@
 """Support vector machines."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -12,6 +12,7 @@ from weir_training.dataset import Rows
 from weir_training.families.base import ClassifierSettings, Family, Fitted
 from weir_training.families.linear import FittedLinear
 from weir_training.normalise import Normaliser, graph
+from weir_training.space import Space, between
 
 
 class SvmSettings(ClassifierSettings):
@@ -88,6 +89,11 @@ class Svm(Family):
     name = "svm"
     title = "Support vector machine"
     settings = SvmSettings
+    space: ClassVar[Space] = {
+        "c": between(0.01, 100.0, log=True),
+        "gamma": between(0.001, 0.3, log=True),
+        "fraud_weight": between(1.0, 50.0, log=True),
+    }
     rows_at_once = 64
 
     def train(self, rows: Rows, validation: Rows | None, settings: SvmSettings) -> Fitted:

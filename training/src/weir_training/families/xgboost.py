@@ -1,6 +1,7 @@
 """Gradient-boosted trees by XGBoost."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import xgboost as xgb
@@ -10,7 +11,8 @@ from pydantic import Field
 
 from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, Family, Fitted
-from weir_training.families.boosting import DrawingSettings
+from weir_training.families.boosting import TREES, DrawingSettings
+from weir_training.space import Space, between
 
 
 class XgBoostSettings(DrawingSettings):
@@ -51,6 +53,13 @@ class XgBoost(Family):
     name = "xgboost"
     title = "Gradient-boosted trees (XGBoost)"
     settings = XgBoostSettings
+    space: ClassVar[Space] = TREES | {
+        "depth": between(2, 8),
+        "min_child_weight": between(1.0, 100.0, log=True),
+        "column_share": between(0.3, 1.0),
+        "row_share": between(0.5, 1.0),
+        "l1": between(0.0, 5.0),
+    }
 
     def train(self, rows: Rows, validation: Rows | None, settings: XgBoostSettings) -> FittedXgBoost:
         stops = bool(settings.early_stopping and validation is not None)

@@ -1,17 +1,18 @@
-"""``weir-training export``: a trained family as a package that weir admits."""
+"""``weir-training export``: a trained family, or the fusion of several, as a package that weir admits."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from weir_training.dataset import read_prepared
-from weir_training.package import parse_target, read_part, write_package
+from weir_training.package import parse_target, write_package
+from weir_training.scores import read_model
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    parser = commands.add_parser("export", help="write a model package from a trained family")
-    parser.add_argument("family", metavar="FAMILY", help="as trained in the run folder")
+    parser = commands.add_parser("export", help="write a model package from a trained family or the fusion")
+    parser.add_argument("family", metavar="FAMILY", help="as trained in the run folder; or fusion")
     parser.add_argument("--run", type=Path, required=True, dest="folder", help="run folder")
     parser.add_argument("--out", type=Path, required=True, help="models/<name>/<version>; must not exist yet")
     parser.add_argument("--data", required=True, help="where the data comes from, a sentence for the model card")
@@ -22,7 +23,8 @@ def run(options: argparse.Namespace) -> dict:
     """Write the package and return its metrics."""
     parse_target(options.out)
     prepared = read_prepared(options.folder)
-    part = read_part(options.folder, options.family)
-    metrics = write_package(options.out, prepared, part, options.data)
-    print(f"wrote {options.out}; ONNX is within {part.about['parity']:.1e} of the model", file=sys.stderr)
+    model = read_model(options.folder, options.family)
+    metrics = write_package(options.out, prepared, model, options.data)
+    parity = max(part.about["parity"] for part in model.parts)
+    print(f"wrote {options.out}; ONNX is within {parity:.1e} of the model", file=sys.stderr)
     return {"out": str(options.out), "metrics": metrics}

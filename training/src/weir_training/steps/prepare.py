@@ -10,7 +10,7 @@ import numpy as np
 from weir_training.dataset import Prepared, Rows, write_prepared
 from weir_training.errors import TrainingError
 from weir_training.files import whole_folder
-from weir_training.quality import quality_of, write_quality
+from weir_training.quality import quality_of, refuse_leaks, write_quality
 from weir_training.split import DAY, Period, Plan, plan_periods
 from weir_training.steps.show import console, show_table
 from weir_training.table import Table, read_table
@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> dict:
             options.test_days,
         )
         prepared = cut(table, plan)
+        refuse_leaks(prepared)
         quality = quality_of(prepared) | {"cleaned": cleaned}
         (folder / "prepared").mkdir()
         write_prepared(prepared, folder / "prepared")

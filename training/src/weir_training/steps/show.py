@@ -16,3 +16,10 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: in
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def show_interval(found: dict) -> str:
+    """Write a value and its interval."""
+    if found["value"] is None:
+        return "none"
+    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"

@@ -14,7 +14,9 @@ from weir_training.families import NAMES, family
 from weir_training.families.base import Family, Fitted, Settings
 from weir_training.files import to_json, whole_folder
 from weir_training.package import require_parity, with_holes
+from weir_training.prequential import Fold, days_of, folds_of, validate
 from weir_training.recipe import read_recipe, settings_of
+from weir_training.steps.options import add_folds, plan_of
 from weir_training.steps.show import console, show_table
 
 FOLDS = 5
@@ -30,6 +32,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--run", type=Path, required=True, dest="folder", help="run folder of `prepare`")
     parser.add_argument("--recipe", type=Path, help="YAML file of settings")
+    add_folds(parser, "validate in time first, on so many folds of the training rows (default: as in the recipe)")
     parser.set_defaults(run=run)
 
 
@@ -38,14 +41,18 @@ def run(options: argparse.Namespace) -> dict:
     prepared = read_prepared(options.folder)
     recipe = read_recipe(options.recipe)
     names = all_of(prepared) if "all" in options.family else list(dict.fromkeys(options.family))
-    settings = {name: settings_of(name, recipe.get(name, {})) for name in names}
+    plan = plan_of(options, recipe)
+    folds = None if plan is None else folds_of(prepared, plan)
+    settings = {name: settings_of(name, recipe.families.get(name, {})) for name in names}
     metrics = {}
     for name in names:
         with console.status(f"training {name}"):
             metrics[name] = train_family(
-                prepared, family(name), settings[name], options.folder / "families" / name
+                prepared, family(name), settings[name], options.folder / "families" / name, folds
             )
         console.print(f"{name}: {metrics[name]['seconds']:.1f} s")
+        for days, precision in metrics[name]["prequential"].items():
+            console.print(f"  {days}: average precision {precision:.4f}")
     _show(metrics)
     return {"families": metrics}
 
@@ -59,25 +66,29 @@ def all_of(prepared: Prepared) -> list[str]:
     return [name for name in NAMES if name not in left_out]
 
 
-def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path) -> dict:
+def train_family(
+    prepared: Prepared, kind: Family, settings: Settings, out: Path, folds: list[Fold] | None = None
+) -> dict:
     """Fit, export, compare, calibrate and write one family.
 
     Writes model.onnx, part.json and scores.parquet: raw scores and calibrated probabilities of the validation rows
     (out of fold, where there are none) and of the test rows. Later steps need nothing else: no model is pickled.
+
+    Parameters
+    ----------
+    folds : list of Fold, optional
+        To validate in time first; part.json keeps what comes out.
 
     Returns
     -------
     dict
         Metrics on test, and the seconds that training took.
     """
-    columns = kind.columns(prepared.columns)
+    columns = kind.columns_of(settings, prepared.columns)
     places = [prepared.columns.index(column) for column in columns]
-
-    def narrow(rows: Rows) -> Rows:
-        return Rows(np.ascontiguousarray(rows.X[:, places]), rows.label, rows.frame, columns)
-
-    train, test = narrow(prepared.train), narrow(prepared.test)
-    validation = None if prepared.validation is None else narrow(prepared.validation)
+    validated = _validate(prepared, kind, settings, folds or [])
+    train, test = prepared.train.narrow(places), prepared.test.narrow(places)
+    validation = None if prepared.validation is None else prepared.validation.narrow(places)
     began = time.perf_counter()
     fitted = kind.train(train, validation, settings)
     seconds = time.perf_counter() - began
@@ -104,6 +115,7 @@ def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path
         "settings": settings.model_dump(),
         "importance": _importance(fitted, columns),
         "history": fitted.history,
+        "prequential": validated,
         "parity": parity,
         "calibration": calibration.as_dict(),
     }
@@ -111,7 +123,13 @@ def train_family(prepared: Prepared, kind: Family, settings: Settings, out: Path
         (folder / "model.onnx").write_bytes(graph)
         (folder / "part.json").write_text(to_json(part))
         scores.to_parquet(folder / "scores.parquet", index=False)
-    return evaluate(test.label, calibration(raw)) | {"seconds": round(seconds, 1)}
+    return evaluate(test, calibration(raw)) | {"seconds": round(seconds, 1), "prequential": validated}
+
+
+def _validate(prepared: Prepared, kind: Family, settings: Settings, folds: list[Fold]) -> dict[str, float]:
+    """Average precision by the days of each fold."""
+    precisions = (precision for _, precision in validate(kind, settings, folds, prepared.columns))
+    return {days_of(fold): round(precision, 6) for fold, precision in zip(folds, precisions, strict=True)}
 
 
 def out_of_fold(kind: Family, rows: Rows, settings: Settings) -> np.ndarray:
