@@ -1,7 +1,9 @@
-import avsc, { type Resolver, type Type } from 'avsc'
+import avsc, { type Type } from 'avsc'
 import type { Checked, Rejection } from '../core/errors.ts'
 import type { LogRecord } from '../core/ports.ts'
-import { type Bounds, compileBounds } from './avro-bounds.ts'
+import { compileBounds } from './avro-bounds.ts'
+import { compileReader, compileWriter, type Read } from './avro-compile.ts'
+import { malformed } from './avro-input.ts'
 
 /** Where the numbers that stand for schemas come from: files (avro-schema-files.ts) or a Schema Registry. */
 export interface SchemaSource {
@@ -40,9 +42,6 @@ interface CodecOptions<T> {
   readonly check: (value: T, record: LogRecord) => Checked<T>
 }
 
-/** How the values of one writer schema are read; null when they cannot be. */
-type Reader = { readonly fits: Bounds; readonly resolver: Resolver | undefined } | null
-
 const wireHeaderBytes = 5
 
 function parseSchema(text: string): Type {
@@ -53,18 +52,20 @@ function parseSchema(text: string): Type {
 /** @throws Error when `schema` is none: schemas are part of the program. */
 export function createCodec<T>({ schema, id, source, maxRecordBytes, check }: CodecOptions<T>): Codec<T> {
   const type = parseSchema(schema)
-  const readers = new Map<number, Reader>([[id, { fits: compileBounds(type), resolver: undefined }]])
+  const readOwn = compileReader<T>(type)
+  /** By the writer's schema; null when its values cannot be read as ours. */
+  const readOthers = new Map<number, Read<T> | null>()
 
   async function learn(records: readonly LogRecord[]): Promise<void> {
     const unknown = new Set<number>()
     for (const { value } of records) {
       if (value === null || !isFramed(value)) continue
-      const writerId = value.readInt32BE(1)
-      if (!readers.has(writerId)) unknown.add(writerId)
+      const writerId = schemaId(value)
+      if (writerId !== id && !readOthers.has(writerId)) unknown.add(writerId)
     }
     for (const writerId of unknown) {
       const text = await source.schemaOf(writerId)
-      if (text !== null) readers.set(writerId, createReader(type, text))
+      if (text !== null) readOthers.set(writerId, readerOf<T>(type, text))
     }
   }
 
@@ -77,25 +78,22 @@ export function createCodec<T>({ schema, id, source, maxRecordBytes, check }: Co
     if (!isFramed(value)) {
       return refuse('WEIR_RECORD_NOT_AVRO', 'the value does not begin with byte 0 and a schema id')
     }
-    const writerId = value.readInt32BE(1)
-    const reader = readers.get(writerId)
-    if (reader === undefined) return refuse('WEIR_RECORD_UNKNOWN_SCHEMA', `no schema has the id ${writerId}`)
-    if (reader === null) {
+    const writerId = schemaId(value)
+    const read = writerId === id ? readOwn : readOthers.get(writerId)
+    if (read === undefined) return refuse('WEIR_RECORD_UNKNOWN_SCHEMA', `no schema has the id ${writerId}`)
+    if (read === null) {
       return refuse('WEIR_RECORD_UNDECODABLE', `schema ${writerId} cannot be read as ${type.name}`)
     }
-    if (!reader.fits(value, wireHeaderBytes)) {
-      return refuse('WEIR_RECORD_UNDECODABLE', `the value is not what schema ${writerId} says`)
-    }
     try {
-      return check(type.decode(value, wireHeaderBytes, reader.resolver).value, record)
+      return check(read(value, wireHeaderBytes), record)
     } catch {
-      // avsc's messages contain values. What is left to throw here: integers that a promotion cannot hold.
+      // avsc's messages contain values.
       return refuse('WEIR_RECORD_UNDECODABLE', `the value is not what schema ${writerId} says`)
     }
   }
 
   return {
-    encode: createEncoder(type, id),
+    encode: compileWriter<T>(type, id),
     async decode(records) {
       await learn(records)
       return records.map(decodeOne)
@@ -107,39 +105,34 @@ function isFramed(value: Buffer): boolean {
   return value.length >= wireHeaderBytes && value[0] === 0
 }
 
+/** Of a value that is framed: int32, big-endian. */
+function schemaId(value: Buffer): number {
+  return (
+    ((value[1] as number) << 24) |
+    ((value[2] as number) << 16) |
+    ((value[3] as number) << 8) |
+    (value[4] as number)
+  )
+}
+
 function refuse(code: Rejection['code'], message: string): { ok: false; rejection: Rejection } {
   return { ok: false, rejection: { code, message, withhold: false } }
 }
 
-/** A writer's schema comes from outside: whatever is wrong with it is the record's fault, not ours. */
-function createReader(type: Type, writerSchema: string): Reader {
+/**
+ * Values of other schemas are read by avsc, which fits them to ours, once it is known that they end in their bytes.
+ * A writer's schema comes from outside: whatever is wrong with it is the record's fault, not ours.
+ */
+function readerOf<T>(type: Type, writerSchema: string): Read<T> | null {
   try {
     const writer = parseSchema(writerSchema)
-    return { fits: compileBounds(writer), resolver: type.createResolver(writer) }
+    const fits = compileBounds(writer)
+    const resolver = type.createResolver(writer)
+    return (bytes, at) => {
+      if (!fits(bytes, at)) throw malformed
+      return type.decode(bytes, at, resolver).value
+    }
   } catch {
     return null
-  }
-}
-
-const slabBytes = 64 * 1024
-
-/** Records are cut from one slab after the other: no buffer and no copy a record. */
-function createEncoder<T>(type: Type, id: number): (value: T) => Buffer {
-  let slab = Buffer.allocUnsafe(slabBytes)
-  let start = 0
-  return (value) => {
-    let end = type.encode(value, slab, start + wireHeaderBytes)
-    if (end < 0) {
-      // avsc says how many bytes were missing.
-      const needed = slab.length - start - end
-      slab = Buffer.allocUnsafe(Math.max(slabBytes, needed))
-      start = 0
-      end = type.encode(value, slab, wireHeaderBytes)
-    }
-    slab[start] = 0
-    slab.writeInt32BE(id, start + 1)
-    const record = slab.subarray(start, end)
-    start = end
-    return record
   }
 }

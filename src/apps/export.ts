@@ -1,17 +1,11 @@
 import type { TrainingRow } from '../adapters/parquet-table.ts'
-import {
-  type Arrival,
-  currencyFactor,
-  type EntityValue,
-  enrich,
-  entityIds,
-  entityKey,
-} from '../core/enrich.ts'
+import { currencyFactor, type EntityValue, enrich } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
-import { foldUpdates } from '../core/fold.ts'
+import { byEntity, fold } from '../core/fold.ts'
 import { applyLabels } from '../core/labels.ts'
-import { type EntityDelta, entityKinds, type Label, type Transaction } from '../core/types.ts'
+import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
+import type { EntityDelta, Label, Transaction } from '../core/types.ts'
 
 /** History in the order in which it reached the log: payments by arrival, labels when they became known. */
 export type HistoryItem =
@@ -68,9 +62,9 @@ function* rowsOf(
   known: KnownLabels,
   features: CompiledFeatures,
 ): Generator<TrainingRow, void, undefined> {
-  const width = features.columns.length
-  for (const { transaction, row } of arrivals) {
-    if (row < 0) continue
+  const width = features.names.length
+  for (const [row, { transaction, duplicateOf }] of arrivals.entries()) {
+    if (duplicateOf >= 0) continue
     const label = known.get(transaction.transaction_id)
     const factor = currencyFactor(features, transaction.currency) as number
     yield {
@@ -96,8 +90,9 @@ class HistoryStates {
   }
 
   enrich(chunk: readonly Arrival[]): ReturnType<typeof enrich> {
-    const past = { customers: this.#customers, entities: this.#valuesFor(chunk) }
-    const enriched = enrich(chunk, past, this.#features, Number.POSITIVE_INFINITY)
+    const parties = partiesOf(chunk, this.#features.kinds)
+    const past = { customers: this.#customers, entities: this.#valuesOf(parties) }
+    const enriched = enrich(chunk, past, this.#features, Number.POSITIVE_INFINITY, parties)
     for (const [customer, packed] of enriched.states) this.#customers.set(customer, packed)
     this.#fold(enriched.deltas)
     return enriched
@@ -110,19 +105,15 @@ class HistoryStates {
   }
 
   #fold(deltas: readonly EntityDelta[]): void {
-    for (const [key, packed] of foldUpdates([{ deltas }], this.#entities, this.#features)) {
+    for (const [key, packed] of fold(byEntity([{ deltas }]), this.#entities, this.#features)) {
       this.#entities.set(key, packed)
     }
   }
 
-  #valuesFor(chunk: readonly Arrival[]): Map<string, EntityValue> {
+  #valuesOf({ entities }: Parties): Map<string, EntityValue> {
     const values = new Map<string, EntityValue>()
-    for (const { transaction } of chunk) {
-      entityIds(transaction).forEach((id, kind) => {
-        if (id === null) return
-        const key = entityKey(entityKinds[kind] as (typeof entityKinds)[number], id)
-        values.set(key, { packed: this.#entities.get(key) ?? null, ageMs: 0 })
-      })
+    for (const { key } of entities.flat()) {
+      values.set(key, { packed: this.#entities.get(key) ?? null, ageMs: 0 })
     }
     return values
   }

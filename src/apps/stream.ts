@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
+import { createCachedStore } from '../adapters/cached-store.ts'
 import type { KafkaLog } from '../adapters/kafka-log.ts'
 import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
 import type { Config } from '../config/schema.ts'
@@ -88,9 +89,9 @@ function openStore(
   logger: Logger,
   connection: { store: boolean },
 ): RedisStore {
-  const { url, username, password, deadline_ms } = config.redis
+  const { url, username, password, deadline_ms, cache_mib } = config.redis
   const tls = readTls(config.redis.tls)
-  return createRedisStore({
+  const store = createRedisStore({
     url,
     prefix: `${config.app}.${active.features.layoutHash}`,
     deadlineMs: deadline_ms,
@@ -105,6 +106,7 @@ function openStore(
       connection.store = error === undefined
     },
   })
+  return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
 }
 
 /** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */

@@ -116,6 +116,11 @@ const redis = section('The store of feature states.', {
     500,
     'Milliseconds one command may take; past them the store counts as unavailable and decisions are degraded.',
   ),
+  cache_mib: setting(
+    z.int().min(0),
+    64,
+    'Memory for states that need not be read again, MiB; 0: none. Redis is still asked whose they are.',
+  ),
 })
 
 const schemaRegistry = section('Where Avro schema ids come from.', {

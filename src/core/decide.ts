@@ -1,5 +1,4 @@
 import {
-  type Arrival,
   currencyFactor,
   deltasAlone,
   type Enriched,
@@ -8,6 +7,7 @@ import {
   type Past,
 } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import type { Arrival, Parties } from './parties.ts'
 import { type CompiledPolicy, degradedReason, degradedRow, outcomeOf, reasonsOf } from './policy.ts'
 import type { Model } from './ports.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
@@ -45,28 +45,32 @@ export interface Decided {
  * clock, no randomness and no I/O: the same chunk, past and active set give the same bytes.
  *
  * Scoring is the only asynchronous step: one call of the model for the whole chunk.
+ *
+ * @param parties those of the chunk, where they are known already.
  */
-export async function decide(chunk: Chunk, past: Past, active: ActiveSet): Promise<Decided> {
-  const enriched = enrich(chunk.arrivals, past, active.features, active.entityAgeLimitMs)
+export async function decide(
+  chunk: Chunk,
+  past: Past,
+  active: ActiveSet,
+  parties?: Parties,
+): Promise<Decided> {
+  const enriched = enrich(chunk.arrivals, past, active.features, active.entityAgeLimitMs, parties)
   const { scores, failure } = await score(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
-  for (const arrival of enriched.arrivals) {
+  const width = active.features.names.length
+  const bytes = Buffer.from(enriched.rows.buffer)
+  enriched.arrivals.forEach((arrival, i) => {
+    const row = bytes.subarray(i * width * 4, (i + 1) * width * 4)
     const verdict =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
         : scores === null
           ? degraded(chunk, arrival, active)
-          : scored(
-              chunk,
-              arrival,
-              featuresOf(arrival, enriched, active),
-              scores[arrival.row] as number,
-              active,
-            )
+          : scored(chunk, arrival, row, scores[i] as number, active)
     decisions.push(verdict.decision)
     if (verdict.alert !== null) alerts.push(verdict.alert)
-  }
+  })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
 
@@ -92,25 +96,20 @@ interface Verdict {
 }
 
 async function score(
-  { rows, rowCount }: Enriched,
+  { rows, arrivals }: Enriched,
   { model }: ActiveSet,
 ): Promise<{ scores: Float64Array | null; failure: Error | null }> {
   try {
-    return { scores: (await model.score(rows, rowCount)).probabilities, failure: null }
+    return { scores: (await model.score(rows, arrivals.length)).probabilities, failure: null }
   } catch (error) {
     return { scores: null, failure: error as Error }
   }
 }
 
-function featuresOf({ row }: EnrichedArrival, { rows }: Enriched, { features }: ActiveSet): Float32Array {
-  const width = features.columns.length
-  return rows.subarray(row * width, (row + 1) * width)
-}
-
 function scored(
   chunk: Chunk,
   arrival: EnrichedArrival,
-  features: Float32Array,
+  features: Buffer,
   score: number,
   active: ActiveSet,
 ): Verdict {
@@ -128,7 +127,7 @@ function scored(
     duplicate_of: null,
     late: arrival.late,
     entity_age_ms: arrival.entityAgeMs,
-    features: Buffer.from(features.buffer, features.byteOffset, features.byteLength),
+    features,
   }
   const alert = policy.file.alert_on.includes(outcome)
     ? alertOf(decision, arrival.transaction, outcome, reasons)

@@ -1,32 +1,46 @@
-import { entityKey } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import type { EntityState } from './features/entity-state.ts'
-import type { EntityUpdate } from './types.ts'
+import { entityKey } from './parties.ts'
+import { type EntityDelta, type EntityUpdate, entityKinds } from './types.ts'
+
+/** The deltas of updates by `entityKey` of what they are for. */
+export function byEntity(updates: readonly Pick<EntityUpdate, 'deltas'>[]): Map<string, EntityDelta[]> {
+  const entities = new Map<string, EntityDelta[]>()
+  for (const kind of entityKinds) {
+    // By identifier first: to make the key of an entity for each of its deltas would cost more than the folding.
+    const ofKind = new Map<string, EntityDelta[]>()
+    for (const { deltas } of updates) {
+      for (const delta of deltas) {
+        if (delta.kind !== kind) continue
+        const found = ofKind.get(delta.key)
+        if (found === undefined) ofKind.set(delta.key, [delta])
+        else found.push(delta)
+      }
+    }
+    for (const [id, deltas] of ofKind) entities.set(entityKey(kind, id), deltas)
+  }
+  return entities
+}
 
 /**
- * Folds entity updates into the entities' states. Commutes: updates of different chunks may come in any order.
+ * Folds deltas into the entities' states. Commutes: those of different chunks may come in any order.
  *
+ * @param deltas as `byEntity` gives them.
  * @param past packed states by `entityKey`.
  */
-export function foldUpdates(
-  updates: readonly Pick<EntityUpdate, 'deltas'>[],
+export function fold(
+  deltas: ReadonlyMap<string, readonly EntityDelta[]>,
   past: ReadonlyMap<string, Uint8Array | null>,
-  features: CompiledFeatures,
+  { entityState: state }: CompiledFeatures,
 ): [key: string, packed: Buffer][] {
-  const open = new Map<string, EntityState>()
-  features.entities.startOver()
-  for (const { deltas } of updates) {
-    for (const { kind, key, time, count, sum, frauds, customers } of deltas) {
-      const name = entityKey(kind, key)
-      let state = open.get(name)
-      if (state === undefined) {
-        state = features.entities.take().open(past.get(name) ?? null)
-        open.set(name, state)
-      }
+  const folded: [string, Buffer][] = []
+  for (const [entity, ofEntity] of deltas) {
+    state.open(past.get(entity) ?? null)
+    for (const { time, count, sum, frauds, customers } of ofEntity) {
       state.add(time, count, sum)
       state.addFrauds(time, frauds)
       for (const customer of customers) state.addCustomer(customer)
     }
+    folded.push([entity, state.pack()])
   }
-  return [...open].map(([name, state]) => [name, state.pack()])
+  return folded
 }

@@ -37,12 +37,12 @@ export function holdsPan(text: string, { anywhere = false } = {}): boolean {
 }
 
 function hasEnoughDigits(text: string): boolean {
-  if (text.length < shortest) return false
-  let found = 0
-  for (let at = 0; at < text.length; at++) {
-    if (isDigit(text, at)) found++
+  // Most texts have a few other characters too many, and one knows it before their end.
+  let others = text.length - shortest
+  for (let at = 0; others >= 0 && at < text.length; at++) {
+    if (!isDigit(text, at)) others--
   }
-  return found >= shortest
+  return others >= 0
 }
 
 function panStartsAt(text: string, start: number, anywhere: boolean): boolean {

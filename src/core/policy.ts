@@ -99,12 +99,13 @@ export function degradedRow(policy: CompiledPolicy, transaction: Transaction, am
 /**
  * Why, weightiest first, at most four; never empty but for an approve that was made on all that could be known.
  *
+ * @param features the vector that was scored, as decisions carry it.
  * @param stale whether a value of merchant, terminal or device was too old to be used.
  */
 export function reasonsOf(
   policy: CompiledPolicy,
   outcome: Outcome,
-  row: Float32Array,
+  features: Buffer,
   riskScore: number,
   stale: boolean,
 ): readonly Reason[] {
@@ -112,7 +113,7 @@ export function reasonsOf(
   const reasons: Reason[] = stale ? [staleReason] : []
   for (const { row: reason, column } of policy.reasons) {
     if (reasons.length === mostReasons) break
-    const value = row[column] as number
+    const value = features.readFloatLE(column * 4)
     if (value >= (reason.at_least ?? -Infinity) && value <= (reason.at_most ?? Infinity)) {
       reasons.push({ code: reason.code, text: reason.text.replaceAll('{value}', inWords(value)) })
     }

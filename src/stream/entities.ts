@@ -1,8 +1,7 @@
 import type { Codec } from '../adapters/avro.ts'
-import { entityKey } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { foldUpdates } from '../core/fold.ts'
+import { byEntity, fold } from '../core/fold.ts'
 import type { EntityUpdate } from '../core/types.ts'
 import { decodeRecords } from './decoded.ts'
 import { progressKey, withProgress } from './entity-updates.ts'
@@ -28,10 +27,9 @@ export function createEntityFold({
   return async (records, read) => {
     const decoded = await decodeRecords(codec, records, at, topics.deadLetters)
     const { values: updates, deadLetters, rejections } = decoded
-    const keys = new Set([progressKey])
-    for (const { deltas } of updates) for (const { kind, key } of deltas) keys.add(entityKey(kind, key))
-    const past = await read([...keys])
-    const states = foldUpdates(updates, past, features)
+    const deltas = byEntity(updates)
+    const past = await read([progressKey, ...deltas.keys()])
+    const states = fold(deltas, past, features)
     states.push([progressKey, withProgress(past.get(progressKey) ?? null, updates)])
     return { states, deadLetters, onWritten: () => rejected?.(rejections) }
   }

@@ -1,5 +1,6 @@
 import type { Codec } from '../adapters/avro.ts'
-import { entityHome, entityKey } from '../core/enrich.ts'
+import { entityHome } from '../core/enrich.ts'
+import { entityKey } from '../core/parties.ts'
 import type { NewRecord } from '../core/ports.ts'
 import type { EntityDelta, EntityUpdate } from '../core/types.ts'
 

@@ -1,9 +1,10 @@
 import type { Codec } from '../adapters/avro.ts'
 import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from '../core/decide.ts'
-import { type Arrival, advance, type EntityValue, entityHome, entityIds, entityKey } from '../core/enrich.ts'
+import { advance, type EntityValue, entityHome } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
+import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
-import { type Alert, type Decision, entityKinds, type Transaction } from '../core/types.ts'
+import type { Alert, Decision, Transaction } from '../core/types.ts'
 import { type Decoded, decodeRecords } from './decoded.ts'
 import { type EntityUpdates, progressKey, progressOf } from './entity-updates.ts'
 import type { Answer, LaneWork } from './lane.ts'
@@ -96,31 +97,17 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     }
   }
 
-  async function entitiesOf(arrivals: readonly Arrival[]): Promise<Map<string, EntityValue>> {
+  async function entitiesOf({ entities }: Parties, time: number): Promise<Map<string, EntityValue>> {
     const homes = Array.from({ length: updates.partitions }, () => [progressKey])
-    const wanted = new Set<string>()
-    for (const { transaction } of arrivals) {
-      const ids = entityIds(transaction)
-      for (const kind of active.features.kinds) {
-        const id = ids[entityKinds.indexOf(kind)]
-        if (id === null || id === undefined) continue
-        const key = entityKey(kind, id)
-        if (wanted.has(key)) continue
-        wanted.add(key)
-        homes[entityHome(key, homes.length)]?.push(key)
-      }
+    for (const ofKind of entities) {
+      for (const { key } of ofKind) homes[entityHome(key, homes.length)]?.push(key)
     }
     const values = new Map<string, EntityValue>()
     await Promise.all(
       homes.map(async (names, home) => {
         if (names.length === 1) return
         const [progress, ...packed] = await store.peek({ kind: 'e', partition: home }, names)
-        const ageMs = updates.ageMs(
-          home,
-          partition,
-          progressOf(progress ?? null, partition),
-          latest(arrivals),
-        )
+        const ageMs = updates.ageMs(home, partition, progressOf(progress ?? null, partition), time)
         packed.forEach((value, i) => {
           values.set(names[i + 1] as string, { packed: value, ageMs })
         })
@@ -133,17 +120,19 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     async work(records, read) {
       const decoded = await decode(records)
       const chunk = chunkOf(decoded)
+      const parties = partiesOf(chunk.arrivals, active.features.kinds)
       const [customers, entities] = await Promise.all([
-        read(customersOf(chunk.arrivals)),
-        entitiesOf(chunk.arrivals),
+        read(parties.customers.map(({ key }) => key)),
+        entitiesOf(parties, latest(chunk.arrivals)),
       ])
-      const decided = await decide(chunk, { customers, entities }, active)
+      const decided = await decide(chunk, { customers, entities }, active, parties)
       if (decided.modelFailure !== null) observer.modelFailed?.(decided.modelFailure)
       return { ...answer(decoded, chunk, decided), states: decided.states }
     },
     async rebuild(records, read) {
       const { arrivals } = chunkOf(await decode(records))
-      return advance(arrivals, await read(customersOf(arrivals)), active.features)
+      const { customers } = partiesOf(arrivals, [])
+      return advance(arrivals, await read(customers.map(({ key }) => key)), active.features)
     },
     async degraded(records) {
       const decoded = await decode(records)
@@ -156,10 +145,6 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
 /** Latest event_time of a chunk; 0 when it is empty. */
 const latest = (arrivals: readonly Arrival[]): number =>
   arrivals.reduce((time, { transaction }) => Math.max(time, transaction.event_time), 0)
-
-const customersOf = (arrivals: readonly Arrival[]): string[] => [
-  ...new Set(arrivals.map(({ transaction }) => transaction.customer_id)),
-]
 
 /** What depends on the clock, and the trace that the payment system began (W3C Trace Context). */
 function outputHeaders({ headers }: LogRecord, untraced: Headers): Headers {

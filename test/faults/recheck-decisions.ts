@@ -1,5 +1,6 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
-import { type Arrival, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import type { Arrival } from '../../src/core/parties.ts'
 import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import {
@@ -112,23 +113,23 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   )
   for (const [customer, packed] of enriched.states) recomputed.customers.set(customer, packed)
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
-  const { probabilities: scores } = await active.model.score(vectors, enriched.rowCount)
-  const width = active.features.columns.length
-  for (const arrival of enriched.arrivals) {
-    const { offset, transaction, row } = arrival
+  const { probabilities: scores } = await active.model.score(vectors, enriched.arrivals.length)
+  const width = active.features.names.length
+  for (const [row, arrival] of enriched.arrivals.entries()) {
+    const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
     const recorded = answers.decisions.get(id) ?? []
     answers.decisions.delete(id)
     const [first] = recorded
     const degraded = first?.value.status === 'degraded'
     if (degraded) recomputed.figures.degraded++
-    else if (row < 0) recomputed.figures.duplicates++
+    else if (duplicateOf >= 0) recomputed.figures.duplicates++
     // Without states nobody can see that it is a duplicate.
-    if (degraded || row >= 0) recomputed.counted.push({ offset, transaction })
+    if (degraded || duplicateOf < 0) recomputed.counted.push({ offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
     const wanted = degraded
       ? degradedAnswer(chunk, arrival)
-      : row < 0
+      : duplicateOf >= 0
         ? { decision: duplicate(chunk, arrival), alert: null }
         : scored(chunk, arrival, vector, scores[row] as number, first?.value)
     compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
@@ -148,14 +149,14 @@ function withRecordedEntities(
   arrivals: readonly EnrichedArrival[],
   rows: Float32Array,
 ): Float32Array {
-  const { file, columns } = active.features
+  const { file, names } = active.features
   const merged = new Uint32Array(rows.buffer.slice(rows.byteOffset, rows.byteOffset + rows.byteLength))
   const kinds = new Set<string>(entityKinds)
   const shared = file.features.flatMap(({ entity }, column) => (kinds.has(entity) ? [column] : []))
-  for (const { row, offset } of arrivals) {
+  for (const [row, { duplicateOf, offset }] of arrivals.entries()) {
     const recorded = answers.decisions.get(`${topic}-${partition}-${offset}`)?.[0]?.value.features
-    if (row < 0 || recorded?.length !== columns.length * 4) continue
-    for (const column of shared) merged[row * columns.length + column] = recorded.readUInt32LE(column * 4)
+    if (duplicateOf >= 0 || recorded?.length !== names.length * 4) continue
+    for (const column of shared) merged[row * names.length + column] = recorded.readUInt32LE(column * 4)
   }
   return new Float32Array(merged.buffer)
 }
@@ -200,7 +201,8 @@ function scored(
   const risk_score = model.riskScore(score)
   const outcome = outcomeOf(policy, risk_score)
   const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
-  const reasons = reasonsOf(policy, outcome, vector, risk_score, stale)
+  const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+  const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -211,7 +213,7 @@ function scored(
     risk_score,
     reasons: reasons.map(({ code }) => code),
     entity_age_ms,
-    features: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
+    features,
   }
   const isAlert = policy.file.alert_on.includes(outcome)
   return { decision, alert: isAlert ? alertOf(decision, arrival.transaction, reasons) : null }

@@ -1,7 +1,8 @@
-import { currencyFactor, entityHome, entityIds, entityKey } from '../../src/core/enrich.ts'
+import { currencyFactor, entityHome } from '../../src/core/enrich.ts'
 import { toEvent } from '../../src/core/features/event.ts'
-import { foldUpdates } from '../../src/core/fold.ts'
+import { byEntity, fold } from '../../src/core/fold.ts'
 import { applyLabels } from '../../src/core/labels.ts'
+import { entityIds, entityKey } from '../../src/core/parties.ts'
 import { type EntityDelta, type EntityUpdate, entityKinds, type Label } from '../../src/core/types.ts'
 import { progressKey, withProgress } from '../../src/stream/entity-updates.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -68,7 +69,7 @@ export function refoldEntities(
     const past = new Map<string, Buffer>()
     for (let at = 0; at < all.length; at += chunkSize) {
       const chunk = all.slice(at, at + chunkSize)
-      for (const [key, packed] of foldUpdates(chunk, past, active.features)) past.set(key, packed)
+      for (const [key, packed] of fold(byEntity(chunk), past, active.features)) past.set(key, packed)
       past.set(progressKey, withProgress(past.get(progressKey) ?? null, chunk))
     }
     states.set(`e${partition}`, past)
@@ -180,11 +181,12 @@ class Sums {
   }
 
   add(source: string, { kind, key, time, count, sum, frauds, customers }: EntityDelta): void {
-    const name = `${source} ${kind} ${key} ${new Date(time).toISOString()}`
+    const entity = entityKey(kind, key)
+    const name = `${source} ${entity} ${new Date(time).toISOString()}`
     const [a, b, c] = this.#amounts.get(name) ?? [0, 0, 0]
     this.#amounts.set(name, [a + count, b + sum, c + frauds])
-    const seen = this.#customers.get(`${kind} ${key}`) ?? new Set()
-    this.#customers.set(`${kind} ${key}`, seen)
+    const seen = this.#customers.get(entity) ?? new Set()
+    this.#customers.set(entity, seen)
     for (const customer of customers) seen.add(customer)
   }
 

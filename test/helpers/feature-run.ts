@@ -1,7 +1,8 @@
-import { type Arrival, type EntityValue, enrich, entityIds, entityKey } from '../../src/core/enrich.ts'
+import { type EntityValue, enrich } from '../../src/core/enrich.ts'
 import type { CompiledFeatures } from '../../src/core/features/compile.ts'
-import { foldUpdates } from '../../src/core/fold.ts'
+import { byEntity, fold } from '../../src/core/fold.ts'
 import { applyLabels } from '../../src/core/labels.ts'
+import { type Arrival, entityIds, entityKey } from '../../src/core/parties.ts'
 import { type EntityDelta, entityKinds, type Label } from '../../src/core/types.ts'
 import { NaiveFeatures } from './naive-features.ts'
 
@@ -19,7 +20,7 @@ export interface Difference {
 export type Dice = (below: number) => number
 
 /**
- * Runs chunks through `enrich`, `applyLabels` and `foldUpdates`, with all states packed and opened in between, beside
+ * Runs chunks through `enrich`, `applyLabels` and `fold`, with all states packed and opened in between, beside
  * the naive implementation. Updates of chunks are folded when and in whatever order the dice say.
  */
 export class FeatureRun {
@@ -56,7 +57,7 @@ export class FeatureRun {
       const [update] = this.#pending.splice(this.#dice(this.#pending.length), 1) as [
         { chunk: number; deltas: readonly EntityDelta[] },
       ]
-      for (const [key, state] of foldUpdates([update], this.#entities, this.#features)) {
+      for (const [key, state] of fold(byEntity([update]), this.#entities, this.#features)) {
         this.#entities.set(key, state)
       }
       this.#folded.add(update.chunk)
@@ -70,8 +71,8 @@ export class FeatureRun {
     const entities = this.#entitiesOf(arrivals, stale)
     const past = { customers: this.#customers, entities }
     const enriched = enrich(arrivals, past, this.#features, ageLimitMs)
-    const width = this.#features.columns.length
-    for (const { transaction, offset, row, duplicateOf, late } of enriched.arrivals) {
+    const width = this.#features.names.length
+    for (const [row, { transaction, offset, duplicateOf, late }] of enriched.arrivals.entries()) {
       const naive = this.#naive.arrive(transaction, offset, chunk, visible)
       const differ = (feature: string, is: unknown, should: unknown) => {
         if (!Object.is(is, should))
@@ -79,7 +80,7 @@ export class FeatureRun {
       }
       differ('duplicate_of', duplicateOf, naive.duplicateOf)
       differ('late', late, naive.late)
-      if (row < 0) {
+      if (duplicateOf >= 0) {
         this.duplicates++
         continue
       }

@@ -1,14 +1,8 @@
 import { join } from 'node:path'
 import { loadFeatures } from '../../src/config/definitions.ts'
-import {
-  type Arrival,
-  type EnrichedArrival,
-  type EntityValue,
-  enrich,
-  entityIds,
-  entityKey,
-} from '../../src/core/enrich.ts'
+import { type EnrichedArrival, type EntityValue, enrich } from '../../src/core/enrich.ts'
 import type { CompiledFeatures } from '../../src/core/features/compile.ts'
+import { type Arrival, partiesOf } from '../../src/core/parties.ts'
 import { entityKinds, type Transaction } from '../../src/core/types.ts'
 import { aTransaction } from './contracts.ts'
 
@@ -32,14 +26,8 @@ export function arrivals(changes: readonly Partial<Transaction>[]): Arrival[] {
 
 /** A merchant, terminal and device of which nothing is known yet, for every one that is named. */
 export function unknownEntities(chunk: readonly Arrival[]): Map<string, EntityValue> {
-  const values = new Map<string, EntityValue>()
-  for (const { transaction } of chunk) {
-    entityIds(transaction).forEach((id, i) => {
-      const kind = entityKinds[i] as (typeof entityKinds)[number]
-      if (id !== null) values.set(entityKey(kind, id), { packed: null, ageMs: 0 })
-    })
-  }
-  return values
+  const entities = partiesOf(chunk, entityKinds).entities.flat()
+  return new Map(entities.map(({ key }) => [key, { packed: null, ageMs: 0 }]))
 }
 
 export interface Seen extends EnrichedArrival {
@@ -57,12 +45,10 @@ export function seen(
   const past = { customers: new Map(), entities: entities ?? unknownEntities(chunk) }
   const enriched = enrich(chunk, past, features, minute)
   const width = features.names.length
-  return enriched.arrivals.map((arrival) => ({
+  return enriched.arrivals.map((arrival, row) => ({
     ...arrival,
     features: Object.fromEntries(
-      arrival.row < 0
-        ? []
-        : features.names.map((name, i) => [name, enriched.rows[arrival.row * width + i] as number]),
+      features.names.map((name, i) => [name, enriched.rows[row * width + i] as number]),
     ),
   }))
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Arrival } from '../../src/core/enrich.ts'
+import type { Arrival } from '../../src/core/parties.ts'
 import { channels, type Transaction, transactionTypes } from '../../src/core/types.ts'
 import { aTransaction } from './contracts.ts'
 

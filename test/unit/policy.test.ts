@@ -8,9 +8,9 @@ import { aPolicy } from '../helpers/policy.ts'
 const compiled = (changes: Partial<PolicyFile> = {}) =>
   compilePolicy({ ...aPolicy, ...changes }, shipped, sha256)
 
-/** A row in which all is missing but what is named. */
-function row(values: Readonly<Record<string, number>>): Float32Array {
-  return Float32Array.from(shipped.names, (name) => values[name] ?? Number.NaN)
+/** A vector in which all is missing but what is named. */
+function row(values: Readonly<Record<string, number>>): Buffer {
+  return Buffer.from(Float32Array.from(shipped.names, (name) => values[name] ?? Number.NaN).buffer)
 }
 
 test('outcomes go by thresholds; equal ones leave the lighter outcome out', () => {

@@ -108,13 +108,14 @@ def test_a_paired_difference_is_narrower_than_its_parts_and_none_against_itself(
     )
     found = difference(first, second)
     assert found["high"] - found["low"] < np.ptp(np.quantile(first[1:], [0.025, 0.975])) / 2
-    assert difference(first, first) == {"value": 0.0, "low": 0.0, "high": 0.0, "clear": False}
+    assert difference(first, first) == {"value": 0.0, "low": 0.0, "high": 0.0, "beyond_chance": False}
 
 
-def test_evaluate_writes_figures_and_one_page(study: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_figures_and_one_page(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     run = shutil.copytree(study, tmp_path / "run")
-    assert main(["evaluate", "--run", str(run), "--resamples", "60", "--alert-rate", "0.02"]) == 0
+    assert main(["--json", "evaluate", "--run", str(run), "--resamples", "60", "--alert-rate", "0.02"]) == 0
     evaluation = json.loads((run / "evaluation/evaluation.json").read_text())
+    assert json.loads(capsys.readouterr().out) == evaluation
     assert set(evaluation["models"]) == {"lightgbm", "logistic", "isolation", "fusion"}
     scores = pd.read_parquet(run / "families/lightgbm/scores.parquet").query("period == 'test'")
     model = evaluation["models"]["lightgbm"]

@@ -16,15 +16,19 @@ from weir_training.cli import main
 from weir_training.dataset import read_prepared
 from weir_training.families import NAMES
 from weir_training.files import to_json
+from weir_training.recipe import read_recipe
 
 FIXTURES = Path("test/fixtures/models")
 PARITY_ROWS = 1000
 
 
-def write_small() -> None:
+SMALL = "families: { lightgbm: { trees: 100, leaves: 7 } }"
+FUSED = "families: { lightgbm: { trees: 30, leaves: 7 }, logistic: { strength: 0.01 } }"
+
+
+def write_package(name: str, family: str, recipe: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        recipe = "families: { lightgbm: { trees: 100, leaves: 7 } }"
-        write_packages(Path(folder), synthetic_table(), recipe, {"lightgbm": FIXTURES / "small/1.0.0"})
+        write_packages(Path(folder), synthetic_table(), recipe, {family: FIXTURES / name / "1.0.0"})
 
 
 def write_families() -> None:
@@ -43,13 +47,15 @@ def write_families() -> None:
 
 
 def write_packages(folder: Path, table: pa.Table, recipe: str, targets: dict[str, Path]) -> Path:
-    """Prepare and train in `folder`, and export each family to its target; returns the run folder."""
+    """Train the families of a recipe in `folder` and export some, or their fusion; returns the run folder."""
     pq.write_table(table, folder / "training.parquet")
     (folder / "recipe.yaml").write_text(recipe)
+    names = read_recipe(folder / "recipe.yaml").families
     run, data = folder / "run", "Rows drawn at random for weir's own tests: the figures mean nothing."
     steps = [
         ["prepare", "--table", folder / "training.parquet", "--out", run],
-        ["train", *targets, "--run", run, "--recipe", folder / "recipe.yaml"],
+        ["train", *names, "--run", run, "--recipe", folder / "recipe.yaml"],
+        *([["fuse", *names, "--run", run]] if "fusion" in targets else []),
         *(["export", name, "--run", run, "--out", out, "--data", data] for name, out in targets.items()),
     ]
     for step in steps:
@@ -100,6 +106,7 @@ def write_graphs() -> None:
 
 
 if __name__ == "__main__":
-    write_small()
+    write_package("small", "lightgbm", SMALL)
+    write_package("fused", "fusion", FUSED)
     write_families()
     write_graphs()

@@ -13,20 +13,28 @@ import {
 import type { EntityState } from './entity-state.ts'
 import { type FeatureEvent, isCardPresent } from './event.ts'
 import { distanceKm } from './geo.ts'
+import type { Tiles } from './tiles.ts'
 
-/** All that a column may look at: the event and the past before it. */
+/** All that a column of the payment or its customer may look at: the event and the past before it. */
 export interface Sight {
-  transaction: Transaction
-  event: FeatureEvent
-  customer: CustomerState
+  readonly transaction: Transaction
+  readonly event: FeatureEvent
+  readonly customer: CustomerState
   /** One per distinct window of the feature file. */
-  aggregates: readonly Aggregate[]
-  /** By position in entityKinds; null when the transaction has none or its value is too old to be used. */
-  entities: (EntityState | null)[]
+  readonly aggregates: readonly Aggregate[]
 }
 
-/** One feature: its value, or `missing`. */
+/** One feature of the payment or its customer: its value, or `missing`. */
 export type Column = (sight: Sight) => number
+
+/** One feature of a merchant, terminal or device, from its past before the event. */
+export type EntityColumn = (entity: EntityState, event: FeatureEvent) => number
+
+/** A column and its place in the row. */
+export interface Placed<C> {
+  readonly at: number
+  readonly value: C
+}
 
 /** What a feature is when it cannot be known. */
 const missing = Number.NaN
@@ -136,14 +144,12 @@ function travelKm({ customer, transaction }: Sight): number {
 
 /** An aggregate over everybody at the entity. `tiles` of the tier's tiles end with the current one. */
 export function entityWindowColumn(
-  kind: number,
   aggregate: Exclude<EntityAggregate, 'fraud_count' | 'fraud_rate'>,
   tier: number,
   tiles: number,
-): Column {
-  return ({ entities, event }) => {
-    const from = entities[kind]?.tiers[tier]
-    if (from === undefined) return missing
+): EntityColumn {
+  return ({ tiers }, event) => {
+    const from = tiers[tier] as Tiles
     const amounts = from.columns[0] as Float64Array
     let count = 0
     let sum = 0
@@ -166,16 +172,13 @@ const priorCount = 10
  * of the same days. What became known later than event time - `delay` cannot be seen.
  */
 export function entityFraudColumn(
-  kind: number,
   aggregate: 'fraud_count' | 'fraud_rate',
   dayTier: number,
   days: number,
   delay: string,
-): Column {
+): EntityColumn {
   const lastDayMs = durationMs(delay) + dayMs
-  return ({ entities, event }) => {
-    const entity = entities[kind]
-    if (entity === undefined || entity === null) return missing
+  return (entity, event) => {
     const known = event.time - lastDayMs
     // A report from before the window may be taken back within it.
     const frauds = Math.max(0, countIn(entity.frauds, known, days))
@@ -185,16 +188,14 @@ export function entityFraudColumn(
   }
 }
 
-function countIn(tiles: EntityState['frauds'] | undefined, time: number, window: number): number {
+function countIn(tiles: Tiles | undefined, time: number, window: number): number {
   if (tiles === undefined) return 0
   let count = 0
   for (let i = tiles.from(time, window), end = tiles.to(time); i < end; i++) count += tiles.count[i] as number
   return count
 }
 
-export function distinctCustomersColumn(kind: number): Column {
-  return ({ entities }) => entities[kind]?.customers.length ?? missing
-}
+export const distinctCustomersColumn: EntityColumn = ({ customers }) => customers.length
 
 /** By value, whether the transaction's channel and type are among those named. */
 export function isColumn(channelBits: number, typeBits: number): Column {

@@ -1,3 +1,4 @@
+import { minorUnitExponent } from '../currencies.ts'
 import { WeirError } from '../errors.ts'
 import { type EntityKind, entityKinds } from '../types.ts'
 import { Aggregate, type EventFilter, eventScan, type Scan, tileScan } from './aggregates.ts'
@@ -6,10 +7,12 @@ import {
   customerFactColumn,
   distinctColumn,
   distinctCustomersColumn,
+  type EntityColumn,
   entityFraudColumn,
   entityWindowColumn,
   firstSeenColumn,
   isColumn,
+  type Placed,
   transactionColumn,
   windowColumn,
 } from './columns.ts'
@@ -27,7 +30,6 @@ import {
 } from './definition.ts'
 import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
-import { Pool } from './pool.ts'
 import { sequenceColumn } from './sequence.ts'
 import type { Tier } from './tiles.ts'
 
@@ -36,14 +38,22 @@ export interface CompiledFeatures {
   readonly file: FeatureFile
   /** Feature names in column order. */
   readonly names: readonly string[]
-  readonly columns: readonly Column[]
+  /** Columns of the payment and its customer. */
+  readonly columns: readonly Placed<Column>[]
+  /** Columns of merchants, terminals and devices, by position in entityKinds. */
+  readonly entityColumns: readonly (readonly Placed<EntityColumn>[])[]
   readonly scans: readonly Scan[]
   readonly aggregates: readonly Aggregate[]
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
-  /** States to open packed ones in: see Pool. */
-  readonly customers: Pool<CustomerState>
-  readonly entities: Pool<EntityState>
+  /**
+   * To open packed states in, one at a time, since they are costly to make. No two chunks can meet in them: a chunk is
+   * enriched, or folded, without an await.
+   */
+  readonly customerState: CustomerState
+  readonly entityState: EntityState
+  /** Hundredths of the reference currency per minor unit of each accepted currency. */
+  readonly factors: ReadonlyMap<string, number>
   /** Entity kinds that some feature reads: for others nothing is kept. */
   readonly kinds: readonly EntityKind[]
   /** 16 hexadecimal digits over everything that gives a column its meaning. */
@@ -58,7 +68,7 @@ export interface CompiledFeatures {
  */
 export function compileFeatures(file: FeatureFile, sha256: (text: string) => string): CompiledFeatures {
   const compiler = new Compiler(file)
-  const columns = file.features.map((feature) => compiler.column(feature))
+  for (const feature of file.features) compiler.add(feature)
   const layout = {
     customer: compiler.customer,
     entity: compiler.entity,
@@ -70,17 +80,28 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
   return {
     file,
     names: file.features.map(({ name }) => name),
-    columns,
+    columns: compiler.columns,
+    entityColumns: compiler.entityColumns,
     scans: compiler.scans,
     aggregates: compiler.scans.map(() => new Aggregate()),
     customer: compiler.customer,
     entity: compiler.entity,
-    customers: new Pool(() => new CustomerState(compiler.customer)),
-    entities: new Pool(() => new EntityState(compiler.entity)),
+    customerState: new CustomerState(compiler.customer),
+    entityState: new EntityState(compiler.entity),
+    factors: factorsOf(file),
     kinds: compiler.kinds,
     hash: sha256(canonical(meaning)).slice(0, 16),
     layoutHash: sha256(canonical(layout)).slice(0, 8),
   }
+}
+
+function factorsOf({ rates }: FeatureFile): Map<string, number> {
+  const factors = new Map<string, number>()
+  for (const [currency, rate] of Object.entries(rates)) {
+    const exponent = minorUnitExponent(currency)
+    if (exponent !== undefined) factors.set(currency, (rate * 100) / 10 ** exponent)
+  }
+  return factors
 }
 
 /** JSON with sorted keys: the same meaning gives the same text. */
@@ -92,10 +113,15 @@ export function canonical(value: unknown): string {
   )
 }
 
+/** Of the payment or its customer. */
+type OwnFeature = Extract<FeatureDefinition, { readonly entity: 'transaction' | 'customer' }>
+
 class Compiler {
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
   readonly kinds: readonly EntityKind[]
+  readonly columns: Placed<Column>[] = []
+  readonly entityColumns: Placed<EntityColumn>[][] = entityKinds.map(() => [])
   readonly scans: Scan[] = []
   readonly #scanSlots = new Map<string, number>()
   readonly #file: FeatureFile
@@ -114,24 +140,30 @@ class Compiler {
     this.entity = entityLayout(file)
   }
 
-  column(feature: FeatureDefinition): Column {
+  add(feature: FeatureDefinition): void {
+    const at = this.#names.size
     if (this.#names.has(feature.name)) throw invalid(feature.name, 'is declared twice')
     this.#names.add(feature.name)
+    if (feature.entity === 'transaction' || feature.entity === 'customer') {
+      this.columns.push({ at, value: this.#column(feature) })
+    } else {
+      const value = 'distinct' in feature ? distinctCustomersColumn : this.#entityWindow(feature)
+      this.entityColumns[entityKinds.indexOf(feature.entity)]?.push({ at, value })
+    }
+  }
+
+  #column(feature: OwnFeature): Column {
     if (feature.entity === 'transaction') {
       if ('value' in feature) return transactionColumn(feature.value, this.#file.reference_currency)
       const { channels, types } = filterBits(feature.name, feature.is)
       return isColumn(channels, types)
     }
-    if (feature.entity === 'customer') {
-      if ('fact' in feature) return customerFactColumn(feature.fact)
-      if ('first_seen' in feature) {
-        return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
-      }
-      if ('sequence' in feature) return this.#sequence(feature)
-      return this.#customerWindow(feature)
+    if ('fact' in feature) return customerFactColumn(feature.fact)
+    if ('first_seen' in feature) {
+      return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
     }
-    const kind = entityKinds.indexOf(feature.entity)
-    return 'distinct' in feature ? distinctCustomersColumn(kind) : this.#entityWindow(feature, kind)
+    if ('sequence' in feature) return this.#sequence(feature)
+    return this.#customerWindow(feature)
   }
 
   #sequence({ name, sequence, back }: SequenceFeature): Column {
@@ -179,7 +211,7 @@ class Compiler {
     )
   }
 
-  #entityWindow(feature: EntityWindowFeature, kind: number): Column {
+  #entityWindow(feature: EntityWindowFeature): EntityColumn {
     const { name, window, aggregate, delay } = feature
     const windowMs = checkedDuration(name, window)
     const tileMs = tileOf(name, this.#file.entities.tiles, window)
@@ -189,10 +221,10 @@ class Compiler {
         throw invalid(name, '`delay` must be given in whole days, for example 1d')
       }
       if (tileMs !== dayMs) throw invalid(name, 'fraud labels are kept by day: its window must have 1d tiles')
-      return entityFraudColumn(kind, aggregate, tier, windowMs / dayMs, delay)
+      return entityFraudColumn(aggregate, tier, windowMs / dayMs, delay)
     }
     if (delay !== undefined) throw invalid(name, '`delay` goes with fraud_count and fraud_rate only')
-    return entityWindowColumn(kind, aggregate, tier, windowMs / tileMs)
+    return entityWindowColumn(aggregate, tier, windowMs / tileMs)
   }
 
   #memory(name: string, field: RememberedField): number {

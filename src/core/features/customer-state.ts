@@ -1,3 +1,4 @@
+import type { Transaction } from '../types.ts'
 import { dayMs, type RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
 import { packer, type Sizes, unpacker } from './packing.ts'
@@ -180,12 +181,12 @@ export class CustomerState {
     return -1
   }
 
-  /** Adds an event; latitude and longitude are NaN when it has no place. */
-  add(event: FeatureEvent, latitude: number, longitude: number): void {
+  /** Adds an event; its place is null where it has none. */
+  add(event: FeatureEvent, { latitude, longitude }: Pick<Transaction, 'latitude' | 'longitude'>): void {
     this.total += 1
     if (!(this.lastTime >= event.time)) this.lastTime = event.time
     if (this.total === 1) this.firstTime = event.time
-    if (!Number.isNaN(latitude)) {
+    if (latitude !== null && longitude !== null) {
       this.geoTime = event.time
       this.latitude = latitude
       this.longitude = longitude

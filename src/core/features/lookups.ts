@@ -55,7 +55,7 @@ export function withLookups(features: CompiledFeatures, lookups: Lookups | null)
   return {
     ...features,
     names: [...features.names, ...lookups.columns.map(({ name }) => name)],
-    columns: [...features.columns, ...columns],
+    columns: [...features.columns, ...columns.map((value, i) => ({ at: features.names.length + i, value }))],
   }
 }
 

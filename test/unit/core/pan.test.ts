@@ -32,6 +32,28 @@ function checkDigit(payload: string): string {
   return String((10 - (sum % 10)) % 10)
 }
 
+const issued =
+  /^(?:4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}|(?:30[0-5]|36\d|38\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12,15}|(?:6011|65\d\d|64[4-9]\d)\d{12,15}|62\d{14,17})$/
+
+/** The rule of pan.ts, said in the plainest way: every part of the text is tried. */
+function findsPan(text: string, anywhere: boolean): boolean {
+  for (let from = 0; from < text.length; from++) {
+    for (let to = from + 13; to <= text.length; to++) {
+      const part = text.slice(from, to)
+      const number = part.replace(/[ -]/g, '')
+      if (!/^\d(?:[ -]?\d){12,18}$/.test(part) || !issued.test(number)) continue
+      if (checkDigit(number.slice(0, -1)) !== number.at(-1)) continue
+      if (anywhere) return true
+      if (/\d$/.test(text.slice(0, from)) || /^\d/.test(text.slice(to))) continue
+      const before = /[\da-f-]*$/i.exec(text.slice(0, from))?.[0] ?? ''
+      const after = /^[\da-f-]*/i.exec(text.slice(to))?.[0] ?? ''
+      const token = (before + part + after).replaceAll('-', '')
+      if (token.length < 24 || !/[a-f]/i.test(token)) return true
+    }
+  }
+  return false
+}
+
 describe('holdsPan', () => {
   it.each(published)('finds %s', (pan) => {
     expect(holdsPan(pan)).toBe(true)
@@ -81,6 +103,29 @@ describe('holdsPan', () => {
         expect(holdsPan(text)).toBe(true)
       }),
     )
+  })
+
+  it('finds what trying every part of the text finds', () => {
+    const parts = fc.oneof(
+      fc.constantFrom(...published),
+      fc.constantFrom(...published.map((pan) => pan.slice(1))),
+      fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 19 }),
+      fc.constantFrom('4', '6', ' ', '-', '  ', 'a', 'f-', 'x', '.', 'abcdef'),
+    )
+    const spaced = fc
+      .tuple(parts, fc.constantFrom('', ' ', '-'), fc.integer({ min: 1, max: 6 }))
+      .map(([part, gap, size]) => part.replace(new RegExp(`(\\d{${size}})(?=\\d)`, 'g'), `$1${gap}`))
+    const texts = fc.array(spaced, { maxLength: 4 }).map((some) => some.join(''))
+    let found = 0
+    fc.assert(
+      fc.property(texts, fc.boolean(), (text, anywhere) => {
+        const holds = findsPan(text, anywhere)
+        if (holds) found++
+        expect(holdsPan(text, { anywhere })).toBe(holds)
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(found).toBeGreaterThan(100)
   })
 
   it('takes hardly any random identifier for one', () => {

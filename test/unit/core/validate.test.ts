@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Rejection } from '../../../src/core/errors.ts'
-import type { Label, Transaction } from '../../../src/core/types.ts'
+import {
+  channels,
+  entryModes,
+  type Label,
+  type Transaction,
+  transactionTypes,
+} from '../../../src/core/types.ts'
 import {
   validateEntityUpdate,
   validateKey,
@@ -12,6 +18,9 @@ import { aLabel, anEntityUpdate, aTransaction, eventTime } from '../../helpers/c
 
 const limits = { eventTimePastMs: 3_600_000, eventTimeFutureMs: 60_000 }
 const unlimited = { eventTimePastMs: Number.POSITIVE_INFINITY, eventTimeFutureMs: Number.POSITIVE_INFINITY }
+
+/** What is accepted, and what is said of the rest. */
+type Rule = readonly [form: Pick<RegExp, 'test'>, message: RegExp]
 
 function rejectionOf(changes: object): Rejection | undefined {
   const checked = validateTransaction(aTransaction(changes as Partial<Transaction>), eventTime, limits)
@@ -118,6 +127,55 @@ describe('validateTransaction', () => {
     expect(rejectionOf({ transaction_id: '', ...text })).toEqual(expected)
   })
 
+  it('says of any text what regular expressions say', () => {
+    const id: Rule = [
+      { test: (text) => text.length > 0 && text.length <= 64 && !/[\p{Cc}\ufffd]/u.test(text) },
+      /1 to 64 characters$|control characters$|valid Unicode$/,
+    ]
+    const rules: Record<string, Rule> = {
+      transaction_id: id,
+      customer_id: id,
+      terminal_id: id,
+      type: [
+        /^(?:purchase|refund|cash|transfer|payment)$/,
+        /one of purchase, refund, cash, transfer, payment$/,
+      ],
+      channel: [/^(?:pos|atm|ecommerce|moto|recurring|transfer)$/, /one of pos, atm, .*, transfer$/],
+      entry_mode: [/^(?:chip|contactless|magstripe|manual|stored|online)$/, /one of chip, .*, online$/],
+      mcc: [/^\d{4}$/, /four digits$/],
+      country: [/^[A-Z]{2}$/, /two capital letters$/],
+      card_bin: [/^(?:\d{6}|\d{8})$/, /six or eight digits$/],
+      card_last4: [/^\d{4}$/, /four digits$/],
+    }
+    const units = fc.constantFrom(
+      ...'0059/:AZ@[az-',
+      '\n',
+      '\u001f',
+      '\u0080',
+      '\u00a0',
+      'é',
+      '٥',
+      '\ufffd',
+      '\ud800',
+    )
+    const texts = fc.oneof(
+      fc.constantFrom(...transactionTypes, ...channels, ...entryModes, '', '1'.repeat(8), 'x'.repeat(64)),
+      fc.array(units, { maxLength: 9 }).map((parts) => parts.join('')),
+      fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 9 }),
+      fc.string({ unit: fc.constantFrom(...'AZ'), maxLength: 3 }),
+      fc.string({ unit: fc.constantFrom('a', 'é', '😀'), maxLength: 70 }),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(rules)), texts, (field, text) => {
+        const [form, message] = rules[field] as Rule
+        const rejection = rejectionOf({ [field]: text })
+        if (form.test(text) && text.isWellFormed()) expect(rejection).toBeUndefined()
+        else expect(rejection?.message).toMatch(message)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
   it('never says the value of what it refuses', () => {
     const text = fc.string({ minLength: 65, maxLength: 80, unit: fc.constantFrom('Q', 'Z', '#') })
     const field = fc.constantFrom(...Object.keys(aTransaction()))
@@ -186,5 +244,22 @@ describe('validateKey', () => {
     expect(validateKey(Buffer.from('c-1'), 'c-1')).toBeUndefined()
     expect(validateKey(Buffer.from('c-2'), 'c-1')?.code).toBe('WEIR_RECORD_KEY')
     expect(validateKey(Buffer.alloc(0), 'c-1')?.code).toBe('WEIR_RECORD_KEY')
+  })
+
+  it('compares as a text made of the bytes would', () => {
+    const customers = fc.string({
+      unit: fc.constantFrom('a', 'b', 'é', 'Ã', '©', '\ufffd', '\ud800'),
+      maxLength: 4,
+    })
+    const bytes = fc.oneof(
+      customers.map((customer) => Buffer.from(customer)),
+      customers.map((customer) => Buffer.from(customer, 'latin1')),
+    )
+    fc.assert(
+      fc.property(bytes, customers, (key, customer) => {
+        expect(validateKey(key, customer) === undefined).toBe(key.toString() === customer)
+      }),
+      { numRuns: 5_000 },
+    )
   })
 })

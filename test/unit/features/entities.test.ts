@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { sha256 } from '../../../src/config/definitions.ts'
 import { deltasAlone, type EntityValue, enrich } from '../../../src/core/enrich.ts'
 import { compileFeatures } from '../../../src/core/features/compile.ts'
-import { foldUpdates } from '../../../src/core/fold.ts'
+import { byEntity, fold } from '../../../src/core/fold.ts'
 import { applyLabels } from '../../../src/core/labels.ts'
 import type { Label, Transaction } from '../../../src/core/types.ts'
 import { aLabel } from '../../helpers/contracts.ts'
@@ -31,7 +31,7 @@ function past(
   const chunks = payments.map((payment) => deltasAlone(arrivals([payment]), features))
   const labelled = applyLabels(labels, new Map(), features).deltas
   const updates = [...chunks, labelled].map((deltas) => ({ deltas }))
-  const states = foldUpdates(updates, new Map(), features)
+  const states = fold(byEntity(updates), new Map(), features)
   const values = new Map<string, EntityValue>([
     ['merchant:m-1', { packed: null, ageMs: 0 }],
     ['device:d-1', { packed: null, ageMs: 0 }],
@@ -69,7 +69,7 @@ test('updates of chunks may be folded in any order', () => {
     { deltas: deltasAlone(arrivals(at(noon - 40 * day)), shipped) },
     { deltas: deltasAlone(arrivals([{ event_time: noon, customer_id: 'c-2' }]), shipped) },
   ]
-  const states = (order: typeof updates) => new Map(foldUpdates(order, new Map(), shipped))
+  const states = (order: typeof updates) => new Map(fold(byEntity(order), new Map(), shipped))
   expect(states(updates.toReversed())).toEqual(states(updates))
 })
 
@@ -121,9 +121,11 @@ test('what a chunk adds does not depend on whether values could be read', () => 
     { event_time: noon, terminal_id: 't-1' },
   ])
   const added = (entities: Map<string, EntityValue>) =>
-    foldUpdates([enrich(chunk, { customers: new Map(), entities }, shipped, minute)], new Map(), shipped)
+    fold(byEntity([enrich(chunk, { customers: new Map(), entities }, shipped, minute)]), new Map(), shipped)
   expect(added(new Map())).toEqual(added(unknownEntities(chunk)))
-  expect(foldUpdates([{ deltas: deltasAlone(chunk, shipped) }], new Map(), shipped)).toEqual(added(new Map()))
+  expect(fold(byEntity([{ deltas: deltasAlone(chunk, shipped) }]), new Map(), shipped)).toEqual(
+    added(new Map()),
+  )
 })
 
 describe('fraud labels', () => {

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from '../../../src/config/definitions.ts'
-import { type Arrival, advance, enrich } from '../../../src/core/enrich.ts'
+import { advance, enrich } from '../../../src/core/enrich.ts'
 import { compileFeatures } from '../../../src/core/features/compile.ts'
 import { CustomerState } from '../../../src/core/features/customer-state.ts'
 import { EntityState } from '../../../src/core/features/entity-state.ts'
-import { foldUpdates } from '../../../src/core/fold.ts'
+import { byEntity, fold } from '../../../src/core/fold.ts'
 import { applyLabels } from '../../../src/core/labels.ts'
+import type { Arrival } from '../../../src/core/parties.ts'
 import type { EntityDelta, Label } from '../../../src/core/types.ts'
 import { aLabel } from '../../helpers/contracts.ts'
 import { everyAggregate } from '../../helpers/feature-files.ts'
@@ -23,12 +24,12 @@ interface Outcome {
 
 function enriched(chunks: readonly (readonly Arrival[])[], features = shipped): Outcome {
   const outcome: Outcome = { states: new Map(), rows: [], deltas: [] }
-  const width = features.columns.length
+  const width = features.names.length
   for (const chunk of chunks) {
     const past = { customers: outcome.states, entities: unknownEntities(chunk) }
-    const { rows, rowCount, states, deltas } = enrich(chunk, past, features, minute)
+    const { rows, states, deltas } = enrich(chunk, past, features, minute)
     for (const [key, state] of states) outcome.states.set(key, state)
-    for (let i = 0; i < rowCount; i++) outcome.rows.push(rows.subarray(i * width, (i + 1) * width))
+    for (let i = 0; i < chunk.length; i++) outcome.rows.push(rows.subarray(i * width, (i + 1) * width))
     outcome.deltas.push(deltas)
   }
   return outcome
@@ -72,7 +73,7 @@ test('folding is commutative and associative, byte for byte', () => {
   })
   const sorted = (states: Map<string, Buffer>) => new Map([...states].sort(([a], [b]) => (a < b ? -1 : 1)))
   const folded = (updates: { deltas: readonly EntityDelta[] }[], past = new Map<string, Buffer>()) =>
-    new Map([...past, ...foldUpdates(updates, past, other)])
+    new Map([...past, ...fold(byEntity(updates), past, other)])
   fc.assert(
     fc.property(permuted, ([updates, shuffled, at]) => {
       const all = sorted(folded(updates))
@@ -96,11 +97,10 @@ const packings = histories(80).map(({ arrivals: all, chunks }) => {
       packed,
       again: (bytes: Uint8Array) => customer.open(bytes).pack(),
     })),
-    ...foldUpdates(
-      deltas.map((one) => ({ deltas: one })),
-      new Map(),
-      shipped,
-    ).map(([, packed]) => ({ packed, again: (bytes: Uint8Array) => entity.open(bytes).pack() })),
+    ...fold(byEntity(deltas.map((one) => ({ deltas: one }))), new Map(), shipped).map(([, packed]) => ({
+      packed,
+      again: (bytes: Uint8Array) => entity.open(bytes).pack(),
+    })),
     ...applyLabels(labels, new Map(), shipped).states.map(([customerId, packed]) => ({
       packed,
       again: (bytes: Uint8Array) => {
@@ -169,7 +169,7 @@ describe('damaged bytes that open', () => {
               const past = { customers: new Map([[key, damaged]]), entities: unknownEntities(all) }
               try {
                 const { rows } = enrich(all.slice(0, 3), past, shipped, minute)
-                expect(rows.length % shipped.columns.length).toBe(0)
+                expect(rows.length % shipped.names.length).toBe(0)
               } catch (error) {
                 expect(error).toBeInstanceOf(RangeError)
               }
@@ -189,7 +189,7 @@ test('a label observed later than event_time - delay changes no bit of any featu
   const label = fc.record({ transaction: fc.nat(15), fraud: fc.boolean(), observed })
   const rowOf = (labels: Label[]) => {
     const deltas = applyLabels(labels, new Map(), shipped).deltas
-    const states = foldUpdates([{ deltas }], new Map(), shipped)
+    const states = fold(byEntity([{ deltas }]), new Map(), shipped)
     const chunk = arrivals([{ event_time: now, terminal_id: 't-1' }])
     const entities = unknownEntities(chunk)
     for (const [key, packed] of states) entities.set(key, { packed, ageMs: 0 })

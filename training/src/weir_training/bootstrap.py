@@ -73,7 +73,8 @@ def interval(values: np.ndarray) -> dict[str, float | None]:
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> dict[str, float | bool | None]:
-    """Give the interval of first - second over the same resamples, and whether it leaves out 0 (`clear`)."""
-    found = interval(first - second)
+    """Give the interval of first - second over one resampling, and whether it leaves out 0 (`beyond_chance`)."""
+    with np.errstate(invalid="ignore"):  # a ratio may have no end in both
+        found = interval(first - second)
     low, high = found["low"], found["high"]
-    return found | {"clear": low is not None and high is not None and (low > 0 or high < 0)}
+    return found | {"beyond_chance": low is not None and high is not None and (low > 0 or high < 0)}

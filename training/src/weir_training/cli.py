@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from weir_training.errors import TrainingError
-from weir_training.steps import evaluate, export, fuse, optimise, prepare, train
+from weir_training.steps import compare, evaluate, export, fuse, optimise, prepare, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +30,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="weir-training", description="Train models that weir serves.")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for step in (prepare, optimise, train, fuse, evaluate, export):
+    for step in (prepare, optimise, train, fuse, evaluate, export, compare):
         step.add_parser(commands)
     return parser

@@ -115,3 +115,32 @@ def write_optimisation(result: dict, folder: Path) -> None:
         most=min(1.0, 1.1 * max(found["average_precision"]["high"] for found in families.values())),
     )
     (folder / "optimisation.html").write_text(page)
+
+
+def write_comparison(found: dict, scored: list[Scored], folder: Path) -> None:
+    """Write comparison.html."""
+    names = [model["name"] for model in found["models"]]
+    names[1] += " (second)" if names[0] == names[1] else ""
+    colours = plots.colours_of(names, names[1])
+    both = dict(zip(names, scored, strict=True))
+    metrics = found["metrics"]
+    page = render(
+        "comparison.html",
+        **found,
+        names=names,
+        colours=colours,
+        rows=[(titled(name), metric, _reach(metric["difference"])) for name, metric in metrics.items()],
+        lead=metrics["average_precision"]["difference"],
+        meant=METRICS,
+        plots={
+            "gains": plots.gains(both, colours),
+            "precision_recall": plots.precision_recall(both, colours),
+            "histograms": plots.histograms(both, colours, names[1]),
+        },
+    )
+    (folder / "comparison.html").write_text(page)
+
+
+def _reach(found: dict) -> float:
+    """Half the width of an axis around 0 that holds the interval."""
+    return 1.15 * max(abs(found["low"] or 0), abs(found["high"] or 0), 1e-9)

@@ -114,9 +114,7 @@ class Family(ABC):
             return columns
         unknown = [name for name in settings.columns if name not in columns]
         if unknown or not settings.columns:
-            raise TrainingError(
-                f"{self.name}.columns: {self.name} cannot read {', '.join(unknown) or 'no column'}."
-            )
+            raise TrainingError(f"{self.name}.columns: it cannot read {', '.join(unknown) or 'no column'}.")
         left_out = [name for name in columns if name.startswith("seq_") and name not in settings.columns]
         if left_out:
             raise TrainingError(f"{self.name}.columns lacks {left_out[0]}: a sequence is read whole.")

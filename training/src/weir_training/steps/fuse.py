@@ -113,8 +113,8 @@ def compare_with_parts(
 def verdict(against: dict[str, dict]) -> str:
     """Say in a sentence whether the fusion was worth it."""
     parts = {name: found["lead"] for name, found in against.items() if name != FUSION}
-    unbeaten = [name for name, lead in parts.items() if not (lead["clear"] and lead["value"] > 0)]
-    worse = [name for name in unbeaten if parts[name]["clear"]]
+    unbeaten = [name for name, lead in parts.items() if not (lead["beyond_chance"] and lead["value"] > 0)]
+    worse = [name for name in unbeaten if parts[name]["beyond_chance"]]
     if not unbeaten:
         return "The fusion beats each of its parts on average precision: every interval of its lead is above 0."
     if worse:

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> dict:
     tasks = []
     for name in dict.fromkeys(options.family):
         kind, base = family(name), settings_of(name, recipe.families.get(name, {}))
+        kind.columns_of(base, prepared.columns)
         space = recipe.search.get(name, kind.space)
         unknown = [key for key in space if key not in type(base).model_fields]
         if unknown:

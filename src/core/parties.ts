@@ -1,0 +1,66 @@
+import { type EntityKind, entityKinds, type Transaction } from './types.ts'
+
+/** A valid transaction and where it lies on the log. */
+export interface Arrival {
+  readonly offset: number
+  readonly transaction: Transaction
+}
+
+/** A customer, merchant, terminal or device of a chunk, with the places of its payments in the chunk, ascending. */
+export interface Party {
+  readonly id: string
+  /** Of its state: the id of a customer, of an entity as `entityKey` gives it. */
+  readonly key: string
+  readonly arrivals: readonly number[]
+}
+
+/** Who takes part in a chunk: each once, in the order in which they come. */
+export interface Parties {
+  readonly customers: readonly Party[]
+  /** By position in entityKinds; empty for kinds that are not asked for. */
+  readonly entities: readonly (readonly Party[])[]
+}
+
+/** The name of a merchant, terminal or device among all of them. */
+export const entityKey = (kind: EntityKind, id: string): string => `${kind}:${id}`
+
+/** The identifiers of a transaction's shared entities, in the order of entityKinds. */
+export function entityIds(transaction: Transaction): readonly (string | null)[] {
+  return [transaction.merchant_id, transaction.terminal_id, transaction.device_id]
+}
+
+/** @param kinds of entities that some feature reads. */
+export function partiesOf(arrivals: readonly Arrival[], kinds: readonly EntityKind[]): Parties {
+  return {
+    customers: group(
+      arrivals,
+      ({ customer_id }) => customer_id,
+      (id) => id,
+    ),
+    entities: entityKinds.map((kind) =>
+      kinds.includes(kind) ? group(arrivals, idOf[kind], (id) => entityKey(kind, id)) : [],
+    ),
+  }
+}
+
+const idOf: Readonly<Record<EntityKind, (transaction: Transaction) => string | null>> = {
+  merchant: ({ merchant_id }) => merchant_id,
+  terminal: ({ terminal_id }) => terminal_id,
+  device: ({ device_id }) => device_id,
+}
+
+function group(
+  arrivals: readonly Arrival[],
+  idOf: (transaction: Transaction) => string | null,
+  keyOf: (id: string) => string,
+): Party[] {
+  const parties = new Map<string, Party & { arrivals: number[] }>()
+  for (let i = 0; i < arrivals.length; i++) {
+    const id = idOf((arrivals[i] as Arrival).transaction)
+    if (id === null) continue
+    const party = parties.get(id)
+    if (party === undefined) parties.set(id, { id, key: keyOf(id), arrivals: [i] })
+    else party.arrivals.push(i)
+  }
+  return [...parties.values()]
+}
