@@ -20,7 +20,9 @@ export type Write<T> = (value: T) => Buffer
 export function compileReader<T>(type: Type): Read<T> {
   const functions: string[] = []
   const value = readExpression(type, functions)
-  const read = new Function('input', `${functions.join('\n')}\nreturn ${value}`) as (input: AvroInput) => T
+  // Made once: functions inside the one that is called would be made anew, and compiled anew, for every record.
+  const text = `${functions.join('\n')}\nreturn (input) => ${value}`
+  const read = new Function(text)() as (input: AvroInput) => T
   const input = new AvroInput()
   return (bytes, at) => {
     input.open(bytes, at)

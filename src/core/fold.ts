@@ -1,24 +1,28 @@
 import type { CompiledFeatures } from './features/compile.ts'
 import { entityKey } from './parties.ts'
-import { type EntityDelta, type EntityUpdate, entityKinds } from './types.ts'
+import { type EntityDelta, type EntityKind, type EntityUpdate, entityKinds } from './types.ts'
 
 /** The deltas of updates by `entityKey` of what they are for. */
 export function byEntity(updates: readonly Pick<EntityUpdate, 'deltas'>[]): Map<string, EntityDelta[]> {
+  // By identifier first: to make the key of an entity for each of its deltas would cost more than the folding.
+  const kinds = entityKinds.map((kind) => ({ kind, byId: new Map<string, EntityDelta[]>() }))
+  for (const { deltas } of updates) {
+    for (const { kind, byId } of kinds) addByIdOf(kind, deltas, byId)
+  }
   const entities = new Map<string, EntityDelta[]>()
-  for (const kind of entityKinds) {
-    // By identifier first: to make the key of an entity for each of its deltas would cost more than the folding.
-    const ofKind = new Map<string, EntityDelta[]>()
-    for (const { deltas } of updates) {
-      for (const delta of deltas) {
-        if (delta.kind !== kind) continue
-        const found = ofKind.get(delta.key)
-        if (found === undefined) ofKind.set(delta.key, [delta])
-        else found.push(delta)
-      }
-    }
-    for (const [id, deltas] of ofKind) entities.set(entityKey(kind, id), deltas)
+  for (const { kind, byId } of kinds) {
+    for (const [id, deltas] of byId) entities.set(entityKey(kind, id), deltas)
   }
   return entities
+}
+
+function addByIdOf(kind: EntityKind, deltas: readonly EntityDelta[], byId: Map<string, EntityDelta[]>): void {
+  for (const delta of deltas) {
+    if (delta.kind !== kind) continue
+    const found = byId.get(delta.key)
+    if (found === undefined) byId.set(delta.key, [delta])
+    else found.push(delta)
+  }
 }
 
 /**
