@@ -1,3 +1,5 @@
+import { lengthOf, unitAt } from '../core/text.ts'
+
 const slabBytes = 64 * 1024
 
 /** Characters. ASCII of this length is written letter by letter, which takes less than a call of Node's own code. */
@@ -74,7 +76,8 @@ export class AvroOutput {
 
   string(value: unknown): void {
     if (typeof value !== 'string') throw new TypeError('a value is not a string')
-    if (value.length > shortText || !this.#ascii(value)) this.#utf8(value)
+    const length = lengthOf(value)
+    if (length > shortText || !this.#ascii(value, length)) this.#utf8(value)
   }
 
   /** The branch of a union of null and something else. */
@@ -104,14 +107,13 @@ export class AvroOutput {
   }
 
   /** False, and nothing written, for what is more than ASCII. */
-  #ascii(text: string): boolean {
-    const { length } = text
+  #ascii(text: string, length: number): boolean {
     this.#room(length + 1)
     const slab = this.#slab
     let at = this.#at
     slab[at++] = length << 1
     for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i)
+      const code = unitAt(text, i)
       if (code >= 0x80) return false
       slab[at++] = code
     }

@@ -1,3 +1,4 @@
+import { lengthOf, unitAt } from '../core/text.ts'
 import { crc32c } from './kafka-crc.ts'
 
 type Bytes = string | Buffer | null | undefined
@@ -118,17 +119,24 @@ function writeHeaders(bytes: Buffer, from: number, headers: HeaderValues): void 
 
 const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value)
 
+/** Shifts know 32 bits; only times of payments that lie far apart need more. */
+const shiftable = 2 ** 28
+
 function varintSize(value: number): number {
   let size = 1
-  for (let rest = zigzag(value); rest >= 128; rest = Math.floor(rest / 128)) size++
+  let rest = zigzag(value)
+  for (; rest >= shiftable; rest = Math.floor(rest / 128)) size++
+  for (let small = rest | 0; small >= 128; small >>>= 7) size++
   return size
 }
 
 function writeVarint(bytes: Buffer, from: number, value: number): number {
   let at = from
   let rest = zigzag(value)
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 128
-  bytes[at++] = rest
+  for (; rest >= shiftable; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 128
+  let small = rest | 0
+  for (; small >= 128; small >>>= 7) bytes[at++] = (small & 127) | 128
+  bytes[at++] = small
   return at
 }
 
@@ -146,7 +154,7 @@ function write(bytes: Buffer, from: number, content: Bytes): number {
   const size = Buffer.byteLength(content)
   const at = writeVarint(bytes, from, size)
   if (typeof content !== 'string') bytes.set(content, at)
-  else if (size > shortText || size !== content.length) bytes.write(content, at)
-  else for (let i = 0; i < size; i++) bytes[at + i] = content.charCodeAt(i)
+  else if (size > shortText || size !== lengthOf(content)) bytes.write(content, at)
+  else for (let i = 0; i < size; i++) bytes[at + i] = unitAt(content, i)
   return at + size
 }

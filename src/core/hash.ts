@@ -5,12 +5,15 @@
  * his own look alike.
  */
 
+import { lengthOf, unitAt } from './text.ts'
+
 /** 0 to 2^53-1, exact in a float64. */
 export function hash53(text: string): number {
-  let a = 0x9e3779b9 ^ text.length
+  const length = lengthOf(text)
+  let a = 0x9e3779b9 ^ length
   let b = 0x85ebca6b
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
+  for (let i = 0; i < length; i++) {
+    const unit = unitAt(text, i)
     a = Math.imul(a ^ unit, 0xcc9e2d51)
     a = (a << 13) | (a >>> 19)
     b = Math.imul(b ^ unit, 0x1b873593)

@@ -3,6 +3,8 @@
  * single spaces or dashes between groups or without, that begin like an issuer's range and pass the Luhn check.
  */
 
+import { lengthOf, unitAt } from './text.ts'
+
 const shortest = 13
 const longest = 19
 
@@ -27,20 +29,21 @@ const issued = new RegExp(
  *   for bytes of unknown make, when the answer only decides what is copied.
  */
 export function holdsPan(text: string, { anywhere = false } = {}): boolean {
-  if (!hasEnoughDigits(text)) return false
-  for (let start = 0; start <= text.length - shortest; start++) {
-    const first = text.charCodeAt(start)
+  const length = lengthOf(text)
+  if (length < shortest || !hasEnoughDigits(text, length)) return false
+  for (let start = 0; start <= length - shortest; start++) {
+    const first = unitAt(text, start)
     if (first < 0x32 || first > 0x36) continue
     if ((anywhere || !isDigit(text, start - 1)) && panStartsAt(text, start, anywhere)) return true
   }
   return false
 }
 
-function hasEnoughDigits(text: string): boolean {
+function hasEnoughDigits(text: string, length: number): boolean {
   // Most texts have a few other characters too many, and one knows it before their end.
-  let others = text.length - shortest
-  for (let at = 0; others >= 0 && at < text.length; at++) {
-    if (!isDigit(text, at)) others--
+  let others = length - shortest
+  for (let at = 0; others >= 0 && at < length; at++) {
+    if (!isDigitCode(unitAt(text, at))) others--
   }
   return others >= 0
 }
@@ -61,9 +64,11 @@ function panStartsAt(text: string, start: number, anywhere: boolean): boolean {
   return false
 }
 
+const isDigitCode = (code: number): boolean => code >= 0x30 && code <= 0x39
+
+/** `at` may lie outside. */
 function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at)
-  return code >= 0x30 && code <= 0x39
+  return isDigitCode(text.charCodeAt(at))
 }
 
 function isSeparator(text: string, at: number): boolean {

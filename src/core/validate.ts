@@ -1,6 +1,7 @@
 import { minorUnitExponent } from './currencies.ts'
 import type { Checked, Rejection } from './errors.ts'
 import { holdsPan } from './pan.ts'
+import { lengthOf, unitAt } from './text.ts'
 import {
   channels,
   type EntityUpdate,
@@ -129,10 +130,10 @@ export function validateKey(key: Buffer | null, customerId: string): Rejection |
 
 /** Whether a text is the bytes' ASCII: the answer for nearly every key, without making a text of it. */
 function isAscii(bytes: Buffer, text: string): boolean {
-  if (bytes.length !== text.length) return false
+  if (bytes.length !== lengthOf(text)) return false
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number
-    if (byte >= 0x80 || byte !== text.charCodeAt(at)) return false
+    if (byte >= 0x80 || byte !== unitAt(text, at)) return false
   }
   return true
 }
@@ -153,18 +154,18 @@ function outOfRange(field: string, expected: string): Rejection {
 }
 
 function id(field: string, value: unknown): Rejection | undefined {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 64) {
-    return outOfRange(field, '1 to 64 characters')
-  }
+  const length = typeof value === 'string' ? lengthOf(value) : 0
+  if (length === 0 || length > 64) return outOfRange(field, '1 to 64 characters')
+  const text = value as string
   let bits = 0
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at)
+  for (let at = 0; at < length; at++) {
+    const code = unitAt(text, at)
     bits |= code
     if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return outOfRange(field, 'free of control characters')
     // U+FFFD is what a decoder puts in the place of bytes that are not UTF-8: two such ids could become one.
     if (code === 0xfffd) return outOfRange(field, 'valid Unicode')
   }
-  return bits < 0x80 || value.isWellFormed() ? undefined : outOfRange(field, 'valid Unicode')
+  return bits < 0x80 || text.isWellFormed() ? undefined : outOfRange(field, 'valid Unicode')
 }
 
 function optionalId(field: string, value: unknown): Rejection | undefined {
@@ -173,7 +174,7 @@ function optionalId(field: string, value: unknown): Rejection | undefined {
 
 function optionalText(field: string, value: unknown, longest: number): Rejection | undefined {
   if (value === null) return undefined
-  if (typeof value !== 'string' || value.length > longest)
+  if (typeof value !== 'string' || lengthOf(value) > longest)
     return outOfRange(field, `0 to ${longest} characters`)
   return value.isWellFormed() ? undefined : outOfRange(field, 'valid Unicode')
 }
@@ -189,16 +190,16 @@ function optionalMatch(
 }
 
 const isAddress = (text: string): boolean => address.test(text)
-const isCountry = (text: string): boolean => text.length === 2 && consistsOf(text, 0x41, 0x5a)
-const isFourDigits = (text: string): boolean => text.length === 4 && consistsOf(text, 0x30, 0x39)
-const isBin = (text: string): boolean =>
-  (text.length === 6 || text.length === 8) && consistsOf(text, 0x30, 0x39)
+const isCountry = (text: string): boolean => consistsOf(text, 2, 'A', 'Z')
+const isFourDigits = (text: string): boolean => consistsOf(text, 4, '0', '9')
+const isBin = (text: string): boolean => consistsOf(text, 6, '0', '9') || consistsOf(text, 8, '0', '9')
 
-/** Whether all characters lie in a range. Regular expressions say the same, and take longer to. */
-function consistsOf(text: string, first: number, last: number): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code < first || code > last) return false
+/** Whether a text is so many characters of a range. Regular expressions say the same, and take longer to. */
+function consistsOf(text: string, length: number, first: string, last: string): boolean {
+  if (lengthOf(text) !== length) return false
+  for (let at = 0; at < length; at++) {
+    const code = unitAt(text, at)
+    if (code < unitAt(first, 0) || code > unitAt(last, 0)) return false
   }
   return true
 }

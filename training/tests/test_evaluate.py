@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
+from conftest import synthetic_table
 from weir_training.bootstrap import Resampling, difference, drawn
 from weir_training.cli import main
 from weir_training.dataset import Rows
@@ -158,3 +161,23 @@ def test_what_was_not_trained_is_told(study: Path, capsys: pytest.CaptureFixture
     assert "has no trained svm" in capsys.readouterr().err
     assert main(["evaluate", "lightgbm", "--detail", "forest", "--run", str(study)]) == 1
     assert "--detail forest is not among" in capsys.readouterr().err
+
+
+def test_a_run_without_validation_rows_amounts_and_kinds_of_fraud_is_measured_too(tmp_path: Path) -> None:
+    table = synthetic_table(12_000).drop_columns(["tx_amount", "tx_channel"])
+    kinds = pa.array([None] * len(table), pa.string())
+    table = table.set_column(table.column_names.index("fraud_type"), "fraud_type", kinds)
+    pq.write_table(table, tmp_path / "table.parquet")
+    run, recipe = tmp_path / "run", tmp_path / "recipe.yaml"
+    recipe.write_text("families: { lightgbm: { trees: 10 }, logistic: {} }")
+    for step in (
+        ["prepare", "--table", str(tmp_path / "table.parquet"), "--out", str(run), "--validation-days", "0"],
+        ["train", "lightgbm", "logistic", "--run", str(run), "--recipe", str(recipe)],
+        ["fuse", "all", "--run", str(run), "--resamples", "20", "--strength", "0.1"],
+        ["evaluate", "--run", str(run), "--resamples", "20"],
+    ):
+        assert main(step) == 0
+    model = json.loads((run / "evaluation/evaluation.json").read_text())["models"]["fusion"]
+    assert [one["scenario"] for one in model["scenarios"]] == ["unknown"]
+    assert not any(name.startswith(("value", "saved")) for name in model["metrics"])
+    assert model["metrics"]["alert_rate"]["value"] == pytest.approx(0.01, abs=0.006)

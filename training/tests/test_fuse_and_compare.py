@@ -158,6 +158,9 @@ def test_what_cannot_be_compared_is_told(
     first = packages["lightgbm"]
     assert compare(study, first, tmp_path) == 1
     assert "is no model package" in capsys.readouterr().err
+    (tmp_path / "model.json").write_text('{"format": 2, "parts": []}')
+    assert compare(study, first, tmp_path) == 1
+    assert "is no model package: 'fusion'" in capsys.readouterr().err
     changed = shutil.copytree(first, tmp_path / "changed")
     graph = changed / "lightgbm.onnx"
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")

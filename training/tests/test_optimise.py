@@ -59,7 +59,7 @@ def test_folds_move_forward_and_know_only_what_was_known(run: Path) -> None:
     ids = [set(fold.validation.frame["transaction_id"]) for fold in folds]
     assert not ids[0] & ids[1]
     assert not ids[1] & set(prepared.test.frame["transaction_id"])
-    with pytest.raises(TrainingError, match="need 112 days of training; there are 32"):
+    with pytest.raises(TrainingError, match="need 82 days of training; there are 32"):
         folds_of(prepared, Prequential(folds=14))
 
 

@@ -86,11 +86,12 @@ export function distinctInWindow(
   const from = event.time - windowMs
   let distinct = 0
   for (let i = size - 1; i >= 0; i--) {
+    if (!inWindow(time[i] as number, from, event.time)) continue
     const value = state.events.value(i, field)
-    if (value === 0 || !inWindow(time[i] as number, from, event.time)) continue
+    if (value === 0) continue
     let known = false
     for (let j = size - 1; j > i && !known; j--) {
-      known = state.events.value(j, field) === value && inWindow(time[j] as number, from, event.time)
+      known = inWindow(time[j] as number, from, event.time) && state.events.value(j, field) === value
     }
     if (!known) distinct++
   }

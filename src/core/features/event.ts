@@ -1,4 +1,5 @@
 import { hash32, hash53 } from '../hash.ts'
+import { unitAt } from '../text.ts'
 import { channels, type Transaction, transactionTypes } from '../types.ts'
 
 /** A transaction reduced to the numbers that states and features are made of. */
@@ -51,7 +52,7 @@ export function toEvent(transaction: Transaction, offset: number, factor: number
     customer: hash53(transaction.customer_id),
     merchant: hash32(transaction.merchant_id),
     device: hash32(transaction.device_id),
-    country: country === null ? 0 : (country.charCodeAt(0) << 8) | country.charCodeAt(1),
+    country: country === null ? 0 : (unitAt(country, 0) << 8) | unitAt(country, 1),
     mcc: mcc === null ? 0 : Number(mcc),
     channel: channelCode(transaction.channel),
     type: typeCode(transaction.type),

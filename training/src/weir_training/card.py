@@ -1,5 +1,7 @@
 """The model card: the package in words."""
 
+from weir_training.metrics import titled
+
 SHOWN_COLUMNS = 15
 
 
@@ -19,7 +21,7 @@ def write_card(
     ----------
     M. Mitchell et al.: Model Cards for Model Reporting. FAT* 2019.
     """
-    periods, metrics = manifest["periods"], manifest["metrics"]
+    periods = manifest["periods"]
     lines = [
         f"# {manifest['name']} {manifest['version']}",
         "",
@@ -42,19 +44,7 @@ def write_card(
         "calibration (where it is the train period, by scores of models that had not seen the customer), and test",
         "is used for nothing but the figures below.",
         "",
-        "## Figures on test",
-        "",
-        "| Metric | Value |",
-        "|---|---:|",
-        *(f"| {name.replace('_', ' ')} | {value:.4f} |" for name, value in metrics.items()),
-        "",
-        "At a percentage: where so many of the transactions are alerted on. Account false positives: customers",
-        "with an alert and no fraud, for each with both. Saved: 1 - cost / cost without a model.",
-        "",
-        "| Fraud type | Frauds | Recall at 1 % alerts |",
-        "|---|---:|---:|",
-        *(f"| {kind} | {count:,} | {recall:.2f} |" for kind, (count, recall) in recall_by_type.items()),
-        "",
+        *_figures(manifest["metrics"], recall_by_type),
         "## Model",
         "",
         *(line for part in parts for line in _part(part, heading=len(parts) > 1)),
@@ -66,11 +56,31 @@ def write_card(
         "",
         "- The figures hold for the data above and its fraud. On other data they must be measured again.",
         "- Frauds that nobody reported count as good, in training and in the figures.",
-        "- The figures are of one test period, without intervals: small differences between models mean nothing.",
+        "- The figures are of one test period. Small differences between models mean nothing:",
+        "  `weir-training evaluate` gives intervals.",
         "- It scores a payment, not a person: do not use it to rate customers.",
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _figures(metrics: dict[str, float], recall_by_type: dict[str, tuple[int, float]]) -> list[str]:
+    return [
+        "## Figures on test",
+        "",
+        "| Metric | Value |",
+        "|---|---:|",
+        *(f"| {titled(name).title} | {value:.4f} |" for name, value in metrics.items()),
+        "",
+        "At an alert rate so many of the transactions are alerted on: what is right among them (precision), and",
+        "what is found (recall). Account false positives: customers with an alert and no fraud, for each with",
+        "both. Saved: 1 - cost / cost without a model.",
+        "",
+        "| Fraud type | Frauds | Recall at 1 % alerts |",
+        "|---|---:|---:|",
+        *(f"| {kind} | {count:,} | {recall:.2f} |" for kind, (count, recall) in recall_by_type.items()),
+        "",
+    ]
 
 
 def _part(about: dict, *, heading: bool) -> list[str]:

@@ -41,18 +41,18 @@ def read_package(folder: Path) -> Package:
     try:
         manifest = json.loads((folder / "model.json").read_text())
         graphs = [(folder / f"{part['name']}.onnx").read_bytes() for part in manifest["parts"]]
+        hashes = [manifest["files"][f"{part['name']}.onnx"] for part in manifest["parts"]]
+        parts = [
+            Part(part | {"shape": part["input"]["shape"][1:]}, graph)
+            for part, graph in zip(manifest["parts"], graphs, strict=True)
+        ]
+        fusion = None if manifest["fusion"] is None else Fusion.of(manifest["fusion"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{folder} is no model package: {error}. `weir model check` says more.") from error
-    for part, graph in zip(manifest["parts"], graphs, strict=True):
-        if hashlib.sha256(graph).hexdigest() != manifest["files"][f"{part['name']}.onnx"]:
-            raise TrainingError(
-                f"{folder / part['name']}.onnx is not the file that model.json names: copy it again."
-            )
-    parts = [
-        Part(part | {"shape": part["input"]["shape"][1:]}, graph)
-        for part, graph in zip(manifest["parts"], graphs, strict=True)
-    ]
-    fusion = None if manifest["fusion"] is None else Fusion.of(manifest["fusion"])
+    for part, expected in zip(parts, hashes, strict=True):
+        if hashlib.sha256(part.graph).hexdigest() != expected:
+            file = folder / f"{part.about['name']}.onnx"
+            raise TrainingError(f"{file} is not the file that model.json names: copy it again.")
     return Package(manifest, Model(parts, fusion))
 
 

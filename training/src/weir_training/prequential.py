@@ -20,7 +20,7 @@ class Prequential(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folds: int = Field(3, ge=1, description="How often it is trained and validated.")
-    validation_days: int = Field(7, ge=1, description="Of each fold; the next begins where this one ends.")
+    validation_days: int = Field(5, ge=1, description="Of each fold; the next begins where this one ends.")
     train_days: int | None = Field(None, ge=1, description="Of each fold; none: all days before it.")
     delay_days: int | None = Field(None, ge=0, description="Between both; none: as in `prepare`.")
 

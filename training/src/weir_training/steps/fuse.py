@@ -21,7 +21,7 @@ from weir_training.scores import (
     read_probabilities,
     trained,
 )
-from weir_training.steps.options import add_resampling, resampling_of
+from weir_training.steps.options import add_resampling, number, resampling_of
 from weir_training.steps.show import console, show_interval, show_table
 
 
@@ -37,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("family", nargs="+", metavar="FAMILY", help="as trained in the run folder; or all")
     parser.add_argument("--run", type=Path, required=True, dest="folder", help="run folder")
     parser.add_argument(
-        "--strength", type=float, default=1e-4, help="of the pull to equal weights, a row (default: 0.0001)"
+        "--strength", type=number(0), default=1e-4, help="of the pull to equal weights, a row (default: 0.0001)"
     )
     add_resampling(parser)
     parser.set_defaults(run=run)

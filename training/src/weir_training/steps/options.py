@@ -44,7 +44,7 @@ def add_folds(parser: argparse.ArgumentParser, says: str) -> None:
     """Add how to validate in time."""
     whole = number(1, kind=int)
     parser.add_argument("--folds", type=whole, help=says)
-    parser.add_argument("--fold-days", type=whole, help="days that a fold is validated on (default: 7)")
+    parser.add_argument("--fold-days", type=whole, help="days that a fold is validated on (default: 5)")
     parser.add_argument("--fold-train-days", type=whole, help="days of training before (default: all there are)")
     parser.add_argument(
         "--fold-delay-days", type=number(0, kind=int), help="days between both (default: as in prepare)"
