@@ -15,6 +15,8 @@ export default defineConfig({
           globalSetup: 'test/helpers/services-setup.ts',
         },
       },
+      // Needs the Python of training/, and says so where there is none.
+      { extends: true, test: { name: 'training', include: ['test/training/**/*.test.ts'] } },
       {
         extends: true,
         test: {

@@ -1,4 +1,4 @@
-import type { TrainingRow } from '../adapters/parquet-table.ts'
+import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table.ts'
 import { currencyFactor, type EntityValue, enrich } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
@@ -16,7 +16,7 @@ export type HistoryItem =
 export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>
 
 /** @param cutOff epoch milliseconds; labels observed later are not known yet. */
-export async function collectLabels(
+async function collectLabels(
   history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
   cutOff: number,
 ): Promise<KnownLabels> {
@@ -29,6 +29,42 @@ export async function collectLabels(
   return known
 }
 
+/** Of a table that was written. */
+export interface Exported {
+  readonly rows: number
+  readonly frauds: number
+  readonly labels: number
+}
+
+/**
+ * Writes the training table.
+ *
+ * @param history can be read twice: once for what became known of each payment, once for the rows.
+ * @param cutOff see `collectLabels`.
+ * @param lookups text of the lookups that the last columns come from.
+ * @param onRow called for each row.
+ */
+export async function writeTrainingTable(
+  path: string,
+  history: () => AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  features: CompiledFeatures,
+  cutOff: number,
+  lookups: string | null,
+  onRow: () => void,
+): Promise<Exported> {
+  const known = await collectLabels(history(), cutOff)
+  const table = createTrainingTable(path, features, lookups)
+  let [rows, frauds] = [0, 0]
+  for await (const row of trainingRows(history(), known, features)) {
+    table.add(row)
+    rows++
+    if (row.label) frauds++
+    onRow()
+  }
+  table.close()
+  return { rows, frauds, labels: known.size }
+}
+
 /** Payments that are enriched together. */
 const chunkRecords = 1_000
 
@@ -36,7 +72,7 @@ const chunkRecords = 1_000
  * The training table: features by the code that serves them, point in time, in one pass. States live in memory: some
  * kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
  */
-export async function* trainingRows(
+async function* trainingRows(
   history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
   known: KnownLabels,
   features: CompiledFeatures,

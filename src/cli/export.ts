@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { readLookups } from '../adapters/model-package.ts'
-import { createTrainingTable } from '../adapters/parquet-table.ts'
-import { collectLabels, type HistoryItem, trainingRows } from '../apps/export.ts'
+import { type HistoryItem, writeTrainingTable } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
 import { withLookups } from '../core/features/lookups.ts'
@@ -41,22 +40,21 @@ export function registerExport(program: Command): void {
       const { config } = configOf(command)
       const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
       const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
-      const history = historyOf(file, flags)
-      const known = await collectLabels(history(), flags.labelsUntil)
-      const table = createTrainingTable(flags.out, features, looked?.text ?? null)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
-      let frauds = 0
-      for await (const row of trainingRows(history(), known, features)) {
-        table.add(row)
-        if (row.label) frauds++
-        progress.add(1)
-      }
-      table.close()
-      const { count: rows, seconds } = progress.stop()
-      const summary = { rows, frauds, labels: known.size, feature_hash: features.hash, out: flags.out }
+      const { out, labelsUntil } = flags
+      const written = await writeTrainingTable(
+        out,
+        historyOf(file, flags),
+        features,
+        labelsUntil,
+        looked?.text ?? null,
+        () => progress.add(1),
+      )
+      const { seconds } = progress.stop()
+      const summary = { ...written, feature_hash: features.hash, out }
       if (wantsJson(command)) return printJson(summary)
       note(
-        `${grouped(rows)} rows, ${grouped(frauds)} of them fraud, in ${seconds.toFixed(1)} s: ${flags.out}`,
+        `${grouped(written.rows)} rows, ${grouped(written.frauds)} of them fraud, in ${seconds.toFixed(1)} s: ${out}`,
       )
     })
 }

@@ -13,6 +13,7 @@ import { registerProduce } from './produce.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
+import { registerTrain } from './train.ts'
 
 /** Each adds its command to the program; the order is that of `weir --help`. */
 const commands: readonly ((program: Command) => void)[] = [
@@ -25,6 +26,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTail,
   registerFeatures,
   registerExport,
+  registerTrain,
   registerModel,
 ]
 

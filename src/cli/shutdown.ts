@@ -27,6 +27,30 @@ export function stopOnSignal(stop: () => Promise<void>, limitMs = 5_000): () => 
   }
 }
 
+/**
+ * Runs `work` until it ends, or until the first SIGINT or SIGTERM: then its signal is aborted, and when it has cleaned
+ * up the process ends as shells expect. A second signal ends it at once.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  let got: keyof typeof exitCodes | undefined
+  const onSignal = (signal: keyof typeof exitCodes) => {
+    if (got !== undefined) process.exit(exitCodes[signal])
+    got = signal
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  try {
+    return await work(stop.signal)
+  } catch (error) {
+    if (got === undefined) throw error
+    process.stderr.write('stopped; nothing was written\n')
+    process.exit(exitCodes[got])
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
 function giveUp(why: string): never {
   process.stderr.write(`error: stopping failed: ${why}\n`)
   process.exit(1)

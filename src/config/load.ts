@@ -93,8 +93,8 @@ function flatten(content: object, prefix: string, source: string): Given[] {
 const isMapping = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** No settings: what Kubernetes sets in every pod beside a service named weir, and what our tests use. */
-const foreign = /^WEIR_((SERVICE_(HOST|PORT)|PORT)(_|$)|TEST_)/
+/** No settings: what Kubernetes sets in every pod beside a service named weir, what our tests use, `weir train`'s. */
+const foreign = /^WEIR_((SERVICE_(HOST|PORT)|PORT)(_|$)|TEST_|PYTHON$)/
 
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Given[] {
   return Object.entries(env).flatMap(([variable, text]): Given[] => {

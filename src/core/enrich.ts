@@ -210,6 +210,7 @@ function enrichEntity(
       count: 1,
       sum: event.amount,
       frauds: 0,
+      payment_frauds: 0,
       customers: isNew ? [event.customer] : [],
     }
     deltas.push(delta)

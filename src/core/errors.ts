@@ -1,7 +1,7 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), CLI.
+ * LOG (Kafka or embedded), STORE (Redis or embedded), CLI, TRAIN.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -41,6 +41,8 @@ export const errorCodes = [
   'WEIR_SCHEMA_REGISTRY',
   'WEIR_CLI_USAGE',
   'WEIR_CLI_INPUT',
+  'WEIR_TRAIN_PYTHON',
+  'WEIR_TRAIN_STEP',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

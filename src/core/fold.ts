@@ -39,9 +39,10 @@ export function fold(
   const folded: [string, Buffer][] = []
   for (const [entity, ofEntity] of deltas) {
     state.open(past.get(entity) ?? null)
-    for (const { time, count, sum, frauds, customers } of ofEntity) {
+    for (const { time, count, sum, frauds, payment_frauds, customers } of ofEntity) {
       state.add(time, count, sum)
       state.addFrauds(time, frauds)
+      state.addPaymentFrauds(time, payment_frauds)
       for (const customer of customers) state.addCustomer(customer)
     }
     folded.push([entity, state.pack()])

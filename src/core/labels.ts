@@ -36,10 +36,14 @@ export function applyLabels(
     }
     const change = state.set(hash53(label.transaction_id), label.fraud)
     if (change === 0) continue
-    const time = Math.floor(label.observed_time / tileMs) * tileMs
+    const tileOf = (time: number) => Math.floor(time / tileMs) * tileMs
     for (const kind of features.kinds) {
       const key = entityOf(label, kind)
-      if (key !== null) deltas.push({ kind, key, time, count: 0, sum: 0, frauds: change, customers: [] })
+      if (key === null) continue
+      const delta = { kind, key, count: 0, sum: 0, frauds: 0, payment_frauds: 0, customers: [] }
+      deltas.push({ ...delta, time: tileOf(label.observed_time), frauds: change })
+      if (features.entity.paymentFrauds === undefined) continue
+      deltas.push({ ...delta, time: tileOf(label.effective_time), payment_frauds: change })
     }
   }
   return { states: [...open].map(([customer, state]) => [customer, state.pack()]), deltas }

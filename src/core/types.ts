@@ -132,6 +132,7 @@ export interface EntityDelta {
   readonly count: number
   readonly sum: number
   readonly frauds: number
+  readonly payment_frauds: number
   readonly customers: readonly number[]
 }
 

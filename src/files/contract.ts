@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readSchema } from '../adapters/avro-schema-files.ts'
@@ -62,7 +64,7 @@ export function loadMapping(name: string): Mapping {
   const document = parseDocument(text)
   const mistakes = document.errors.map(({ message }) => message)
   const parsed = mappingSchema.safeParse(document.toJS())
-  if (parsed.success && mistakes.length === 0) return parsed.data
+  if (parsed.success && mistakes.length === 0) return beside(path, parsed.data)
   throw new WeirError(
     'WEIR_CLI_INPUT',
     [...mistakes, parsed.error && z.prettifyError(parsed.error)].join('\n'),
@@ -70,4 +72,12 @@ export function loadMapping(name: string): Mapping {
       cure: `mend ${name}; mappings/handbook.yaml is an example`,
     },
   )
+}
+
+/** Files that a mapping names lie where they lie from the mapping. */
+function beside(path: string | URL, { train, ...mapping }: Mapping): Mapping {
+  if (train === undefined) return mapping
+  const folder = dirname(path instanceof URL ? fileURLToPath(path) : path)
+  const from = (file: string | undefined) => file && join(folder, file)
+  return { ...mapping, train: { features: from(train.features), recipe: from(train.recipe) } }
 }

@@ -72,6 +72,8 @@ export const mappingSchema = z.strictObject({
       delay_days: z.number().min(0),
     })
     .optional(),
+  /** What `weir train` takes when nothing else is said; paths from the mapping file. */
+  train: z.strictObject({ features: z.string().optional(), recipe: z.string().optional() }).optional(),
 })
 
 export type Mapping = z.output<typeof mappingSchema>

@@ -162,6 +162,7 @@ export function compareDeltas(
           count: 1,
           sum: event.amount,
           frauds: 0,
+          payment_frauds: 0,
           customers: [event.customer],
         })
       }

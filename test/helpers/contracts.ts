@@ -111,6 +111,7 @@ export function anEntityUpdate(changes: Partial<EntityUpdate> = {}): EntityUpdat
         count: 3,
         sum: 4_200,
         frauds: -1,
+        payment_frauds: -1,
         customers: [17, -4],
       },
     ],

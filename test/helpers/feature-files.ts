@@ -4,7 +4,9 @@ import {
   entityAggregates,
   type FeatureDefinition,
   type FeatureFile,
+  isMatured,
   rememberedFields,
+  robustAggregates,
   sequenceChannels,
   type WindowAggregate,
   windowAggregates,
@@ -49,17 +51,37 @@ const sequence: FeatureDefinition[] = [0, 1, 3].flatMap((back) =>
   })),
 )
 
-const perKind = (aggregate: EntityAggregate): FeatureDefinition[] =>
-  entityKinds.flatMap((entity) =>
-    (aggregate.startsWith('fraud') ? ['2d', '14d'] : ['5m', '2h', '14d']).map((window) => ({
+const robust: FeatureDefinition[] = robustAggregates.flatMap((aggregate) =>
+  [3, 4].map((last) => ({
+    name: `robust_${aggregate}_${last}`,
+    entity: 'customer',
+    robust: aggregate,
+    last,
+    ...(aggregate === 'large_count' ? { window: '9h', times: 1.5 } : {}),
+    description,
+  })),
+)
+
+/** Windows of an aggregate of entities, and its delay. */
+function windowsOf(aggregate: EntityAggregate): { windows: readonly string[]; delay?: string } {
+  if (isMatured(aggregate)) return { windows: ['3d', '10d'], delay: '30h' }
+  if (aggregate.startsWith('fraud')) return { windows: ['2d', '14d'], delay: '3d' }
+  return { windows: ['5m', '2h', '14d'] }
+}
+
+const perKind = (aggregate: EntityAggregate): FeatureDefinition[] => {
+  const { windows, ...delay } = windowsOf(aggregate)
+  return entityKinds.flatMap((entity) =>
+    windows.map((window) => ({
       name: `${entity}_${aggregate}_${window}`,
       entity,
       aggregate,
       window,
-      ...(aggregate.startsWith('fraud') ? { delay: '3d' } : {}),
+      ...delay,
       description,
     })),
   )
+}
 
 /** Every aggregate over windows and tiles other than those of features.yaml, and small memories that overflow soon. */
 export const everyAggregate: FeatureFile = {
@@ -67,17 +89,21 @@ export const everyAggregate: FeatureFile = {
   reference_currency: 'USD',
   rates: { EUR: 1.087, USD: 1, JPY: 0.0067, KWD: 3.26, HUF: 0.0027 },
   customer: {
-    keep_events: 3,
+    keep_events: 4,
     most_events: 20,
     tiles: { '3d': '12h', '12d': '1d', '24d': '1d' },
     remember: { merchant_id: 3, device_id: 2, country: 1, mcc: 4 },
   },
-  entities: { tiles: { '5m': '1m', '2h': '30m', '2d': '1d', '14d': '1d' }, most_customers: 2 },
+  entities: {
+    tiles: { '5m': '1m', '2h': '30m', '2d': '1d', '14d': '1d', '3d': '6h', '10d': '6h' },
+    most_customers: 2,
+  },
   features: [
     ...windowAggregates.filter((aggregate) => aggregate !== 'distinct').flatMap(perWindow),
     ...distinct,
     ...same,
     ...sequence,
+    ...robust,
     ...entityAggregates.flatMap(perKind),
     ...entityKinds.map((entity) => ({
       name: `${entity}_customers`,

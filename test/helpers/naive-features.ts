@@ -1,15 +1,17 @@
 import { minorUnitExponent } from '../../src/core/currencies.ts'
-import type {
-  CustomerWindowFeature,
-  EntityWindowFeature,
-  FeatureDefinition,
-  FeatureFile,
-  Filter,
-  RememberedField,
-  SequenceFeature,
+import {
+  type CustomerWindowFeature,
+  type EntityWindowFeature,
+  type FeatureDefinition,
+  type FeatureFile,
+  type Filter,
+  isMatured,
+  type RememberedField,
+  type SequenceFeature,
 } from '../../src/core/features/definition.ts'
 import type { EntityKind, Label, Transaction } from '../../src/core/types.ts'
 import { naiveDistanceKm, naiveLocalDay } from './naive-facts.ts'
+import { naiveMatured, naiveRobust } from './naive-matured.ts'
 
 /**
  * The window contract of docs/features.md once more, as plainly as it can be said: whole histories as lists of plain
@@ -102,6 +104,13 @@ export class NaiveFeatures {
     if (feature.entity === 'customer') {
       if ('fact' in feature) return customerFact(feature.fact, now.transaction, history)
       if ('sequence' in feature) return sequenceCell(feature, now, this.#kept(history))
+      if ('robust' in feature) {
+        const latest = this.#kept(history).map(({ amount, transaction }) => ({
+          amount,
+          time: transaction.event_time,
+        }))
+        return naiveRobust(feature, { amount: now.amount, time: now.transaction.event_time }, latest)
+      }
       if ('first_seen' in feature) return this.#firstSeen(feature.first_seen, now.transaction, history)
       return this.#customerWindow(feature, now, history)
     }
@@ -206,11 +215,24 @@ export class NaiveFeatures {
     const declared = this.#file.features.filter(
       (feature): feature is EntityWindowFeature => 'aggregate' in feature && feature.entity !== 'customer',
     )
-    const delays = declared.map((feature) => (feature.delay ? milliseconds(feature.delay) + dayMs : 0))
+    const matured = declared.filter((feature) => isMatured(feature.aggregate))
+    const byObservation = declared.filter((feature) => feature.delay && !matured.includes(feature))
+    const delays = [0, ...byObservation.map((feature) => milliseconds(feature.delay as string) + dayMs)]
     const windows = declared.map((feature) => feature.window)
-    const keptMs = longest(tiles, windows, tile) + (tileMs === dayMs ? Math.max(...delays) : 0)
+    const maturedMs = Math.max(
+      ...matured.map(
+        (one) =>
+          milliseconds(one.window) +
+          milliseconds(one.delay as string) +
+          milliseconds(tiles[one.window] as string),
+      ),
+    )
+    const keptMs = Math.max(
+      longest(tiles, windows, tile) + (tileMs === dayMs ? Math.max(...delays) : 0),
+      matured.some((one) => tiles[one.window] === tile) ? maturedMs : 0,
+    )
     const { event_time } = now.transaction
-    if (aggregate !== 'fraud_count' && aggregate !== 'fraud_rate') {
+    if (aggregate !== 'fraud_count' && aggregate !== 'fraud_rate' && !isMatured(aggregate)) {
       const counted = inTiles(there, paymentTime, event_time, { tileMs, windowMs, keptMs })
       return aggregated(
         aggregate,
@@ -218,12 +240,24 @@ export class NaiveFeatures {
         counted.map(({ amount }) => amount),
       )
     }
-    const lastDay = event_time - milliseconds(delay as string) - dayMs
     const reports = this.#reports.filter(
       ({ label, chunk }) => visible.folded.has(chunk) && keyOf(entity, label) === key,
     )
+    if (isMatured(aggregate)) {
+      return naiveMatured(aggregate, {
+        now: event_time,
+        tileMs,
+        windowMs,
+        delayMs: milliseconds(delay as string),
+        payments: stillKept(there, paymentTime, { tileMs, keptMs }).map(paymentTime),
+        reports: stillKept(reports, ({ label }) => label.effective_time, { tileMs, keptMs: maturedMs }).map(
+          ({ label, change }) => ({ time: label.effective_time, change }),
+        ),
+      })
+    }
+    const lastDay = event_time - milliseconds(delay as string) - dayMs
     const reachMs = Math.max(
-      ...declared.map((d) => (d.delay ? milliseconds(d.window) + milliseconds(d.delay) + dayMs : 0)),
+      ...byObservation.map((one) => milliseconds(one.window) + milliseconds(one.delay as string) + dayMs),
     )
     const known = inTiles(reports, ({ label }) => label.observed_time, lastDay, {
       tileMs: dayMs,
@@ -249,12 +283,21 @@ function inTiles<T>(
   { tileMs, windowMs, keptMs }: { tileMs: number; windowMs: number; keptMs: number },
 ): readonly T[] {
   const tileOf = (at: number) => Math.floor(at / tileMs)
-  const newest = Math.max(...all.map((one) => tileOf(timeOf(one))))
-  return all.filter((one) => {
+  return stillKept(all, timeOf, { tileMs, keptMs }).filter((one) => {
     const tile = tileOf(timeOf(one))
-    const inWindow = tile > tileOf(time) - windowMs / tileMs && tile <= tileOf(time)
-    return inWindow && tile > newest - keptMs / tileMs
+    return tile > tileOf(time) - windowMs / tileMs && tile <= tileOf(time)
   })
+}
+
+/** Those whose tile is among the last up to the newest. */
+function stillKept<T>(
+  all: readonly T[],
+  timeOf: (one: T) => number,
+  { tileMs, keptMs }: { tileMs: number; keptMs: number },
+): readonly T[] {
+  const tileOf = (one: T) => Math.floor(timeOf(one) / tileMs)
+  const newest = Math.max(...all.map(tileOf))
+  return all.filter((one) => tileOf(one) > newest - keptMs / tileMs)
 }
 
 /** The longest of the windows that are cut into this tile. */
@@ -380,7 +423,7 @@ function passes({ channel, type }: Filter, transaction: Transaction): boolean {
   return (channel?.includes(transaction.channel) ?? true) && (type?.includes(transaction.type) ?? true)
 }
 
-function milliseconds(duration: string): number {
+export function milliseconds(duration: string): number {
   const units: Record<string, number> = { s: 1000, m: minuteMs, h: hourMs, d: dayMs }
   return Number(duration.slice(0, -1)) * (units[duration.slice(-1)] as number)
 }

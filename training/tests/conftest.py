@@ -9,6 +9,24 @@ import pytest
 from weir_training.cli import main
 
 DAY = 86_400_000
+FAMILIES = """
+families:
+  logistic: { optimiser: sgd, penalty: l1 }
+  svm: { most_rows: 3000, gamma: 0.05 }
+  forest: { trees: 20, depth: 8 }
+  lightgbm: { trees: 40, early_stopping: 5 }
+  xgboost: { trees: 40, early_stopping: 5 }
+  histgb: { trees: 40 }
+  cnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  image: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  lstm: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gru: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  rnn: { epochs: 2, batch_rows: 256, learning_rate: 0.01 }
+  gan: { trees: 40, steps: 30 }
+  isolation: { trees: 50 }
+  autoencoder: { epochs: 4, batch_rows: 256, waist: 3 }
+"""
+"""Every family, small."""
 COLUMNS = ["amount", "amount_to_mean", "count_1h", "count_24h", "night", "merchant_fraud_rate"]
 
 
@@ -41,6 +59,31 @@ def synthetic_table(rows: int = 30_000, days: int = 60, seed: int = 1) -> pa.Tab
         }
     )
     return table.replace_schema_metadata({"weir.feature_hash": "test0001", "weir.features": json.dumps(COLUMNS)})
+
+
+def with_sequence(table: pa.Table, steps: int = 4, seed: int = 2) -> pa.Table:
+    """The same table with sequences; the payments before are near the mean that the second column is over."""
+    rng = np.random.default_rng(seed)
+    amount, ratio = (table[name].to_numpy().astype(np.float64) for name in COLUMNS[:2])
+    columns = {}
+    for back in reversed(range(steps)):
+        usual = np.log1p(amount / ratio) + rng.normal(0, 0.2, len(table))
+        columns[f"seq_{back}_log_amount"] = np.log1p(amount) if back == 0 else usual
+        columns[f"seq_{back}_log_gap"] = np.log1p(rng.exponential(7200, len(table)))
+        columns[f"seq_{back}_refund"] = rng.random(len(table)) < 0.05
+    known = rng.integers(0, steps + 2, len(table))  # payments before this one
+    for i, (name, values) in enumerate(columns.items()):
+        missing = steps - 1 - i // 3 > known
+        table = table.append_column(name, pa.array(np.where(missing, np.nan, values).astype(np.float32)))
+    names = json.dumps([*COLUMNS, *columns])
+    return table.replace_schema_metadata({"weir.feature_hash": "test0002", "weir.features": names})
+
+
+@pytest.fixture(scope="session")
+def sequence_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "sequences.parquet"
+    pq.write_table(with_sequence(synthetic_table()), path)
+    return path
 
 
 RECIPE = """

@@ -11,6 +11,7 @@ from weir_training.families.base import Fitted
 from weir_training.families.lightgbm import LightGbm, LightGbmSettings
 from weir_training.normalise import Normaliser
 from weir_training.package import onnx_scores, require_parity
+from weir_training.split import DAY, Plan, plan_periods
 
 
 def test_calibration_gives_back_the_rates_it_was_fitted_on() -> None:
@@ -119,3 +120,10 @@ def test_a_normaliser_brings_everything_within_limits() -> None:
     assert (normal[:, 3] == (np.arange(1_000) % 3 == 0)).all()
     far = normaliser(np.array([[1e30, 0, -1e30]], dtype=np.float32))
     assert np.abs(far).max() <= 8
+
+
+def test_a_test_that_begins_on_a_day_has_all_before_the_delay_to_train_on() -> None:
+    days = np.arange(0, 40 * DAY, DAY)
+    periods = plan_periods(days, Plan(validation_days=0, test_start=20 * DAY, test_days=5))
+    found = {name: (period.start // DAY, period.end // DAY) for name, period in periods.items()}
+    assert found == {"train": (0, 13), "test": (20, 25)}

@@ -13,6 +13,9 @@ export class Aggregate {
   squares = 0
   max = 0
   min = 0
+  /** Of robust scans only: the median, and the median distance from it. */
+  median = 0
+  medianDeviation = 0
 
   clear(): void {
     this.count = 0

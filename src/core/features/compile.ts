@@ -1,5 +1,4 @@
 import { minorUnitExponent } from '../currencies.ts'
-import { WeirError } from '../errors.ts'
 import { type EntityKind, entityKinds } from '../types.ts'
 import { Aggregate, type EventFilter, eventScan, type Scan, tileScan } from './aggregates.ts'
 import {
@@ -25,13 +24,17 @@ import {
   type FeatureDefinition,
   type FeatureFile,
   type Filter,
+  isMatured,
   type RememberedField,
+  type RobustFeature,
   type SequenceFeature,
 } from './definition.ts'
 import { type EntityLayout, EntityState } from './entity-state.ts'
 import { channelCode, typeCode } from './event.ts'
+import { checkedDuration, entityLayout, invalid, tiersOf, tileOf } from './layout.ts'
+import { maturedColumn } from './matured-columns.ts'
+import { robustColumn, robustScan } from './robust-columns.ts'
 import { sequenceColumn } from './sequence.ts'
-import type { Tier } from './tiles.ts'
 
 /** A feature file made ready: what to keep, and how each column is computed from it. */
 export interface CompiledFeatures {
@@ -163,6 +166,7 @@ class Compiler {
       return firstSeenColumn(feature.first_seen, this.#memory(feature.name, feature.first_seen))
     }
     if ('sequence' in feature) return this.#sequence(feature)
+    if ('robust' in feature) return this.#robust(feature)
     return this.#customerWindow(feature)
   }
 
@@ -171,6 +175,24 @@ class Compiler {
     throw invalid(
       name,
       `looks ${back} payments back, but customer.keep_events is ${this.customer.keepEvents}`,
+    )
+  }
+
+  #robust(feature: RobustFeature): Column {
+    const { name, robust, last, window, times } = feature
+    if (last > this.customer.keepEvents) {
+      throw invalid(
+        name,
+        `looks at ${last} payments, but customer.keep_events is ${this.customer.keepEvents}`,
+      )
+    }
+    if ((robust === 'large_count') !== (window !== undefined && times !== undefined)) {
+      throw invalid(name, '`window` and `times` go with large_count, which needs both')
+    }
+    if (window !== undefined) checkedDuration(name, window)
+    return robustColumn(
+      feature,
+      this.#slotOf(`robust ${last}`, () => robustScan(last)),
     )
   }
 
@@ -191,15 +213,21 @@ class Compiler {
   /** Features over the same events share one scan. */
   #scan({ name, window, where, same }: CustomerWindowFeature, windowMs: number): number {
     const filter: EventFilter = { ...filterBits(name, where ?? {}), same: same ?? null }
-    const key = JSON.stringify([windowMs, filter])
-    const known = this.#scanSlots.get(key)
-    if (known !== undefined) return known
-    const slot = this.scans.length
-    this.scans.push(windowMs <= dayMs ? eventScan(windowMs, filter) : this.#tileScan(name, window, windowMs))
-    this.#scanSlots.set(key, slot)
+    const slot = this.#slotOf(JSON.stringify([windowMs, filter]), () =>
+      windowMs <= dayMs ? eventScan(windowMs, filter) : this.#tileScan(name, window, windowMs),
+    )
     if (windowMs > dayMs && (where !== undefined || same !== undefined)) {
       throw invalid(name, '`where` and `same` go with windows of up to 24h only')
     }
+    return slot
+  }
+
+  #slotOf(key: string, scan: () => Scan): number {
+    const known = this.#scanSlots.get(key)
+    if (known !== undefined) return known
+    const slot = this.scans.length
+    this.scans.push(scan())
+    this.#scanSlots.set(key, slot)
     return slot
   }
 
@@ -216,6 +244,16 @@ class Compiler {
     const windowMs = checkedDuration(name, window)
     const tileMs = tileOf(name, this.#file.entities.tiles, window)
     const tier = this.entity.tiers.findIndex((candidate) => candidate.tileMs === tileMs)
+    if (isMatured(aggregate)) {
+      const delayMs = durationMs(delay ?? '')
+      if (Number.isNaN(delayMs) || delayMs % tileMs !== 0) {
+        throw invalid(name, `\`delay\` must be given in whole tiles of ${this.#file.entities.tiles[window]}`)
+      }
+      if (tileMs !== this.entity.paymentFrauds?.tileMs) {
+        throw invalid(name, 'looks at matured payments: all windows of those must have the same tile')
+      }
+      return maturedColumn(aggregate, { tier, tileMs, tiles: windowMs / tileMs, delayMs })
+    }
     if (aggregate === 'fraud_count' || aggregate === 'fraud_rate') {
       if (delay === undefined || durationMs(delay) % dayMs !== 0) {
         throw invalid(name, '`delay` must be given in whole days, for example 1d')
@@ -223,7 +261,7 @@ class Compiler {
       if (tileMs !== dayMs) throw invalid(name, 'fraud labels are kept by day: its window must have 1d tiles')
       return entityFraudColumn(aggregate, tier, windowMs / dayMs, delay)
     }
-    if (delay !== undefined) throw invalid(name, '`delay` goes with fraud_count and fraud_rate only')
+    if (delay !== undefined) throw invalid(name, '`delay` goes with what is known of frauds only')
     return entityWindowColumn(aggregate, tier, windowMs / tileMs)
   }
 
@@ -232,61 +270,6 @@ class Compiler {
     if (memory < 0) throw invalid(name, `needs ${field} under customer.remember`)
     return memory
   }
-}
-
-/** Tiers for the windows given: one a tile length, as long as the longest window asks. */
-function tiersOf(tiles: Readonly<Record<string, string>>, windows: readonly string[], extraMs = 0): Tier[] {
-  const tiers = new Map<number, number>()
-  for (const window of windows) {
-    const tileMs = tileOf('tiles', tiles, window)
-    const count = (durationMs(window) + (tileMs === dayMs ? extraMs : 0)) / tileMs
-    tiers.set(tileMs, Math.max(count, tiers.get(tileMs) ?? 0))
-  }
-  return [...tiers].sort(([a], [b]) => a - b).map(([tileMs, count]) => ({ tileMs, tiles: count }))
-}
-
-function entityLayout(file: FeatureFile): EntityLayout {
-  const windowed = file.features.filter(
-    (feature): feature is EntityWindowFeature => 'aggregate' in feature && feature.entity !== 'customer',
-  )
-  const fraud = windowed.filter(({ aggregate }) => aggregate === 'fraud_count' || aggregate === 'fraud_rate')
-  // The last whole day that had ended `delay` ago: up to a day before it, besides the delay itself.
-  const delayed = fraud.map(({ window, delay }) => ({ window, delayMs: durationMs(delay ?? '1d') + dayMs }))
-  const reachMs = Math.max(0, ...delayed.map(({ window, delayMs }) => durationMs(window) + delayMs))
-  const delayMs = Math.max(0, ...delayed.map((feature) => feature.delayMs))
-  const tiers = tiersOf(file.entities.tiles, [...new Set(windowed.map(({ window }) => window))], delayMs)
-  const finest = tiers[0]?.tileMs ?? dayMs
-  if (tiers.some(({ tileMs }) => tileMs % finest !== 0)) {
-    throw invalid(
-      'entities.tiles',
-      `every tile must be a multiple of the shortest, ${finest / 60_000} minutes`,
-    )
-  }
-  return {
-    tiers,
-    frauds: { tileMs: dayMs, tiles: reachMs / dayMs },
-    mostCustomers: file.entities.most_customers,
-  }
-}
-
-function tileOf(name: string, tiles: Readonly<Record<string, string>>, window: string): number {
-  const tile = tiles[window]
-  if (tile === undefined) {
-    throw invalid(
-      name,
-      `has window ${window}, for which no tile is declared (there are ${Object.keys(tiles).join(', ')})`,
-    )
-  }
-  const tileMs = checkedDuration(name, tile)
-  if (checkedDuration(name, window) % tileMs !== 0)
-    throw invalid(name, `has window ${window}, no multiple of its tile ${tile}`)
-  return tileMs
-}
-
-function checkedDuration(name: string, text: string): number {
-  const ms = durationMs(text)
-  if (Number.isNaN(ms)) throw invalid(name, `has "${text}" where a duration such as 10m, 24h or 30d is meant`)
-  return ms
 }
 
 /** One bit for each channel and type that passes; all bits where the filter does not name the field. */
@@ -299,10 +282,4 @@ function filterBits(name: string, filter: Filter): { channels: number; types: nu
     }, 0)
   }
   return { channels: bits(filter.channel, channelCode), types: bits(filter.type, typeCode) }
-}
-
-function invalid(feature: string, what: string): WeirError {
-  return new WeirError('WEIR_FEATURES_INVALID', `feature file: ${feature} ${what}`, {
-    cure: 'Mend the feature file; `weir features list` shows what it compiles to.',
-  })
 }

@@ -66,6 +66,10 @@ export type WindowAggregate = (typeof windowAggregates)[number]
 export const customerFacts = ['time_since_last', 'age', 'total_count', 'geo_speed', 'geo_distance'] as const
 export type CustomerFact = (typeof customerFacts)[number]
 
+/** By the median of the customer's latest payments, which a few odd amounts do not move. */
+export const robustAggregates = ['median', 'ratio', 'zscore', 'large_count'] as const
+export type RobustAggregate = (typeof robustAggregates)[number]
+
 /** What a step of a customer's sequence of payments can tell. */
 export const sequenceChannels = [
   'log_amount',
@@ -81,7 +85,30 @@ export const sequenceChannels = [
 ] as const
 export type SequenceChannel = (typeof sequenceChannels)[number]
 
-export const entityAggregates = ['count', 'sum', 'mean', 'ratio', 'fraud_count', 'fraud_rate'] as const
+/** What is known of the payments at an entity that are old enough for their frauds to be known. */
+export const maturedAggregates = [
+  'matured_count',
+  'matured_fraud_count',
+  'matured_fraud_rate',
+  'time_since_fraud',
+  'time_since_good',
+  'fraud_run',
+  'fraud_run_age',
+] as const
+export type MaturedAggregate = (typeof maturedAggregates)[number]
+
+export const isMatured = (aggregate: EntityAggregate): aggregate is MaturedAggregate =>
+  (maturedAggregates as readonly string[]).includes(aggregate)
+
+export const entityAggregates = [
+  'count',
+  'sum',
+  'mean',
+  'ratio',
+  'fraud_count',
+  'fraud_rate',
+  ...maturedAggregates,
+] as const
 export type EntityAggregate = (typeof entityAggregates)[number]
 
 interface Named {
@@ -127,6 +154,17 @@ export interface FirstSeenFeature extends Named {
   readonly first_seen: RememberedField
 }
 
+/** The amount against the median of the customer's kept payments, or how many of them are far above it. */
+export interface RobustFeature extends Named {
+  readonly entity: 'customer'
+  readonly robust: RobustAggregate
+  /** The median is of so many payments at most, the latest in log order; no more than keep_events. */
+  readonly last: number
+  /** For large_count: of these, the ones in the window of at least so many times the median. */
+  readonly window?: string | undefined
+  readonly times?: number | undefined
+}
+
 /** One cell of the customer's latest payments read as a sequence: for networks that see steps and channels. */
 export interface SequenceFeature extends Named {
   readonly entity: 'customer'
@@ -140,7 +178,7 @@ export interface EntityWindowFeature extends Named {
   readonly entity: EntityKind
   readonly aggregate: EntityAggregate
   readonly window: string
-  /** For fraud_count and fraud_rate: as known this many whole days ago. */
+  /** For fraud_count and fraud_rate: as known this many whole days ago. For matured ones: the age at which one is. */
   readonly delay?: string | undefined
 }
 
@@ -157,6 +195,7 @@ export type FeatureDefinition =
   | CustomerFactFeature
   | FirstSeenFeature
   | SequenceFeature
+  | RobustFeature
   | EntityWindowFeature
   | DistinctCustomersFeature
 

@@ -8,6 +8,8 @@ export interface EntityLayout {
   /** Fraud labels by day of observation; no tiles when no feature asks. */
   readonly frauds: Tier
   readonly mostCustomers: number
+  /** Fraud labels by time of payment; absent when no feature asks. */
+  readonly paymentFrauds?: Tier
 }
 
 const version = 1
@@ -19,8 +21,10 @@ const version = 1
 export class EntityState {
   readonly tiers: readonly Tiles[]
   readonly frauds: Tiles
+  /** Null when no feature asks. */
+  readonly paymentFrauds: Tiles | null
   readonly #mostCustomers: number
-  /** Version, sizes of frauds and customers, then one size a tier: padded for the doubles after it. */
+  /** Version, sizes of frauds and customers, one size a tier, that of paymentFrauds: padded for the doubles after. */
   readonly #head: Uint32Array
   /** The smallest hashes of customers seen, ascending: exact while fewer than mostCustomers were seen. */
   readonly customers: number[] = []
@@ -29,7 +33,8 @@ export class EntityState {
     this.tiers = layout.tiers.map((tier) => new Tiles(tier, 1))
     this.frauds = new Tiles(layout.frauds, 0)
     this.#mostCustomers = layout.mostCustomers
-    this.#head = new Uint32Array(even(3 + this.tiers.length))
+    this.paymentFrauds = layout.paymentFrauds === undefined ? null : new Tiles(layout.paymentFrauds, 0)
+    this.#head = new Uint32Array(even(3 + this.tiers.length + (this.paymentFrauds === null ? 0 : 1)))
   }
 
   /** @param sum hundredths of the reference currency. */
@@ -51,6 +56,14 @@ export class EntityState {
     if (at >= 0) this.frauds.count[at] = (this.frauds.count[at] as number) + count
   }
 
+  /** @param time of the payment that the label is about; `count` is negative when a report is taken back. */
+  addPaymentFrauds(time: number, count: number): void {
+    if (count === 0 || this.paymentFrauds === null) return
+    const { paymentFrauds } = this
+    const at = paymentFrauds.at(time)
+    if (at >= 0) paymentFrauds.count[at] = (paymentFrauds.count[at] as number) + count
+  }
+
   /** @param customer hash53 of the customer. Returns whether anything changed. */
   addCustomer(customer: number): boolean {
     const { customers } = this
@@ -69,6 +82,7 @@ export class EntityState {
     let section = 3
     for (const tiles of this.tiers) from.tiles(tiles, from.head(section++))
     from.tiles(this.frauds, from.head(1))
+    if (this.paymentFrauds !== null) from.tiles(this.paymentFrauds, from.head(section))
     this.customers.length = 0
     for (let i = from.head(2); i > 0; i--) this.customers.push(from.number())
     return this
@@ -81,9 +95,11 @@ export class EntityState {
     head[2] = this.customers.length
     let section = 3
     for (const tiles of this.tiers) head[section++] = tiles.size
+    if (this.paymentFrauds !== null) head[section] = this.paymentFrauds.size
     const to = packer.begin(head, this.#sizes(head))
     for (const tiles of this.tiers) to.tiles(tiles)
     to.tiles(this.frauds)
+    if (this.paymentFrauds !== null) to.tiles(this.paymentFrauds)
     for (const customer of this.customers) to.number(customer)
     return to.take()
   }
@@ -99,12 +115,14 @@ export class EntityState {
       doubles += tiles
       words += tiles * 2
     }
+    if (this.paymentFrauds !== null) words += checkedSize(head[section], this.paymentFrauds.capacity) * 2
     return { doubles, words }
   }
 
   #clear(): this {
     for (const tiles of this.tiers) tiles.size = 0
     this.frauds.size = 0
+    if (this.paymentFrauds !== null) this.paymentFrauds.size = 0
     this.customers.length = 0
     return this
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { loadFeatures, loadPolicy } from '../../../src/config/definitions.ts'
 import type { WeirError } from '../../../src/core/errors.ts'
+import { entityAggregates } from '../../../src/core/features/definition.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const shipped = { features: join(root, 'features.yaml'), policy: join(root, 'policy.yaml') }
@@ -35,7 +36,7 @@ test.each([
   [
     count1m,
     'entity: customer, aggregat: count, window: 1m',
-    `${at14} needs one of aggregate, fact, first_seen, sequence; did you mean aggregate?`,
+    `${at14} needs one of aggregate, fact, first_seen, sequence, robust; did you mean aggregate?`,
   ],
   [
     count1m,
@@ -66,7 +67,7 @@ test.each([
   [
     count1m,
     'entity: merchant, aggregate: zscore, window: 1h',
-    `${at14}.aggregate "zscore" is none of count, sum, mean, ratio, fraud_count, fraud_rate`,
+    `${at14}.aggregate "zscore" is none of ${entityAggregates.join(', ')}`,
   ],
   [
     count1m,
@@ -110,13 +111,33 @@ test.each([
   ],
   [
     rate7d,
+    'entity: merchant, aggregate: matured_fraud_rate, window: 24h, delay: 1h',
+    'feature file: merchant_fraud_rate_7d `delay` must be given in whole tiles of 3h',
+  ],
+  [
+    `${rate7d}, description`,
+    'entity: merchant, aggregate: fraud_run, window: 7d, delay: 1d, description: x }\n  - { name: two, entity: device, aggregate: fraud_run, window: 24h, delay: 1d, description',
+    'feature file: two looks at matured payments: all windows of those must have the same tile',
+  ],
+  [
+    count1m,
+    'entity: customer, robust: median, last: 11',
+    'feature file: customer_count_1m looks at 11 payments, but customer.keep_events is 10',
+  ],
+  [
+    count1m,
+    'entity: customer, robust: large_count, last: 10, window: 7d',
+    'feature file: customer_count_1m `window` and `times` go with large_count, which needs both',
+  ],
+  [
+    rate7d,
     'entity: merchant, aggregate: fraud_rate, window: 24h, delay: 1d',
     'feature file: merchant_fraud_rate_7d fraud labels are kept by day: its window must have 1d tiles',
   ],
   [
     'entity: merchant, aggregate: count, window: 1h',
     'entity: merchant, aggregate: count, window: 1h, delay: 1d',
-    'feature file: merchant_count_1h `delay` goes with fraud_count and fraud_rate only',
+    'feature file: merchant_count_1h `delay` goes with what is known of frauds only',
   ],
   [
     'name: customer_count_1m',

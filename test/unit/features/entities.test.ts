@@ -3,9 +3,9 @@ import { sha256 } from '../../../src/config/definitions.ts'
 import { deltasAlone, type EntityValue, enrich } from '../../../src/core/enrich.ts'
 import { compileFeatures } from '../../../src/core/features/compile.ts'
 import { byEntity, fold } from '../../../src/core/fold.ts'
-import { applyLabels } from '../../../src/core/labels.ts'
 import type { Label, Transaction } from '../../../src/core/types.ts'
 import { aLabel } from '../../helpers/contracts.ts'
+import { past } from '../../helpers/entity-values.ts'
 import { everyAggregate } from '../../helpers/feature-files.ts'
 import {
   arrivals,
@@ -21,24 +21,6 @@ import {
 } from '../../helpers/feature-values.ts'
 
 const noon = midnight + 12 * hour
-
-/** Entity values after these payments and labels, each folded as an update of its own. */
-function past(
-  payments: readonly Partial<Transaction>[],
-  labels: readonly Label[] = [],
-  features = shipped,
-): Map<string, EntityValue> {
-  const chunks = payments.map((payment) => deltasAlone(arrivals([payment]), features))
-  const labelled = applyLabels(labels, new Map(), features).deltas
-  const updates = [...chunks, labelled].map((deltas) => ({ deltas }))
-  const states = fold(byEntity(updates), new Map(), features)
-  const values = new Map<string, EntityValue>([
-    ['merchant:m-1', { packed: null, ageMs: 0 }],
-    ['device:d-1', { packed: null, ageMs: 0 }],
-  ])
-  for (const [key, packed] of states) values.set(key, { packed, ageMs: 0 })
-  return values
-}
 
 const now = (values: Map<string, EntityValue>, event_time: number, features = shipped) =>
   last(at(event_time), features, values)

@@ -67,7 +67,15 @@ test('advance gives the same states as enrich', () => {
 
 test('folding is commutative and associative, byte for byte', () => {
   const permuted = histories(80).chain((history) => {
-    const updates = enriched(history.chunks, other).deltas.map((deltas) => ({ deltas }))
+    const payments = enriched(history.chunks, other).deltas
+    const reports = history.arrivals.map(({ transaction }, i) => {
+      const { transaction_id, customer_id, event_time, merchant_id, terminal_id, device_id } = transaction
+      const entities = { merchant_id, terminal_id, device_id }
+      const times = { effective_time: event_time, observed_time: event_time + i * 3_600_000 }
+      const label = aLabel({ transaction_id, customer_id, ...entities, ...times })
+      return applyLabels([label], new Map(), other).deltas
+    })
+    const updates = [...payments, ...reports].map((deltas) => ({ deltas }))
     const any = { minLength: updates.length, maxLength: updates.length }
     return fc.tuple(fc.constant(updates), fc.shuffledSubarray(updates, any), fc.nat(updates.length))
   })
@@ -92,7 +100,14 @@ const packings = histories(80).map(({ arrivals: all, chunks }) => {
   )
   const customer = new CustomerState(shipped.customer)
   const entity = new EntityState(shipped.entity)
+  const otherEntity = new EntityState(other.entity)
+  const reports = applyLabels(labels, new Map(), other).deltas
+  const updates = [...enriched(chunks, other).deltas, reports].map((one) => ({ deltas: one }))
   return [
+    ...fold(byEntity(updates), new Map(), other).map(([, packed]) => ({
+      packed,
+      again: (bytes: Uint8Array) => otherEntity.open(bytes).pack(),
+    })),
     ...[...states.values()].map((packed) => ({
       packed,
       again: (bytes: Uint8Array) => customer.open(bytes).pack(),

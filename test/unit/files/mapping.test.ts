@@ -189,6 +189,10 @@ describe('a mapping file', () => {
     expect(() => loadMapping('nowhere')).toThrow('there is no mapping nowhere')
   })
 
+  it('names other files from where it lies itself', () => {
+    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
+  })
+
   it('with a misspelt field is refused', () => {
     expect(mappingSchema.safeParse({ transaction: { ...minimal, merchnat_name: 'x' } }).success).toBe(false)
   })

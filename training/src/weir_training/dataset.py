@@ -1,6 +1,7 @@
 """The rows of a study: what ``prepare`` writes to a run folder and every later step reads."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +32,24 @@ class Rows:
         `known_time` (when the label became known, epoch milliseconds, `table.NEVER` if it did not);
         and where the table has them `amount` (major units of the reference currency), `merchant_id`,
         `merchant_name`, `mcc`, `terminal_id`, `channel`, `type`, `country`, `currency`, `description`.
+    columns : sequence of str
+        Names of the columns of `X`.
     """
 
     X: np.ndarray
     label: np.ndarray
     frame: pd.DataFrame
+    columns: Sequence[str] = ()
 
     def take(self, rows: np.ndarray | slice) -> "Rows":
         """Pick some of the rows."""
-        return Rows(self.X[rows], self.label[rows], self.frame.iloc[rows].reset_index(drop=True))
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        return Rows(self.X[rows], self.label[rows], frame, self.columns)
 
     def narrow(self, places: list[int]) -> "Rows":
         """Pick columns of `X`."""
-        return Rows(np.ascontiguousarray(self.X[:, places]), self.label, self.frame)
+        columns = [self.columns[place] for place in places]
+        return Rows(np.ascontiguousarray(self.X[:, places]), self.label, self.frame, columns)
 
 
 @dataclass(frozen=True)
@@ -124,4 +130,4 @@ def _read_rows(path: Path, columns: list[str]) -> Rows | None:
     table = pq.read_table(path)
     X = np.column_stack([table[f"x.{column}"].to_numpy() for column in columns])
     frame = table.select([name for name in table.column_names if not name.startswith(("x.", "label"))]).to_pandas()
-    return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame)
+    return Rows(X.astype(np.float32, copy=False), table["label"].to_numpy(), frame, columns)

@@ -1,7 +1,7 @@
 """Validation in time: train, wait for labels, validate, and move on, all inside the training period."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -77,7 +77,7 @@ def folds_of(prepared: Prepared, plan: Prequential) -> list[Fold]:
         begin = first if plan.train_days is None else start - delay - plan.train_days * DAY
         train = rows.take((event_time >= begin) & (event_time < start - delay))
         known = known_time[(event_time >= begin) & (event_time < start - delay)] <= start
-        train = Rows(train.X, train.label & known, train.frame)
+        train = replace(train, label=train.label & known)
         fold = Fold(train, rows.take((event_time >= start) & (event_time < start + length)), start, start + length)
         for part, found in (("training", fold.train), ("validation", fold.validation)):
             if not found.label.any() or found.label.all():

@@ -55,6 +55,8 @@ class Plan:
         0: none; calibration and fusion use out-of-fold scores of the training rows.
     test_days : int
         Days at the end; with both `train_start` and `train_days`, the days that follow the last delay.
+    test_start : int or None
+        Epoch milliseconds; the test lies there whatever else is given.
     """
 
     train_start: int | None = None
@@ -62,6 +64,7 @@ class Plan:
     delay_days: int = 7
     validation_days: int = 7
     test_days: int = 7
+    test_start: int | None = None
 
 
 def plan_periods(event_time: np.ndarray, plan: Plan) -> dict[str, Period]:
@@ -94,7 +97,9 @@ def plan_periods(event_time: np.ndarray, plan: Plan) -> dict[str, Period]:
     end = -(-(int(event_time[-1]) + 1) // DAY) * DAY
     delay, validation_days = plan.delay_days * DAY, plan.validation_days
     train_start = first if plan.train_start is None else plan.train_start
-    if plan.train_days is None or plan.train_start is None:
+    if plan.test_start is not None:
+        test_start, end = plan.test_start, plan.test_start + plan.test_days * DAY
+    elif plan.train_days is None or plan.train_start is None:
         test_start = end - plan.test_days * DAY
     else:
         between = delay + (validation_days * DAY + delay if validation_days else 0)

@@ -58,7 +58,7 @@ class Table:
         rows = slice(int(first), int(last))
         label = self.label if period.known_by is None else self.label & (self.known_time <= period.known_by)
         frame = self.frame.iloc[rows].reset_index(drop=True).assign(known_time=self.known_time[rows])
-        return Rows(self.features[rows], label[rows], frame)
+        return Rows(self.features[rows], label[rows], frame, self.columns)
 
 
 REQUIRED = {

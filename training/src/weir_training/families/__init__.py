@@ -13,7 +13,14 @@ _FAMILIES = {
     "lightgbm": ("lightgbm", "LightGbm"),
     "xgboost": ("xgboost", "XgBoost"),
     "histgb": ("histgb", "HistGb"),
+    "cnn": ("convolution", "Cnn"),
+    "image": ("convolution", "Image"),
+    "lstm": ("recurrent", "Lstm"),
+    "gru": ("recurrent", "Gru"),
+    "rnn": ("recurrent", "Rnn"),
+    "gan": ("gan", "Gan"),
     "isolation": ("isolation", "Isolation"),
+    "autoencoder": ("autoencoder", "Autoencoder"),
 }
 """Module and class."""
 

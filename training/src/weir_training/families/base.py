@@ -80,6 +80,8 @@ class Family(ABC):
     kind : str
         `classifier` learns from labels; `anomaly` does not look at them.
     settings : type of Settings
+    needs_sequence : bool
+        Whether it reads the `seq_` columns, which a table may be without.
     rows_at_once : int or None
         See docs/models.md; networks need it, since a matrix product may sum in another order for another number of
         rows.
@@ -91,6 +93,7 @@ class Family(ABC):
     title: ClassVar[str]
     kind: ClassVar[Literal["classifier", "anomaly"]] = "classifier"
     settings: ClassVar[type[Settings]]
+    needs_sequence: ClassVar[bool] = False
     rows_at_once: ClassVar[int | None] = None
     space: ClassVar[Space] = {}
 
@@ -124,7 +127,7 @@ class Family(ABC):
         Parameters
         ----------
         rows : Rows
-            `X` has the family's columns only.
+            `X` has the family's columns only, `columns` their names.
         validation : Rows or None
             For early stopping only; None: it does not stop early.
         """

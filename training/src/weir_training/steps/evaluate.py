@@ -103,3 +103,5 @@ def _show(evaluation: dict) -> None:
         for name, model in evaluation["models"].items()
     )
     show_table(("model", *shown.values()), rows)
+    for name, lead in evaluation["lead"].items():
+        console.print(f"{evaluation['detail']} over {name}: average precision {show_interval(lead)}", markup=False)

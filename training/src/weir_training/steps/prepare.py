@@ -36,6 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="days to calibrate on (default: 7); 0: calibrate on out-of-fold scores of the training rows",
     )
     parser.add_argument("--test-days", type=_days, default=7, help="days to measure on (default: 7)")
+    parser.add_argument("--test-start", type=day, help="first day of test, YYYY-MM-DD (default: see --test-days)")
     parser.add_argument("--feature-hash", help="refuse a table of other features")
     parser.set_defaults(run=run)
 
@@ -55,6 +56,7 @@ def run(options: argparse.Namespace) -> dict:
             options.delay_days,
             options.validation_days,
             options.test_days,
+            options.test_start,
         )
         prepared = cut(table, after_lookups(table, plan))
         refuse_leaks(prepared)

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> dict:
     """Train and return the metrics on test by family."""
     prepared = read_prepared(options.folder)
     recipe = read_recipe(options.recipe)
-    names = NAMES if "all" in options.family else list(dict.fromkeys(options.family))
+    names = all_of(prepared) if "all" in options.family else list(dict.fromkeys(options.family))
     plan = plan_of(options, recipe)
     folds = None if plan is None else folds_of(prepared, plan)
     settings = {name: settings_of(name, recipe.families.get(name, {})) for name in names}
@@ -55,6 +55,15 @@ def run(options: argparse.Namespace) -> dict:
             console.print(f"  {days}: average precision {precision:.4f}")
     _show(metrics)
     return {"families": metrics}
+
+
+def all_of(prepared: Prepared) -> list[str]:
+    """Names of the families that the table has columns for; says which it leaves out."""
+    if any(name.startswith("seq_") for name in prepared.columns):
+        return NAMES
+    left_out = [name for name in NAMES if family(name).needs_sequence]
+    console.print(f"left out, for want of sequences in the table: {', '.join(left_out)}", markup=False)
+    return [name for name in NAMES if name not in left_out]
 
 
 def train_family(
