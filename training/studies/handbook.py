@@ -21,19 +21,19 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
+from weir_training.dataset import Rows
+from weir_training.evaluate import CARDS_A_DAY, evaluate
 from weir_training.split import DAY
 from weir_training.steps.show import show_table
 from weir_training.table import Table, read_table
 
 TRAIN_DAYS = DELAY_DAYS = TEST_DAYS = 7
-CARDS = 100
-"""Cards that a team can look at in a day."""
+SHOWN = ("auc_roc", "average_precision", f"card_precision_at_{CARDS_A_DAY}")
 
 MODELS: dict[str, ClassifierMixin] = {
     "logistic regression": LogisticRegression(random_state=0),
@@ -79,20 +79,6 @@ def test_rows(table: Table, train_start: int) -> np.ndarray:
     return np.concatenate(places)
 
 
-def card_precision(day: np.ndarray, customer: np.ndarray, label: np.ndarray, score: np.ndarray) -> float:
-    """Share of cards with fraud among a day's highest scored; one that was found is not looked at again."""
-    rows = pd.DataFrame({"day": day, "customer": customer, "label": label, "score": score})
-    found: set[str] = set()
-    shares = []
-    for _, of_day in rows.groupby("day"):
-        cards = of_day[~of_day["customer"].isin(found)].groupby("customer")[["score", "label"]].max()
-        top = cards.sort_values("score", ascending=False).head(CARDS)
-        hits = set(top.index[top["label"]])
-        shares.append(len(hits) / CARDS)
-        found |= hits
-    return float(np.mean(shares))
-
-
 def _days(table: Table, start: int, days: int) -> np.ndarray:
     return (table.event_time >= start) & (table.event_time < start + days * DAY)
 
@@ -110,20 +96,19 @@ def main() -> None:
     train, test = np.flatnonzero(_days(table, start, TRAIN_DAYS)), test_rows(table, start)
     print(f"{len(train):,} rows to train on, {table.label[train].sum()} frauds", file=sys.stderr)
     print(f"{len(test):,} rows to test on, {table.label[test].sum()} frauds", file=sys.stderr)
-    label, frame = table.label[test], table.frame.iloc[test]
+    frame = table.frame.iloc[test].assign(event_time=table.event_time[test]).reset_index(drop=True)
+    tested = Rows(X.iloc[test].to_numpy(np.float32), table.label[test], frame, list(X))
     rows = []
     for name, model in MODELS.items():
         fitted = make_pipeline(StandardScaler(), model).fit(X.iloc[train], table.label[train])
         score = fitted.predict_proba(X.iloc[test])[:, 1]
-        day = table.event_time[test] // DAY
-        cards = card_precision(day, frame["customer_id"].to_numpy(dtype=str), label, score)
-        measured = (roc_auc_score(label, score), average_precision_score(label, score), cards)
-        rows.append((name, *(f"{value:.3f}" for value in measured)))
+        metrics = evaluate(tested, score)
+        rows.append((name, *(f"{metrics[shown]:.3f}" for shown in SHOWN)))
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
             scores = pd.DataFrame({"transaction_id": frame["transaction_id"], "score": score})
             scores.to_csv(options.out / f"{name.replace(', ', ' ').replace(' ', '-')}.csv", index=False)
-    show_table(("model", "AUC-ROC", "average precision", f"card precision@{CARDS}"), rows)
+    show_table(("model", *(shown.replace("_", " ") for shown in SHOWN)), rows)
 
 
 if __name__ == "__main__":
