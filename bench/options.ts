@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly rounds: number
   readonly partitions: number
   readonly seed: number
+  /** Of the generated payments. */
+  readonly customers: number
   /** Payments come from this file instead of the generator. */
   readonly file: string | undefined
   readonly map: string | undefined
@@ -28,11 +30,12 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [options]   (default: all three)
 
-  --events N      payments in the backlog (200000)
+  --events N      payments in the backlog, the first half to warm up (400000)
   --batch N       records in a transaction at most (2000)
   --rounds N      turns of each contestant, A B A B (3)
   --partitions N  of every topic (4)
   --seed N        of the generated payments (1)
+  --customers N   who make the generated payments (2000)
   --file F        payments from a .csv, .jsonl or .avro file, also .gz, instead of generated ones
   --map M         mapping of that file, or the name of one in mappings/
   --rates A,B     payments a second for latency (500,2000); "none": no latency runs
@@ -47,11 +50,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     args: [...args],
     allowPositionals: true,
     options: {
-      events: { type: 'string', default: '200000' },
+      events: { type: 'string', default: '400000' },
       batch: { type: 'string', default: '2000' },
       rounds: { type: 'string', default: '3' },
       partitions: { type: 'string', default: '4' },
       seed: { type: 'string', default: '1' },
+      customers: { type: 'string', default: '2000' },
       file: { type: 'string' },
       map: { type: 'string' },
       rates: { type: 'string', default: '500,2000' },
@@ -70,6 +74,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     rounds: whole('rounds', values.rounds),
     partitions: whole('partitions', values.partitions),
     seed: whole('seed', values.seed),
+    customers: whole('customers', values.customers),
     rates: rates === 'none' ? [] : rates.split(',').map((rate) => whole('rates', rate)),
     seconds: whole('seconds', values.seconds),
     file,

@@ -9,11 +9,11 @@ import type { BenchOptions } from './options.ts'
 
 /** The payments of the bench in order: generated from the seed, or those of a file. No labels, no duplicates. */
 export async function* payments(
-  { file, map, seed }: Pick<BenchOptions, 'file' | 'map' | 'seed'>,
+  { file, map, seed, customers }: Pick<BenchOptions, 'file' | 'map' | 'seed' | 'customers'>,
   events: number,
 ): AsyncGenerator<Transaction, void, undefined> {
   const source =
-    file === undefined ? generate({ seed, events, duplicateRate: 0 }) : readHistory(file, { map })
+    file === undefined ? generate({ seed, events, customers, duplicateRate: 0 }) : readHistory(file, { map })
   let left = events
   for await (const item of source) {
     if (!('transaction' in item)) continue
