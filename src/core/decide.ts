@@ -61,13 +61,18 @@ export async function decide(
   const width = active.features.names.length
   const bytes = Buffer.from(enriched.rows.buffer)
   enriched.arrivals.forEach((arrival, i) => {
-    const row = bytes.subarray(i * width * 4, (i + 1) * width * 4)
     const verdict =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
         : scores === null
           ? degraded(chunk, arrival, active)
-          : scored(chunk, arrival, row, scores[i] as number, active)
+          : scored(
+              chunk,
+              arrival,
+              bytes.subarray(i * width * 4, (i + 1) * width * 4),
+              scores[i] as number,
+              active,
+            )
     decisions.push(verdict.decision)
     if (verdict.alert !== null) alerts.push(verdict.alert)
   })

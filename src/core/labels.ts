@@ -1,7 +1,8 @@
 import type { CompiledFeatures } from './features/compile.ts'
 import { packer, unpacker } from './features/packing.ts'
 import { hash53 } from './hash.ts'
-import { type EntityDelta, type EntityKind, entityKinds, type Label } from './types.ts'
+import { entityIds } from './parties.ts'
+import { type EntityDelta, entityKinds, type Label } from './types.ts'
 
 /** How many labelled transactions of a customer are remembered, so that a changed label can be told from a new one. */
 const mostLabelled = 64
@@ -37,8 +38,9 @@ export function applyLabels(
     const change = state.set(hash53(label.transaction_id), label.fraud)
     if (change === 0) continue
     const tileOf = (time: number) => Math.floor(time / tileMs) * tileMs
+    const ids = entityIds(label)
     for (const kind of features.kinds) {
-      const key = entityOf(label, kind)
+      const key = ids[entityKinds.indexOf(kind)] ?? null
       if (key === null) continue
       const delta = { kind, key, count: 0, sum: 0, frauds: 0, payment_frauds: 0, customers: [] }
       deltas.push({ ...delta, time: tileOf(label.observed_time), frauds: change })
@@ -47,10 +49,6 @@ export function applyLabels(
     }
   }
   return { states: [...open].map(([customer, state]) => [customer, state.pack()]), deltas }
-}
-
-function entityOf(label: Label, kind: EntityKind): string | null {
-  return [label.merchant_id, label.terminal_id, label.device_id][entityKinds.indexOf(kind)] ?? null
 }
 
 /** A customer's latest labelled transactions: by hash of the transaction_id, whether it is held to be fraud. */

@@ -24,10 +24,17 @@ export interface Parties {
 /** The name of a merchant, terminal or device among all of them. */
 export const entityKey = (kind: EntityKind, id: string): string => `${kind}:${id}`
 
-/** The identifiers of a transaction's shared entities, in the order of entityKinds. */
-export function entityIds(transaction: Transaction): readonly (string | null)[] {
-  return [transaction.merchant_id, transaction.terminal_id, transaction.device_id]
+/** What names the shared entities of a transaction, or of a label. */
+type Naming = Pick<Transaction, 'merchant_id' | 'terminal_id' | 'device_id'>
+
+const idOf: Readonly<Record<EntityKind, (of: Naming) => string | null>> = {
+  merchant: ({ merchant_id }) => merchant_id,
+  terminal: ({ terminal_id }) => terminal_id,
+  device: ({ device_id }) => device_id,
 }
+
+/** The identifiers of the shared entities, in the order of entityKinds. */
+export const entityIds = (of: Naming): readonly (string | null)[] => entityKinds.map((kind) => idOf[kind](of))
 
 /** @param kinds of entities that some feature reads. */
 export function partiesOf(arrivals: readonly Arrival[], kinds: readonly EntityKind[]): Parties {
@@ -41,12 +48,6 @@ export function partiesOf(arrivals: readonly Arrival[], kinds: readonly EntityKi
       kinds.includes(kind) ? group(arrivals, idOf[kind], (id) => entityKey(kind, id)) : [],
     ),
   }
-}
-
-const idOf: Readonly<Record<EntityKind, (transaction: Transaction) => string | null>> = {
-  merchant: ({ merchant_id }) => merchant_id,
-  terminal: ({ terminal_id }) => terminal_id,
-  device: ({ device_id }) => device_id,
 }
 
 function group(
