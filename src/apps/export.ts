@@ -1,11 +1,10 @@
 import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table.ts'
-import { currencyFactor, type EntityValue, enrich } from '../core/enrich.ts'
+import { currencyFactor, type Enriched } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
-import { byEntity, fold } from '../core/fold.ts'
-import { applyLabels } from '../core/labels.ts'
-import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
-import type { EntityDelta, Label, Transaction } from '../core/types.ts'
+import { History } from '../core/history.ts'
+import type { Arrival } from '../core/parties.ts'
+import type { Label, Transaction } from '../core/types.ts'
 
 /** History in the order in which it reached the log: payments by arrival, labels when they became known. */
 export type HistoryItem =
@@ -77,13 +76,13 @@ async function* trainingRows(
   known: KnownLabels,
   features: CompiledFeatures,
 ): AsyncGenerator<TrainingRow, void, undefined> {
-  const states = new HistoryStates(features)
+  const states = new History(features)
   let chunk: Arrival[] = []
   let offset = 0
   for await (const { transaction, label } of history) {
     if (label === undefined) {
       if (currencyFactor(features, transaction.currency) === undefined) continue
-      chunk.push({ offset: offset++, transaction })
+      chunk.push({ partition: 0, offset: offset++, transaction })
       if (chunk.length < chunkRecords) continue
     }
     yield* rowsOf(states.enrich(chunk), known, features)
@@ -94,7 +93,7 @@ async function* trainingRows(
 }
 
 function* rowsOf(
-  { arrivals, rows }: ReturnType<typeof enrich>,
+  { arrivals, rows }: Enriched,
   known: KnownLabels,
   features: CompiledFeatures,
 ): Generator<TrainingRow, void, undefined> {
@@ -111,46 +110,5 @@ function* rowsOf(
       label_known_time: label?.observed_time ?? null,
       fraud_type: label?.fraud === true ? label.fraud_type : null,
     }
-  }
-}
-
-/** The packed states of everybody, each brought up to date as history goes by. */
-class HistoryStates {
-  readonly #features: CompiledFeatures
-  readonly #customers = new Map<string, Buffer>()
-  readonly #labelled = new Map<string, Buffer>()
-  readonly #entities = new Map<string, Buffer>()
-
-  constructor(features: CompiledFeatures) {
-    this.#features = features
-  }
-
-  enrich(chunk: readonly Arrival[]): ReturnType<typeof enrich> {
-    const parties = partiesOf(chunk, this.#features.kinds)
-    const past = { customers: this.#customers, entities: this.#valuesOf(parties) }
-    const enriched = enrich(chunk, past, this.#features, Number.POSITIVE_INFINITY, parties)
-    for (const [customer, packed] of enriched.states) this.#customers.set(customer, packed)
-    this.#fold(enriched.deltas)
-    return enriched
-  }
-
-  apply(label: Label): void {
-    const { states, deltas } = applyLabels([label], this.#labelled, this.#features)
-    for (const [customer, packed] of states) this.#labelled.set(customer, packed)
-    this.#fold(deltas)
-  }
-
-  #fold(deltas: readonly EntityDelta[]): void {
-    for (const [key, packed] of fold(byEntity([{ deltas }]), this.#entities, this.#features)) {
-      this.#entities.set(key, packed)
-    }
-  }
-
-  #valuesOf({ entities }: Parties): Map<string, EntityValue> {
-    const values = new Map<string, EntityValue>()
-    for (const { key } of entities.flat()) {
-      values.set(key, { packed: this.#entities.get(key) ?? null, ageMs: 0 })
-    }
-    return values
   }
 }

@@ -126,7 +126,8 @@ function begin(arrivals: readonly Arrival[], features: CompiledFeatures): Enrich
   return {
     features,
     events: arrivals.map(({ offset, transaction }) => eventOf(transaction, offset, features)),
-    arrivals: arrivals.map(({ offset, transaction }) => ({
+    arrivals: arrivals.map(({ partition, offset, transaction }) => ({
+      partition,
       offset,
       transaction,
       duplicateOf: -1,

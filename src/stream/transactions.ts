@@ -49,8 +49,12 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     decodeRecords(codecs.transactions, records, at, topics.deadLetters)
 
   const chunkOf = ({ values, accepted }: Decoded<Transaction>): Chunk => ({
-    ...at,
-    arrivals: values.map((transaction, i) => ({ offset: accepted[i]?.offset as number, transaction })),
+    topic: at.topic,
+    arrivals: values.map((transaction, i) => ({
+      partition,
+      offset: accepted[i]?.offset as number,
+      transaction,
+    })),
   })
 
   function answer(
