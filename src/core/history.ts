@@ -16,30 +16,30 @@ export class History {
   readonly labelled = new Map<string, Buffer>()
   /** By `entityKey`. */
   readonly entities = new Map<string, Buffer>()
-  readonly #features: CompiledFeatures
+  readonly features: CompiledFeatures
 
   constructor(features: CompiledFeatures) {
-    this.#features = features
+    this.features = features
   }
 
   /** Features of payments in the order of history; then they are part of it. */
   enrich(arrivals: readonly Arrival[]): Enriched {
-    const parties = partiesOf(arrivals, this.#features.kinds)
+    const parties = partiesOf(arrivals, this.features.kinds)
     const past = { customers: this.customers, entities: this.#valuesOf(parties) }
-    const enriched = enrich(arrivals, past, this.#features, Number.POSITIVE_INFINITY, parties)
+    const enriched = enrich(arrivals, past, this.features, Number.POSITIVE_INFINITY, parties)
     for (const [customer, packed] of enriched.states) this.customers.set(customer, packed)
     this.#fold(enriched.deltas)
     return enriched
   }
 
   apply(label: Label): void {
-    const { states, deltas } = applyLabels([label], this.labelled, this.#features)
+    const { states, deltas } = applyLabels([label], this.labelled, this.features)
     for (const [customer, packed] of states) this.labelled.set(customer, packed)
     this.#fold(deltas)
   }
 
   #fold(deltas: readonly EntityDelta[]): void {
-    for (const [key, packed] of fold(byEntity([{ deltas }]), this.entities, this.#features)) {
+    for (const [key, packed] of fold(byEntity([{ deltas }]), this.entities, this.features)) {
       this.entities.set(key, packed)
     }
   }
