@@ -23,10 +23,10 @@ export class History {
   readonly labelled = new Map<string, Buffer>()
   /** By `entityKey`. */
   readonly entities = new Map<string, Buffer>()
-  readonly #features: CompiledFeatures
+  readonly features: CompiledFeatures
 
   constructor(features: CompiledFeatures) {
-    this.#features = features
+    this.features = features
   }
 
   /**
@@ -36,8 +36,8 @@ export class History {
    * @param labels in order of `before`.
    */
   enrich(arrivals: readonly Arrival[], labels: readonly PlacedLabel[] = []): Enriched {
-    const chunk = begin(arrivals, this.#features)
-    const parties = partiesOf(arrivals, this.#features.kinds)
+    const chunk = begin(arrivals, this.features)
+    const parties = partiesOf(arrivals, this.features.kinds)
     const states: [string, Buffer][] = []
     for (const customer of parties.customers) {
       const packed = enrichCustomer(chunk, customer, this.customers.get(customer.key) ?? null)
@@ -60,7 +60,7 @@ export class History {
   #apply(labels: readonly PlacedLabel[]): Map<string, PlacedDelta[]> {
     const byEntity = new Map<string, PlacedDelta[]>()
     for (const { before, label } of labels) {
-      const { states, deltas } = applyLabels([label], this.labelled, this.#features)
+      const { states, deltas } = applyLabels([label], this.labelled, this.features)
       for (const [customer, packed] of states) this.labelled.set(customer, packed)
       for (const delta of deltas) {
         const key = entityKey(delta.kind, delta.key)
@@ -73,7 +73,7 @@ export class History {
   }
 
   #enrichEntity(chunk: Enriching, kind: number, entity: Party, deltas: readonly PlacedDelta[]): void {
-    const state = this.#features.entityState.open(this.entities.get(entity.key) ?? null)
+    const state = this.features.entityState.open(this.entities.get(entity.key) ?? null)
     let known = 0
     for (const place of entity.arrivals) {
       for (; (deltas[known]?.before ?? Infinity) <= place; known++) {
@@ -90,7 +90,7 @@ export class History {
   }
 
   #fold(key: string, deltas: readonly PlacedDelta[]): void {
-    const state = this.#features.entityState.open(this.entities.get(key) ?? null)
+    const state = this.features.entityState.open(this.entities.get(key) ?? null)
     for (const { delta } of deltas) addDelta(state, delta)
     this.entities.set(key, state.pack())
   }

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { WeirError } from '../core/errors.ts'
-import type { FeatureGroup, PassTally } from './pass.ts'
+import type { History } from '../core/history.ts'
+import type { PassTally } from './pass.ts'
 import { readSnapshot, type SnapshotHead, writeSnapshot } from './snapshot.ts'
 
 /** Where a replay stands that was stopped, but for the states of everybody. */
@@ -24,15 +25,15 @@ export const hasCheckpoint = (folder: string): boolean => existsSync(checkpointO
 export async function writeCheckpoint(
   folder: string,
   progress: Progress,
-  groups: readonly FeatureGroup[],
-  headOf: (group: FeatureGroup) => SnapshotHead,
+  histories: readonly History[],
+  headOf: (history: History) => SnapshotHead,
 ): Promise<void> {
   const path = checkpointOf(folder)
   const unfinished = `${path}.part`
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { recursive: true })
-  for (const [i, group] of groups.entries()) {
-    await writeSnapshot(join(unfinished, statesFile(i)), headOf(group), group.history)
+  for (const [i, history] of histories.entries()) {
+    await writeSnapshot(join(unfinished, statesFile(i)), headOf(history), history)
   }
   writeFileSync(join(unfinished, progressFile), serialize(progress))
   rmSync(path, { recursive: true, force: true })
@@ -40,14 +41,14 @@ export async function writeCheckpoint(
 }
 
 /**
- * Fills the groups' histories and returns where to go on.
+ * Fills the histories and returns where to go on.
  *
  * @throws WeirError WEIR_CLI_INPUT when there is no checkpoint, or one of another replay.
  */
 export async function readCheckpoint(
   folder: string,
   fingerprint: string,
-  groups: readonly FeatureGroup[],
+  histories: readonly History[],
 ): Promise<Progress> {
   const path = checkpointOf(folder)
   if (!existsSync(path)) {
@@ -61,7 +62,7 @@ export async function readCheckpoint(
       cure: 'resume with the same source, candidates and files as they were, or choose another folder by --out',
     })
   }
-  for (const [i, { history }] of groups.entries()) await readSnapshot(join(path, statesFile(i)), history)
+  for (const [i, history] of histories.entries()) await readSnapshot(join(path, statesFile(i)), history)
   return progress
 }
 

@@ -12,12 +12,6 @@ import type { HistoryItem } from './source.ts'
 /** Payments that are enriched and scored together: where a chunk ends changes nothing. */
 const chunkPayments = 4_000
 
-/** Candidates that see the same features, and the states that these come from. */
-export interface FeatureGroup {
-  readonly features: CompiledFeatures
-  readonly history: History
-}
-
 /** What a pass has taken so far. */
 export interface PassTally {
   /** Items of the source. */
@@ -38,7 +32,7 @@ export interface PassOptions {
   readonly topic: string
   readonly candidates: readonly Candidate[]
   /** One for each set of features among the candidates. */
-  readonly groups: readonly FeatureGroup[]
+  readonly histories: readonly History[]
   /** What became known, of payments whose row does not say it. */
   readonly known: ReadonlyMap<string, Truth>
   /** Labels observed later are not known yet, epoch milliseconds. They feed the features all the same, when due. */
@@ -49,10 +43,10 @@ export interface PassOptions {
   readonly onRejected: (at: string, reason: string) => void
 }
 
-/** Features are shared by candidates that have the same file and no lookups of their own. */
-export function groupsOf(candidates: readonly Candidate[]): FeatureGroup[] {
+/** Candidates with the same features, the same file and no lookups of their own, share a history. */
+export function historiesOf(candidates: readonly Candidate[]): History[] {
   const features = new Set(candidates.map(({ active }) => active.features))
-  return [...features].map((one) => ({ features: one, history: new History(one) }))
+  return [...features].map((one) => new History(one))
 }
 
 /**
@@ -97,8 +91,8 @@ export class Pass {
   }
 
   #takePayment({ partition, offset, transaction, label }: HistoryItem & { kind: 'transaction' }): void {
-    const { tally, groups, onRejected } = this.#options
-    for (const { features } of groups) {
+    const { tally, histories, onRejected } = this.#options
+    for (const { features } of histories) {
       const refusal = refusedAmount(transaction, features)
       if (refusal === null) continue
       tally.rejected++
@@ -118,15 +112,13 @@ export class Pass {
   /** Enriches the chunk and hands it to the models; then waits for the one before. */
   async #begin(): Promise<void> {
     if (this.#arrivals.length === 0 && this.#labels.length === 0) return
-    const { topic, candidates, groups } = this.#options
+    const { topic, candidates, histories } = this.#options
     const [arrivals, labels, own] = [this.#arrivals, this.#labels, this.#own]
     this.#arrivals = []
     this.#labels = []
     this.#own = []
     const chunk: Chunk = { topic, arrivals }
-    const enriched = new Map(
-      groups.map(({ features, history }) => [features, history.enrich(arrivals, labels)]),
-    )
+    const enriched = new Map(histories.map((history) => [history.features, history.enrich(arrivals, labels)]))
     if (arrivals.length === 0) return
     const before = this.#scoring
     this.#scoring = this.#judge(chunk, enriched, own, candidates)
