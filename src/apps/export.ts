@@ -4,26 +4,22 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
 import { History } from '../core/history.ts'
 import type { Arrival } from '../core/parties.ts'
-import type { Label, Transaction } from '../core/types.ts'
+import type { Label } from '../core/types.ts'
+import type { HistoryItem, Source } from '../replay/source.ts'
 
-/** History in the order in which it reached the log: payments by arrival, labels when they became known. */
-export type HistoryItem =
-  | { readonly transaction: Transaction; readonly label?: never }
-  | { readonly label: Label; readonly transaction?: never }
+type Known = Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>
 
-/** What became known of each labelled transaction: the last label before the cut-off. */
-export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>
-
-/** @param cutOff epoch milliseconds; labels observed later are not known yet. */
-async function collectLabels(
-  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
-  cutOff: number,
-): Promise<KnownLabels> {
-  const known = new Map<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>()
-  for await (const { label } of history) {
-    if (label === undefined || label.observed_time > cutOff) continue
-    const { fraud, observed_time, fraud_type } = label
-    known.set(label.transaction_id, { fraud, observed_time, fraud_type })
+/**
+ * What became known of each labelled transaction: the last label before the cut-off.
+ *
+ * @param cutOff epoch milliseconds; labels observed later are not known yet.
+ */
+async function collectLabels(source: Source, cutOff: number): Promise<Map<string, Known>> {
+  const known = new Map<string, Known>()
+  for await (const labels of source.labels()) {
+    for (const { transaction_id, fraud, observed_time, fraud_type } of labels) {
+      if (observed_time <= cutOff) known.set(transaction_id, { fraud, observed_time, fraud_type })
+    }
   }
   return known
 }
@@ -35,72 +31,75 @@ export interface Exported {
   readonly labels: number
 }
 
+export interface ExportProgress {
+  /** Called for each row of the source that cannot be read; what it throws ends the export. */
+  onRejected(row: Extract<HistoryItem, { kind: 'rejected' }>): void
+  /** Called for so many payments more. */
+  onRows(count: number): void
+  onFraction?(done: number): void
+}
+
 /**
- * Writes the training table.
+ * Writes the training table: features by the code that serves them, point in time, in one pass. States live in memory:
+ * some kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
  *
- * @param history can be read twice: once for what became known of each payment, once for the rows.
  * @param cutOff see `collectLabels`.
  * @param lookups text of the lookups that the last columns come from.
- * @param onRow called for each row.
  */
 export async function writeTrainingTable(
   path: string,
-  history: () => AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  source: Source,
   features: CompiledFeatures,
   cutOff: number,
   lookups: string | null,
-  onRow: () => void,
+  { onRejected, onRows, onFraction }: ExportProgress,
 ): Promise<Exported> {
-  const known = await collectLabels(history(), cutOff)
+  const known = await collectLabels(source, cutOff)
+  const states = new History(features)
   const table = createTrainingTable(path, features, lookups)
-  let [rows, frauds] = [0, 0]
-  for await (const row of trainingRows(history(), known, features)) {
-    table.add(row)
-    rows++
-    if (row.label) frauds++
-    onRow()
+  const written = { rows: 0, frauds: 0, labels: known.size }
+  let chunk: Arrival[] = []
+  let own = new Map<string, Known>()
+  const flush = (): void => {
+    if (chunk.length === 0) return
+    for (const row of rowsOf(states.enrich(chunk), (id) => known.get(id) ?? own.get(id), features)) {
+      table.add(row)
+      written.rows++
+      if (row.label) written.frauds++
+    }
+    onRows(chunk.length)
+    chunk = []
+    own = new Map()
+  }
+  for await (const items of source.items(onFraction)) {
+    for (const item of items) {
+      if (item.kind === 'rejected') onRejected(item)
+      else if (item.kind === 'label') {
+        flush()
+        states.apply(item.label)
+      } else if (currencyFactor(features, item.transaction.currency) !== undefined) {
+        chunk.push(item)
+        const { label } = item
+        if (label === null || label.observed_time > cutOff) continue
+        own.set(label.transaction_id, label)
+        if (!known.has(label.transaction_id)) written.labels++
+      }
+    }
+    flush()
   }
   table.close()
-  return { rows, frauds, labels: known.size }
-}
-
-/** Payments that are enriched together. */
-const chunkRecords = 1_000
-
-/**
- * The training table: features by the code that serves them, point in time, in one pass. States live in memory: some
- * kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
- */
-async function* trainingRows(
-  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
-  known: KnownLabels,
-  features: CompiledFeatures,
-): AsyncGenerator<TrainingRow, void, undefined> {
-  const states = new History(features)
-  let chunk: Arrival[] = []
-  let offset = 0
-  for await (const { transaction, label } of history) {
-    if (label === undefined) {
-      if (currencyFactor(features, transaction.currency) === undefined) continue
-      chunk.push({ partition: 0, offset: offset++, transaction })
-      if (chunk.length < chunkRecords) continue
-    }
-    yield* rowsOf(states.enrich(chunk), known, features)
-    chunk = []
-    if (label !== undefined) states.apply(label)
-  }
-  yield* rowsOf(states.enrich(chunk), known, features)
+  return written
 }
 
 function* rowsOf(
   { arrivals, rows }: Enriched,
-  known: KnownLabels,
+  known: (transactionId: string) => Known | undefined,
   features: CompiledFeatures,
 ): Generator<TrainingRow, void, undefined> {
   const width = features.names.length
   for (const [row, { transaction, duplicateOf }] of arrivals.entries()) {
     if (duplicateOf >= 0) continue
-    const label = known.get(transaction.transaction_id)
+    const label = known(transaction.transaction_id)
     const factor = currencyFactor(features, transaction.currency) as number
     yield {
       transaction,
