@@ -11,6 +11,8 @@ import { type BenchOptions, type ContestantName, readOptions, usage } from './op
 import { checkOutputs } from './outputs.ts'
 import { fillBacklog } from './payments.ts'
 import { printProfile } from './profile.ts'
+import { benchReplay } from './replay.ts'
+import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, printResultsJson, type Result } from './report.ts'
 
 const results = join(import.meta.dirname, 'results')
@@ -100,9 +102,16 @@ async function codecOf(name: ContestantName, { config }: Turn) {
 }
 
 try {
-  const options = readOptions(process.argv.slice(2))
-  if (options === 'help') print(usage)
-  else await main(options)
+  const [part, ...args] = process.argv.slice(2)
+  if (part === 'replay') {
+    const options = readReplayOptions(args)
+    if (options === 'help') print(replayUsage)
+    else await benchReplay(options)
+  } else {
+    const options = readOptions(process.argv.slice(2))
+    if (options === 'help') print(usage)
+    else await main(options)
+  }
 } catch (error) {
   note(`error: ${(error as Error).message}`)
   process.exitCode = 1

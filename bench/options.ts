@@ -29,6 +29,7 @@ export interface BenchOptions {
 }
 
 export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [options]   (default: all three)
+npm run bench -- replay --help                            what replay costs, beside ONNX Runtime and pandas
 
   --events N      payments in the backlog, the first half to warm up (400000)
   --batch N       records in a transaction at most (2000)
@@ -90,7 +91,8 @@ function contestantOf(name: string): ContestantName {
   return found
 }
 
-function whole(name: string, text: string): number {
+/** @throws Error when the text is no whole number from 1. */
+export function whole(name: string, text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1)
     throw new Error(`--${name} ${text}: give a whole number from 1`)

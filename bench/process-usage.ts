@@ -12,7 +12,14 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** Memory that a process holds, MiB. */
-export function residentMiB(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+export const residentMiB = (pid: number): number => memoryMiB(pid, 'VmRSS')
+
+/** The most memory that a process has held so far, MiB. */
+export const peakMiB = (pid: number): number => memoryMiB(pid, 'VmHWM')
+
+/** NaN when the process has ended. */
+function memoryMiB(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const [, kib] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status) ?? []
   return Number(kib) / 1_024
 }

@@ -1,6 +1,7 @@
 import { print, printTable } from '../src/cli/output.ts'
 import type { Measured } from './backlog.ts'
 import type { Latency } from './latency.ts'
+import { median, spread } from './median.ts'
 import type { ContestantName } from './options.ts'
 
 /** A contestant's turns over the backlog, and its latency by rate. */
@@ -30,10 +31,7 @@ export function printResults(results: Results): void {
       contestant,
       ...names.map((name) => {
         const values = turns.map((turn) => turn[name])
-        const [low, middle, high] = [Math.min(...values), median(values), Math.max(...values)].map((value) =>
-          value.toFixed(figures[name].digits),
-        )
-        return turns.length === 1 ? (middle as string) : `${middle} (${low}-${high})`
+        return spread(values, figures[name].digits)
       }),
     ]),
   )
@@ -86,10 +84,3 @@ const roundedAll = (turn: Result['turns'][number]) =>
   Object.fromEntries(names.map((name) => [name, rounded(turn[name])]))
 
 const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const half = sorted.length >> 1
-  const upper = sorted[half] as number
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[half - 1] as number)) / 2
-}

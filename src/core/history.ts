@@ -3,6 +3,7 @@ import type { CompiledFeatures } from './features/compile.ts'
 import type { FeatureEvent } from './features/event.ts'
 import { addDelta } from './fold.ts'
 import { applyLabels } from './labels.ts'
+import { PackedStates } from './packed-states.ts'
 import { type Arrival, entityKey, type Party, partiesOf } from './parties.ts'
 import type { EntityDelta, Label } from './types.ts'
 
@@ -18,11 +19,11 @@ export interface PlacedLabel {
  * little later.
  */
 export class History {
-  readonly customers = new Map<string, Buffer>()
+  readonly customers = new PackedStates()
   /** By customer: which of their transactions are labelled. */
-  readonly labelled = new Map<string, Buffer>()
+  readonly labelled = new PackedStates()
   /** By `entityKey`. */
-  readonly entities = new Map<string, Buffer>()
+  readonly entities = new PackedStates()
   readonly features: CompiledFeatures
 
   constructor(features: CompiledFeatures) {

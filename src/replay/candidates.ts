@@ -128,7 +128,7 @@ export async function openCandidates(config: Config, specs: readonly CandidateSp
 }
 
 /** `champion@1.0.0` is in the model folder; anything else is a path. */
-function folderOf(model: string, { models }: Config): string {
+export function folderOf(model: string, { models }: Config): string {
   const [, name, version] = /^([a-z0-9_-]+)@(\d+\.\d+\.\d+)$/.exec(model) ?? []
   if (name === undefined || version === undefined) return model
   return join(models.directory, name, version)
