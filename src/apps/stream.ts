@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import { createCachedStore } from '../adapters/cached-store.ts'
 import type { KafkaLog } from '../adapters/kafka-log.ts'
-import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
+import type { RedisStore } from '../adapters/redis-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import { WeirError } from '../core/errors.ts'
 import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
@@ -13,7 +12,7 @@ import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
-import { openContracts, openKafka, readTls } from './connect.ts'
+import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
 
 export interface Stream {
   /** Where health and metrics are served. */
@@ -43,7 +42,7 @@ export async function startStream(
   const metrics = createMetrics()
   metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
   const connection = { store: false }
-  const store = openStore(config, active, logger, connection)
+  const store = openLoggedStore(config, active, logger, connection)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
@@ -83,66 +82,22 @@ function levelOf(fields: object): 'info' | 'warn' | 'error' {
   return isSevere(fields.error) ? 'error' : 'warn'
 }
 
-function openStore(
+/** The store, with a line of the log whenever its connection comes or goes. */
+function openLoggedStore(
   config: Config,
-  active: ActiveSet,
+  { features }: ActiveSet,
   logger: Logger,
   connection: { store: boolean },
 ): RedisStore {
-  const { url, username, password, deadline_ms, cache_mib } = config.redis
-  const tls = readTls(config.redis.tls)
-  const store = createRedisStore({
-    url,
-    prefix: `${config.app}.${active.features.layoutHash}`,
-    deadlineMs: deadline_ms,
-    ...(username === null ? {} : { username }),
-    ...(password === null ? {} : { password }),
-    ...(tls === undefined ? {} : { tls }),
-    onConnection(error) {
-      if (connection.store !== (error === undefined)) {
-        if (error === undefined) logger.info('connected to Redis')
-        else logger.warn({ reason: error.message }, 'Redis cannot be reached')
-      }
-      connection.store = error === undefined
-    },
+  const store = openStore(config, features, (error) => {
+    if (connection.store !== (error === undefined)) {
+      if (error === undefined) logger.info('connected to Redis')
+      else logger.warn({ reason: error.message }, 'Redis cannot be reached')
+    }
+    connection.store = error === undefined
   })
+  const { cache_mib } = config.redis
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
-}
-
-/** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
-async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check().catch((cause: unknown) => {
-    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
-      retriable: true,
-      cause,
-    })
-  })
-  if (finding === undefined) return
-  throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
-}
-
-/** Partitions are pinned: with another number customers would move away from their states. */
-async function checkTopics({ topics }: Config, log: KafkaLog): Promise<void> {
-  const names = [
-    topics.transactions,
-    topics.labels,
-    topics.decisions,
-    topics.alerts,
-    topics.dead_letters,
-    topics.entity_updates,
-  ]
-  for (const name of names) {
-    const partitions = await log.partitions(name)
-    if (partitions === topics.partitions) continue
-    throw new WeirError(
-      'WEIR_LOG_TOPIC',
-      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
-      {
-        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
-      },
-    )
-  }
 }
 
 function serve(

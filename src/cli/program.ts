@@ -10,6 +10,7 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
@@ -28,6 +29,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerExport,
   registerTrain,
   registerModel,
+  registerState,
 ]
 
 /** Exit codes, as docs/operations.md has them. */
