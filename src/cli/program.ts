@@ -10,6 +10,7 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerReplay } from './replay.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -25,6 +26,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerReplay,
   registerFeatures,
   registerExport,
   registerTrain,

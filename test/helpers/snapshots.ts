@@ -46,7 +46,7 @@ export async function snapshotOf(
   }
   const labels = await recordsOf(log, `${group}-replay-l`, topics.labels)
   for (const checked of await contracts.labels.decode(labels.flat())) {
-    if (checked.ok) history.apply(checked.value)
+    if (checked.ok) history.enrich([], [{ before: 0, label: checked.value }])
   }
   const next = (partitions: readonly LogRecord[][]) =>
     partitions.map((records) => (records.at(-1)?.offset ?? -1) + 1)

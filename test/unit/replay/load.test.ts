@@ -246,13 +246,15 @@ describe('loading', () => {
     await expect(loadSnapshot(path, { ...target, store: breaking }, newToken, () => {})).rejects.toThrow(
       'power failure',
     )
-    const scorer = await start(target.config, target.log, target.store)
+    const early = await start(target.config, target.log, target.store)
     await target.log.append(records.slice(before, before + 200))
     const decided = async () => (await decisionsOf(target.config, target.log)).length
     while ((await decided()) === 0) await pause(10)
-    await pause(100)
+    await pause(50)
+    await early.stop()
     const some = await decided()
     await loadSnapshot(path, target, newToken, () => {})
+    const scorer = await start(target.config, target.log, target.store)
     await scorer.subscription.idle()
     expect(await decided()).toBeGreaterThan(some)
     await scorer.stop()

@@ -28,7 +28,7 @@ const lived = new History(shipped)
 beforeAll(async () => {
   let at = 0
   for (const item of generate({ events: 3_000, seed: 5, customers: 300 })) {
-    if (item.kind === 'label') lived.apply(item.label)
+    if (item.kind === 'label') lived.enrich([], [{ before: 0, label: item.label }])
     if (item.kind !== 'transaction') continue
     lived.enrich([{ partition: 0, offset: at++, transaction: item.transaction }])
   }
