@@ -5,7 +5,9 @@ import type { KafkaLog } from '../adapters/kafka-log.ts'
 import type { RedisStore } from '../adapters/redis-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
+import { contractFields } from '../files/contract.ts'
 import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
+import type { TestEventRoute } from '../http/test-event.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
 import type { LaneObserver } from '../stream/lane.ts'
@@ -66,7 +68,8 @@ export async function startStream(
       newToken: randomUUID,
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
-    http = await serve(config, metrics, () => scorer, log, connection)
+    const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
+    http = await serve(config, metrics, () => scorer, log, connection, testEvents)
     scorer = await startScorer(parts)
     const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
@@ -106,6 +109,7 @@ function serve(
   scorer: () => Scorer | undefined,
   log: KafkaLog,
   connection: { readonly store: boolean },
+  testEvents: TestEventRoute | null,
 ): Promise<HttpServer> {
   const states = () =>
     scorer()
@@ -133,7 +137,21 @@ function serve(
       return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
     },
   }
-  return startHttp({ ...config.http, registry: metrics.registry, live, ready })
+  const { host, port } = config.http
+  return startHttp({ host, port, registry: metrics.registry, live, ready, testEvents })
+}
+
+const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost$)/.test(host)
+
+/** Test events tell of customers to whoever asks: only on this machine, unless the operator says otherwise. */
+function testEventsOf(
+  { http, limits }: Config,
+  { features }: ActiveSet,
+  answer: TestEventRoute['answer'],
+): TestEventRoute | null {
+  if (!(http.test_events ?? isLoopback(http.host))) return null
+  const fields = Object.keys(contractFields('transaction.avsc'))
+  return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
 /** Looks after what no record brings about: gauges, and partitions that could not be taken over. */
