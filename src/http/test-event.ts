@@ -68,7 +68,7 @@ export function serveTestEvents(
 }
 
 /** What is sent back. */
-interface TestEventBody {
+export interface TestEventBody {
   readonly decision: Omit<Decision, 'features'> & {
     /** By name; null: missing. Empty where nothing was scored. */
     readonly features: Readonly<Record<string, number | null>>
