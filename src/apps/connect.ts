@@ -23,12 +23,7 @@ interface PemTexts {
  *
  * @throws {WeirError} WEIR_CONFIG_UNREADABLE that names the file.
  */
-export function readTls({
-  enabled,
-  ca_file,
-  cert_file,
-  key_file,
-}: Config['redis']['tls']): PemTexts | undefined {
+function readTls({ enabled, ca_file, cert_file, key_file }: Config['redis']['tls']): PemTexts | undefined {
   if (!enabled) return undefined
   return {
     ...(ca_file !== null && { ca: readPem(ca_file) }),

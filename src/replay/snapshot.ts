@@ -14,7 +14,7 @@ const headSchema = z
     /** For people: what history was read. */
     source: z.string(),
     /**
-     * The topics that the positions are of. Absent where history came from files: duplicates in such states would name
+     * The topics that the positions are of. Absent where history came from elsewhere, such as files: duplicates in such states would name
      * offsets that no topic has.
      */
     topics: z.strictObject({ transactions: z.string(), labels: z.string() }).optional(),

@@ -5,6 +5,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { LaneId, Log, StateStore } from '../core/ports.ts'
 import type { SnapshotHead, SnapshotState } from './snapshot.ts'
+import type { HistoryItem } from './source.ts'
 
 /** The installation that states go to, or are compared with. */
 export interface StateTarget {
@@ -35,6 +36,23 @@ export function mismatch(message: string, cure: string): WeirError {
 }
 
 /**
+ * Whether a snapshot can place the customers of these payments.
+ *
+ * @throws WeirError WEIR_STATE_MISMATCH that names the first payment that lies in another partition.
+ */
+export function checkHomes(items: readonly HistoryItem[], partitions: number): void {
+  for (const item of items) {
+    if (item.kind !== 'transaction') continue
+    const home = partitionOf(item.transaction.customer_id, partitions)
+    if (item.partition === home) continue
+    throw mismatch(
+      `the payment at offset ${item.offset} lies in partition ${item.partition}, but the key of its customer belongs into ${home}: a snapshot would not know where the customer's state goes`,
+      "have producers use Kafka's default partitioner, or replay without --state",
+    )
+  }
+}
+
+/**
  * Whether the positions of a snapshot are places on the installation's topics.
  *
  * @throws WeirError WEIR_STATE_MISMATCH that says why not, and what to do instead.
@@ -43,8 +61,8 @@ export async function checkPlaces(path: string, head: SnapshotHead, target: Stat
   const { topics } = target.config
   if (head.topics === undefined) {
     throw mismatch(
-      `the states of ${path} were made from files (${head.source}): their payments lie on no topic, and a duplicate of one of them would name a decision that does not exist`,
-      `send the files by \`weir produce\` to ${topics.transactions}, replay that topic, and load its snapshot`,
+      `the states of ${path} are those of ${head.source}, not of a topic from its beginning: a duplicate of such a payment would name a decision that does not exist`,
+      `send files by \`weir produce\` to ${topics.transactions}; replay that topic whole, and load its snapshot`,
     )
   }
   for (const name of ['transactions', 'labels'] as const) {

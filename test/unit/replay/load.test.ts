@@ -17,7 +17,9 @@ import { generate } from '../../../src/generator/generate.ts'
 import { checkSnapshot } from '../../../src/replay/check.ts'
 import { loadSnapshot } from '../../../src/replay/load.ts'
 import { type SnapshotHead, writeSnapshot } from '../../../src/replay/snapshot.ts'
+import { checkHomes } from '../../../src/replay/target.ts'
 import { startScorer } from '../../../src/stream/scorer.ts'
+import { aTransaction } from '../../helpers/contracts.ts'
 import { ofCustomer, recordsOf, snapshotOf } from '../../helpers/snapshots.ts'
 import { type Fate, faultyLog, faultyStore } from '../stream/faulty.ts'
 
@@ -300,7 +302,9 @@ describe('loading', () => {
     const other = join(folder, 'elsewhere.weir')
     const { topics, ...ofFiles } = head
     await writeSnapshot(other, { ...ofFiles, source: 'payments.csv' }, history)
-    expect(await refusal(target, other)).toContain('were made from files (payments.csv)')
+    expect(await refusal(target, other)).toContain(
+      'are those of payments.csv, not of a topic from its beginning',
+    )
     await writeSnapshot(other, { ...head, topics: { transactions: 'elsewhere', labels } }, history)
     expect(await refusal(target, other)).toContain(
       `holds the states of elsewhere, this installation reads ${transactions}`,
@@ -309,6 +313,16 @@ describe('loading', () => {
     expect(await refusal(target, other)).toContain(
       `contains ${labels}-1 up to 9999, but the topic holds 0 to`,
     )
+    const stray = {
+      kind: 'transaction',
+      partition: 1,
+      offset: 7,
+      transaction: aTransaction({ customer_id: 'c-1' }),
+      label: null,
+    } as const
+    const home = partitionOf('c-1', partitions)
+    expect(() => checkHomes([{ ...stray, partition: home }], partitions)).not.toThrow()
+    expect(() => checkHomes([{ ...stray, partition: 1 - home }], partitions)).toThrow('belongs into')
     const one = { partitions: 1, positions: { transactions: [1], labels: [0] }, times: [0] }
     await writeSnapshot(other, { ...head, ...one }, history)
     expect(await refusal(target, other)).toContain(
