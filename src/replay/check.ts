@@ -74,6 +74,12 @@ async function checkPositions(path: string, head: SnapshotHead, target: StateTar
     const position = head.positions[name][id.partition] as number
     const watermark = (await target.store.watermark(id)) ?? 0
     if (watermark === position) continue
+    if (watermark < 0) {
+      throw mismatch(
+        `lane ${nameOf(id)} of app ${target.config.app} is half loaded`,
+        'finish it by `weir state load` with the same file',
+      )
+    }
     throw mismatch(
       `the states of ${target.config.topics[name]}-${id.partition} stand at ${watermark}, ${path} at ${position}`,
       'compare at rest: stop the payments, wait until everything is decided, replay the topic to its end',
