@@ -5,7 +5,8 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readSchema } from '../adapters/avro-schema-files.ts'
 import { WeirError } from '../core/errors.ts'
-import { type Cell, type Mapping, mappingSchema } from './mapping.ts'
+import type { Cell } from './cells.ts'
+import { type Mapping, mappingSchema } from './mapping.ts'
 
 /** What `--map NAME` finds without a path. */
 const builtIn = new URL('../../mappings/', import.meta.url)
@@ -25,6 +26,7 @@ export function contractFields(schema: string): Record<string, Cell> {
       {
         column: name,
         as: formOf(type),
+        strip: '',
         prefix: '',
         round: false,
         optional: fallback !== undefined,

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import avsc from 'avsc'
-import type { Row } from './mapping.ts'
+import type { Row } from './cells.ts'
 import type { FileRow, RowOptions } from './rows.ts'
 import { gathered } from './rows-text.ts'
 
