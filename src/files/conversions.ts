@@ -38,7 +38,8 @@ export const conversions: Readonly<Record<Exclude<Form, 'text' | 'hash'>, Conver
   boolean: (text) => (/^(1|true|yes)$/i.test(text) ? true : /^(0|false|no)$/i.test(text) ? false : undefined),
   iso_time: (text) => parseTime(text),
   epoch_s: (text) => (/^\d+$/.test(text) ? Number(text) * 1_000 : undefined),
-  epoch_ms: (text) => (/^\d+$/.test(text) ? Number(text) : undefined),
+  // Parquet has times of its own, which come as ISO 8601.
+  epoch_ms: (text) => (/^\d+$/.test(text) ? Number(text) : parseTime(text)),
   seconds_since: (text, sinceMs) => timeAfter(text, sinceMs, 1_000),
   hours_since: (text, sinceMs) => timeAfter(text, sinceMs, 3_600_000),
 }
