@@ -1,49 +1,32 @@
 import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table.ts'
-import { currencyFactor, type Enriched } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { convertedAmount } from '../core/features/event.ts'
 import { History } from '../core/history.ts'
-import type { Arrival } from '../core/parties.ts'
-import type { Label } from '../core/types.ts'
-import type { HistoryItem, Source } from '../replay/source.ts'
-
-type Known = Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>
-
-/**
- * What became known of each labelled transaction: the last label before the cut-off.
- *
- * @param cutOff epoch milliseconds; labels observed later are not known yet.
- */
-async function collectLabels(source: Source, cutOff: number): Promise<Map<string, Known>> {
-  const known = new Map<string, Known>()
-  for await (const labels of source.labels()) {
-    for (const { transaction_id, fraud, observed_time, fraud_type } of labels) {
-      if (observed_time <= cutOff) known.set(transaction_id, { fraud, observed_time, fraud_type })
-    }
-  }
-  return known
-}
+import type { DecidedChunk } from '../replay/decided-chunk.ts'
+import { knownBy, newTally, Pass } from '../replay/pass.ts'
+import type { Source } from '../replay/source.ts'
 
 /** Of a table that was written. */
 export interface Exported {
   readonly rows: number
   readonly frauds: number
+  /** Payments that somebody labelled. */
   readonly labels: number
 }
 
 export interface ExportProgress {
   /** Called for each row of the source that cannot be read; what it throws ends the export. */
-  onRejected(row: Extract<HistoryItem, { kind: 'rejected' }>): void
+  onRejected(row: { readonly at: string; readonly reason: string }): void
   /** Called for so many payments more. */
   onRows(count: number): void
   onFraction?(done: number): void
 }
 
 /**
- * Writes the training table: features by the code that serves them, point in time, in one pass. States live in memory:
- * some kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
+ * Writes the training table: features by the code that serves them, point in time, in the pass of a replay without a
+ * model. States live in memory: some kilobytes a customer and entity. Duplicates give no row, nor do payments that the
+ * live stream would refuse.
  *
- * @param cutOff see `collectLabels`.
+ * @param cutOff labels observed later are not known yet, epoch milliseconds.
  * @param lookups text of the lookups that the last columns come from.
  */
 export async function writeTrainingTable(
@@ -52,62 +35,49 @@ export async function writeTrainingTable(
   features: CompiledFeatures,
   cutOff: number,
   lookups: string | null,
-  { onRejected, onRows, onFraction }: ExportProgress,
+  { onRejected, onRows, onFraction = () => {} }: ExportProgress,
 ): Promise<Exported> {
-  const known = await collectLabels(source, cutOff)
-  const states = new History(features)
+  const known = await knownBy(cutOff, source.labels())
   const table = createTrainingTable(path, features, lookups)
-  const written = { rows: 0, frauds: 0, labels: known.size }
-  let chunk: Arrival[] = []
-  let own = new Map<string, Known>()
-  const flush = (): void => {
-    if (chunk.length === 0) return
-    for (const row of rowsOf(states.enrich(chunk), (id) => known.get(id) ?? own.get(id), features)) {
-      table.add(row)
-      written.rows++
-      if (row.label) written.frauds++
-    }
-    onRows(chunk.length)
-    chunk = []
-    own = new Map()
-  }
-  for await (const items of source.items(onFraction)) {
-    for (const item of items) {
-      if (item.kind === 'rejected') onRejected(item)
-      else if (item.kind === 'label') {
-        flush()
-        states.apply(item.label)
-      } else if (currencyFactor(features, item.transaction.currency) !== undefined) {
-        chunk.push(item)
-        const { label } = item
-        if (label === null || label.observed_time > cutOff) continue
-        own.set(label.transaction_id, label)
-        if (!known.has(label.transaction_id)) written.labels++
+  const written = { rows: 0, frauds: 0, labels: 0 }
+  const pass = new Pass({
+    topic: '',
+    candidates: [],
+    histories: [new History(features)],
+    known,
+    cutOff,
+    tally: newTally(),
+    onDecided(chunk) {
+      for (const row of rowsOf(chunk, features.names.length)) {
+        table.add(row)
+        written.rows++
+        if (row.label) written.frauds++
+        if (row.label_known_time !== null) written.labels++
       }
-    }
-    flush()
-  }
+      onRows(chunk.arrivals.length)
+    },
+    onRejected: (at, reason) => onRejected({ at, reason }),
+  })
+  for await (const items of source.items(onFraction)) await pass.take(items)
+  await pass.settle()
   table.close()
   return written
 }
 
 function* rowsOf(
-  { arrivals, rows }: Enriched,
-  known: (transactionId: string) => Known | undefined,
-  features: CompiledFeatures,
+  { arrivals, rows, amounts, truths }: DecidedChunk,
+  width: number,
 ): Generator<TrainingRow, void, undefined> {
-  const width = features.names.length
-  for (const [row, { transaction, duplicateOf }] of arrivals.entries()) {
+  for (const [i, { transaction, duplicateOf }] of arrivals.entries()) {
     if (duplicateOf >= 0) continue
-    const label = known(transaction.transaction_id)
-    const factor = currencyFactor(features, transaction.currency) as number
+    const truth = truths[i] ?? null
     yield {
       transaction,
-      amount: convertedAmount(transaction, factor) / 100,
-      features: rows.subarray(row * width, (row + 1) * width),
-      label: label?.fraud ?? false,
-      label_known_time: label?.observed_time ?? null,
-      fraud_type: label?.fraud === true ? label.fraud_type : null,
+      amount: amounts[i] as number,
+      features: rows.subarray(i * width, (i + 1) * width),
+      label: truth?.fraud ?? false,
+      label_known_time: truth?.observed_time ?? null,
+      fraud_type: truth?.fraud === true ? truth.fraud_type : null,
     }
   }
 }
