@@ -1,14 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type ReplayOptions, type ReplaySummary, replay } from '../apps/replay.ts'
-import { WeirError } from '../core/errors.ts'
 import { openCandidates, parseCandidate } from '../replay/candidates.ts'
-import { generatedSource, type Source } from '../replay/source.ts'
+import type { Source } from '../replay/source.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
+import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
 
-interface Flags extends FileFlags {
+interface Flags extends SourceFlags {
   readonly out: string
   readonly scores?: string
   readonly state?: string
@@ -17,8 +16,6 @@ interface Flags extends FileFlags {
   readonly features?: string
   readonly candidate: readonly string[]
   readonly labelsUntil: number
-  readonly events?: number
-  readonly seed: number
   readonly limit: number
   readonly rate: number
   readonly resume: boolean
@@ -58,16 +55,17 @@ export function registerReplay(program: Command): void {
       const { model, policy, features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }
       const specs = [champion, ...flags.candidate.map(parseCandidate)]
-      const source = sourceOf(paths, flags, config.topics.partitions)
-      const candidates = await openCandidates(config, specs)
-      try {
-        await interruptible(
-          (signal) => run(source, candidates.all, flags, signal, command),
-          `stopped; go on with --resume: ${flags.out}`,
-        )
-      } finally {
-        await candidates.close()
-      }
+      await withSource(paths, flags, config, async (source) => {
+        const candidates = await openCandidates(config, specs)
+        try {
+          await interruptible(
+            (signal) => run(source, candidates.all, flags, signal, command),
+            `stopped; go on with --resume: ${flags.out}`,
+          )
+        } finally {
+          await candidates.close()
+        }
+      })
     })
 
   async function run(
@@ -112,17 +110,6 @@ function positive(text: string): number {
   const events = count(text)
   if (events > 0 && Number.isFinite(events)) return events
   throw new InvalidArgumentError('Give a whole number, 1 or more.')
-}
-
-function sourceOf(paths: readonly string[], flags: Flags, partitions: number): Source {
-  const { events, seed } = flags
-  if (paths.length > 0 === (events !== undefined)) {
-    throw new WeirError('WEIR_CLI_USAGE', 'replay takes either a source or --events', {
-      cure: 'weir replay payments.csv --map handbook, weir replay topic, or weir replay --events 100000',
-    })
-  }
-  if (events !== undefined) return generatedSource({ events, seed, partitions })
-  return openFiles(paths, flags, partitions)
 }
 
 function show(summary: ReplaySummary, out: string, seconds: number): void {
