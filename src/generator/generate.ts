@@ -7,7 +7,7 @@ import { feelsLikeIt, honestPayment, meanMood, subscribe } from './honest.ts'
 import { labelsOf } from './labels.ts'
 import { type GeneratorOptions, type Settings, settle } from './options.ts'
 import { Payments } from './payments.ts'
-import { Random } from './random.ts'
+import { Random } from '../core/random.ts'
 import type { Scene } from './scene.ts'
 import { anyCustomer, createWorld } from './world.ts'
 

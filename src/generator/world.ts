@@ -12,7 +12,7 @@ import {
   subscriptionCategory,
 } from './catalogue.ts'
 import type { Settings } from './options.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../core/random.ts'
 
 export interface Merchant {
   readonly id: string

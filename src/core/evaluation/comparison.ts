@@ -99,7 +99,10 @@ export interface Estimate {
   readonly value: number | null
   /** 95 % percentile interval of the bootstrap; null without resamples, or where most resamples have no value. */
   readonly interval: Range | null
-  /** Worst and best that the outcomes of `blocked_without_outcome` could make of it; equal ends where there are none. */
+  /**
+   * Worst and best that the outcomes of `blocked_without_outcome` could make of it; equal ends where there are none.
+   * null in slices.
+   */
   readonly bounds: Range | null
 }
 
