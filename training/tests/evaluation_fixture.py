@@ -5,6 +5,7 @@ precision; `test_evaluation_fixture.py` computes them again from the file.
 """
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ START = 1_767_571_200_000  # 2026-01-05
 THRESHOLDS = (0.35, 0.5, 0.7)
 """Least scores of challenge, review and decline."""
 CARDS = 20
+MONEY_ROWS = 1_000
+"""The first rows, on which money is added up to the cent."""
 NAMES = ("champion", "challenger")
 
 
@@ -55,7 +58,7 @@ def card_precision(frame: pd.DataFrame, score: str) -> float:
 def expected(frame: pd.DataFrame) -> dict[str, object]:
     """What the metrics of each candidate must be, as they are and with a weight for each customer."""
     fraud = frame["fraud"].to_numpy()
-    result: dict[str, object] = {"cards": CARDS}
+    result: dict[str, object] = {"cards": CARDS, "money": money(frame.head(MONEY_ROWS))}
     for name in NAMES:
         score, flagged = frame[f"{name}_score"].to_numpy(), frame[f"{name}_outcome"].to_numpy() > 0
         weights = {"plain": np.ones(len(frame)), "weighted": (frame["customer"] % 4).to_numpy()}
@@ -84,6 +87,26 @@ def measured(fraud: np.ndarray, score: np.ndarray, flagged: np.ndarray, weight: 
     }
 
 
+def money(frame: pd.DataFrame) -> dict[str, str]:
+    """Add up as one would on paper, in decimals."""
+    rows = list(frame.assign(amount=frame["amount"].map("{:.2f}".format)).to_dict("records"))
+    sums = {}
+    for name in NAMES:
+        other = NAMES[1 - NAMES.index(name)]
+        flagged, declined = f"{name}_outcome", 3
+        picked = {
+            "fraud_value_caught": [r for r in rows if r["fraud"] and r[flagged]],
+            "fraud_value_missed": [r for r in rows if r["fraud"] and not r[flagged]],
+            "good_value_declined": [r for r in rows if not r["fraud"] and r[flagged] == declined],
+            "good_value_challenged": [r for r in rows if not r["fraud"] and 0 < r[flagged] < declined],
+            "only_fraud": [r for r in rows if r["fraud"] and r[flagged] and not r[f"{other}_outcome"]],
+            "only_good": [r for r in rows if not r["fraud"] and r[flagged] and not r[f"{other}_outcome"]],
+        }
+        for key, some in picked.items():
+            sums[f"{name}.{key}"] = str(sum((Decimal(r["amount"]) for r in some), Decimal("0.00")))
+    return sums
+
+
 def read_decisions() -> pd.DataFrame:
     return pd.read_csv(FOLDER / "decisions.csv")
 
@@ -91,4 +114,5 @@ def read_decisions() -> pd.DataFrame:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     make_decisions().to_csv(FOLDER / "decisions.csv", index=False)
-    (FOLDER / "expected.json").write_text(json.dumps(expected(read_decisions()), indent=1) + "\n")
+    text = json.dumps(expected(read_decisions()), indent=1)
+    (FOLDER / "expected.json").write_text(f"{text}\n")
