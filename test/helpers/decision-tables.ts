@@ -1,9 +1,13 @@
+import { compare } from '../../src/core/evaluation/compare.ts'
+import type { Comparison, MetricRow } from '../../src/core/evaluation/comparison.ts'
 import {
   type CandidateColumns,
   type DecisionTable,
   segmentFields,
   type TextColumn,
 } from '../../src/core/evaluation/decision-table.ts'
+import type { MetricName } from '../../src/core/evaluation/metrics.ts'
+import { type CompareOptions, type Contender, compareDefaults } from '../../src/core/evaluation/options.ts'
 import { Random } from '../../src/core/random.ts'
 
 const hourMs = 3_600_000
@@ -73,3 +77,16 @@ function decided(
 }
 
 const outcomeOf = (risk: number): number => (risk >= 900 ? 3 : risk >= 750 ? 2 : risk >= 600 ? 1 : 0)
+
+/** Compares the two candidates of a table, with few resamples unless it says otherwise. */
+export function compared(table: DecisionTable, options: Partial<CompareOptions> = {}): Comparison {
+  const [champion, candidate] = table.candidates.map(
+    (columns): Contender => ({ columns, alertOn: ['review', 'decline'] }),
+  ) as [Contender, Contender]
+  return compare(table, champion, candidate, { ...compareDefaults, resamples: 20, ...options })
+}
+
+/** A metric over all payments. */
+export function metricOf({ metrics }: Pick<Comparison, 'metrics'>, name: MetricName): MetricRow {
+  return metrics.find(({ metric }) => metric === name) as MetricRow
+}
