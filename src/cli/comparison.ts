@@ -1,4 +1,12 @@
-import type { Amount, ComparedData, Comparison, Estimate, MetricRow, Range, Slice } from '../core/evaluation/comparison.ts'
+import type {
+  Amount,
+  ComparedData,
+  Comparison,
+  Estimate,
+  MetricRow,
+  Range,
+  Slice,
+} from '../core/evaluation/comparison.ts'
 import { type MetricDefinition, type MetricName, metrics } from '../core/evaluation/metrics.ts'
 import { outcomes } from '../core/types.ts'
 import { grouped, note, print, printTable } from './output.ts'

@@ -11,29 +11,36 @@ export interface CardDays {
   readonly ends: Int32Array
 }
 
-/**
- * @param ranked rows by descending score; of customers with equal scores the one who stands first comes first.
- * @param byDay parts of the table in order of time.
- */
+/** Of all payments: whose they are, and of which day. */
+export interface DaysOfCustomers {
+  readonly table: Pick<DecisionTable, 'customer'>
+  /** By UTC days, in order of time. */
+  readonly byDay: Cut
+  /** How many there are. */
+  readonly customers: number
+}
+
+/** @param ranked rows by descending score; of customers with equal scores the one who stands first comes first. */
 export function createCardDays(
   ranked: Int32Array,
-  byDay: Cut,
-  { customer }: Pick<DecisionTable, 'customer'>,
+  { table: { customer }, byDay, customers: most }: DaysOfCustomers,
   fraud: Uint8Array,
 ): CardDays {
   const days = split(ranked, byDay).filter((rows) => rows.length > 0)
   const customers = new Int32Array(ranked.length)
   const frauds = new Uint8Array(ranked.length)
   const ends: number[] = []
+  // One more than the customer's place; those of the days before are known by being lower.
+  const placeAfter = new Int32Array(most)
   let length = 0
   for (const rows of days) {
-    const placeOf = new Map<number, number>()
+    const begin = length
     for (const row of rows) {
       const who = customer[row] as number
-      let place = placeOf.get(who)
-      if (place === undefined) {
+      let place = (placeAfter[who] as number) - 1
+      if (place < begin) {
         place = length++
-        placeOf.set(who, place)
+        placeAfter[who] = length
         customers[place] = who
       }
       if (fraud[row] === 1) frauds[place] = 1

@@ -6,7 +6,7 @@ import { amountOf, changesOf, decisionMatrix, outcomeAmounts } from './matrix.ts
 import { type MetricName, metricNames } from './metrics.ts'
 import type { CompareOptions, Contender } from './options.ts'
 import { level, quantile } from './resamples.ts'
-import { cutByField, cutByPeriod, daysOf, spanOf } from './slices.ts'
+import { allRows, cutByField, cutByPeriod, daysOf, spanOf } from './slices.ts'
 import { otherTruths, type Truth, truthAt } from './truth.ts'
 
 const mostDays = 35
@@ -68,7 +68,7 @@ function blockedWithoutOutcome({ outcome }: CandidateColumns, { judged, labelled
 }
 
 const rowsOf = (marks: Uint8Array, mark = 1): Int32Array =>
-  Int32Array.from(marks.keys()).filter((row) => marks[row] === mark)
+  allRows(marks.length).filter((row) => marks[row] === mark)
 
 function contestantOf(table: DecisionTable, { columns, alertOn }: Contender, judged: Int32Array): Contestant {
   const unscored = judged.filter((row) => Number.isNaN(columns.score[row])).length
@@ -91,7 +91,7 @@ function dataOf(
     frauds,
     (row) => ((labelKnownTime[row] as number) - (eventTime[row] as number)) / 86_400_000,
   ).sort()
-  const all = amountOf(Int32Array.from(eventTime.keys()), amount)
+  const all = amountOf(allRows(table.rows), amount)
   return {
     ...all,
     customers: new Set(customer).size,

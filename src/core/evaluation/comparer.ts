@@ -8,7 +8,7 @@ import type { CompareOptions, Contender } from './options.ts'
 import { Adder } from './quantities.ts'
 import { rank } from './ranking.ts'
 import { drawCustomers, once, percentileInterval, type Weights } from './resamples.ts'
-import { type Cut, cutByPeriod, daysOf, split } from './slices.ts'
+import { allRows, type Cut, cutByPeriod, daysOf, split } from './slices.ts'
 import type { Truth } from './truth.ts'
 
 type Measured = Readonly<Record<MetricName, number>>
@@ -41,7 +41,7 @@ export class Comparer {
     { cards, resamples, seed }: CompareOptions,
   ) {
     const customers = table.customer.reduce((most, customer) => Math.max(most, customer), -1) + 1
-    const all = Int32Array.from(table.eventTime.keys())
+    const all = allRows(table.rows)
     const judged = all.filter((row) => truth.judged[row] === 1)
     const alertsOf = ({ columns: { outcome }, alertOn }: Contender) => {
       const alerting = outcomes.map((name) => alertOn.includes(name))
@@ -51,6 +51,7 @@ export class Comparer {
       table,
       adder: new Adder(table.customer, customers),
       byDay: cutByPeriod(table, 'day'),
+      customers,
     }
     this.#columns = [both[0].columns, both[1].columns]
     this.#truth = truth

@@ -70,7 +70,8 @@ const noCurves = {
 function pointsOf(ranked: Int32Array, score: Float64Array, fraud: Uint8Array, amount: Float64Array): Point[] {
   const points: Point[] = []
   let [frauds, value] = [0, 0]
-  for (const [place, row] of ranked.entries()) {
+  for (let place = 0; place < ranked.length; place++) {
+    const row = ranked[place] as number
     if (fraud[row] === 1) {
       frauds++
       value += Math.round((amount[row] as number) * 100)

@@ -1,10 +1,9 @@
-import { type CardDays, cardPrecision, createCardDays } from './card-precision.ts'
+import { type CardDays, cardPrecision, createCardDays, type DaysOfCustomers } from './card-precision.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 import type { MetricName } from './metrics.ts'
 import { type Adder, accounts, type Quantity, total } from './quantities.ts'
 import { createRanking, type Ranking, rankMetrics } from './ranking.ts'
 import type { Weights } from './resamples.ts'
-import type { Cut } from './slices.ts'
 
 type Quantities<Name extends string> = Readonly<Record<Name, Quantity>>
 type Totals<Q> = { readonly [Name in keyof Q]: number }
@@ -37,11 +36,9 @@ export interface PartDecisions {
 }
 
 /** What does not change from part to part. */
-export interface Shared {
+export interface Shared extends DaysOfCustomers {
   readonly table: DecisionTable
   readonly adder: Adder
-  /** By UTC days. */
-  readonly byDay: Cut
 }
 
 /** Positions of outcomes in `outcomes` of core/types.ts. */
@@ -76,12 +73,13 @@ export function factsOf(
  * @param ranked the judged rows that have a score, by descending score.
  */
 export function decisionsOf(
-  { table, adder, byDay }: Shared,
+  shared: Shared,
   { quantities, judged, fraud }: PartFacts,
   { outcome, score }: CandidateColumns,
   alerts: Int32Array,
   ranked: Int32Array,
 ): PartDecisions {
+  const { table, adder } = shared
   const { customer, amount } = table
   const hundredths = hundredthsOf(amount)
   const flagged = judged.filter((row) => outcome[row] !== approve)
@@ -102,7 +100,7 @@ export function decisionsOf(
       squaredErrors: adder.add(ranked, (row) => ((score[row] as number) - (fraud[row] as number)) ** 2),
     },
     ranking: createRanking(ranked, score, customer, fraud),
-    cardDays: createCardDays(ranked, byDay, table, fraud),
+    cardDays: createCardDays(ranked, shared, fraud),
   }
 }
 

@@ -38,9 +38,11 @@ export function createRanking(
     }
     begin = end
   }
+  const fraudOf = new Uint8Array(ranked.length)
+  for (let i = 0; i < ranked.length; i++) fraudOf[i] = fraud[ranked[i] as number] as number
   return {
     customer: ranked.map((row) => customer[row] as number),
-    fraud: Uint8Array.from(ranked, (row) => fraud[row] as number),
+    fraud: fraudOf,
     begins: Int32Array.from(begins),
     ends: Int32Array.from(ends),
   }

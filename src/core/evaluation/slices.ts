@@ -45,8 +45,9 @@ export function cutByField(table: DecisionTable, field: SegmentField, { fraud }:
 /** Codes of the values, -1 among them where it occurs, by descending number of payments; of equal ones by code. */
 function valuesByPayments({ values, codes }: TextColumn, among: (row: number) => boolean): number[] {
   const counts = new Float64Array(values.length + 1)
-  for (const [row, code] of codes.entries()) {
-    if (among(row)) counts[code + 1] = (counts[code + 1] as number) + 1
+  for (let row = 0; row < codes.length; row++) {
+    const place = (codes[row] as number) + 1
+    if (among(row)) counts[place] = (counts[place] as number) + 1
   }
   return [...counts.keys()]
     .filter((place) => counts[place] !== 0)
@@ -93,6 +94,9 @@ export function split(rows: Int32Array, { parts, codes }: Cut): Int32Array[] {
   }
   return split
 }
+
+/** 0, 1, and so on. */
+export const allRows = (rows: number): Int32Array => new Int32Array(rows).map((_, row) => row)
 
 /** UTC days from the first to the last payment, both included. */
 export function daysOf(eventTime: Float64Array): number {

@@ -79,7 +79,7 @@ describe('card precision', () => {
     }
     const fraud = Uint8Array.from([1, 0, 1, 1])
     const ranked = Int32Array.from([0, 2, 1, 3])
-    const days = createCardDays(ranked, cutByPeriod(table, 'day'), table, fraud)
+    const days = createCardDays(ranked, { table, byDay: cutByPeriod(table, 'day'), customers: 2 }, fraud)
     const found = new Uint8Array(2)
     // First day: customer 0 is found. Second day: only customer 1 is left, and is found.
     expect(cardPrecision(days, 1, once(2), found)).toBe(1)
