@@ -2,6 +2,7 @@ import { WeirError } from '../core/errors.ts'
 import type {
   Clock,
   Log,
+  LogRecord,
   NewRecord,
   RunHandler,
   Subscription,
@@ -60,6 +61,22 @@ export class MemoryLog implements Log {
   async bounds(at: TopicPartition): Promise<{ first: number; end: number }> {
     const { first, end } = this.#partition(at)
     return { first, end }
+  }
+
+  async *read(at: TopicPartition, from: number, to: number): AsyncGenerator<readonly LogRecord[], void> {
+    const partition = this.#partition(at)
+    for (let next = Math.max(from, partition.first); next < to; ) {
+      const records = partition.read(next, Math.min(to - next, this.#maxRunRecords))
+      if (records.length === 0) return
+      yield records
+      next += records.length
+    }
+  }
+
+  async offsetAt(at: TopicPartition, time: number): Promise<number> {
+    const partition = this.#partition(at)
+    const records = partition.read(partition.first, Number.MAX_SAFE_INTEGER)
+    return records.find(({ timestamp }) => timestamp >= time)?.offset ?? partition.end
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {
