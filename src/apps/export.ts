@@ -2,7 +2,7 @@ import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table
 import { currencyFactor, type Enriched } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
-import { History } from '../core/history.ts'
+import { History, type PlacedLabel } from '../core/history.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Label, Transaction } from '../core/types.ts'
 
@@ -78,18 +78,19 @@ async function* trainingRows(
 ): AsyncGenerator<TrainingRow, void, undefined> {
   const states = new History(features)
   let chunk: Arrival[] = []
+  let labels: PlacedLabel[] = []
   let offset = 0
   for await (const { transaction, label } of history) {
-    if (label === undefined) {
-      if (currencyFactor(features, transaction.currency) === undefined) continue
+    if (label !== undefined) labels.push({ before: chunk.length, label })
+    else if (currencyFactor(features, transaction.currency) !== undefined) {
       chunk.push({ partition: 0, offset: offset++, transaction })
-      if (chunk.length < chunkRecords) continue
     }
-    yield* rowsOf(states.enrich(chunk), known, features)
+    if (chunk.length < chunkRecords) continue
+    yield* rowsOf(states.enrich(chunk, labels), known, features)
     chunk = []
-    if (label !== undefined) states.apply(label)
+    labels = []
   }
-  yield* rowsOf(states.enrich(chunk), known, features)
+  yield* rowsOf(states.enrich(chunk, labels), known, features)
 }
 
 function* rowsOf(

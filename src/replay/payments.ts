@@ -1,12 +1,12 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import { deadLetter } from '../core/dead-letter.ts'
+import { refusedAmount } from '../core/enrich.ts'
 import type { Checked } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
 import type { Decision, Transaction } from '../core/types.ts'
-import { checkRate } from '../stream/scorer.ts'
 import { type Answer, Answers } from './answers.ts'
 import { offsetIn } from './recorded.ts'
 import type { Difference, Verdict, VerifiedRange } from './verdict.ts'
@@ -159,24 +159,26 @@ function checkAnswers(
   const { result } = verdict
   result.transactions++
   result.decisions += decided.length
-  const input = checkRate(checked, featuresOf(decision?.feature_hash))
+  const rejection = checked.ok
+    ? refusedAmount(checked.value, featuresOf(decision?.feature_hash))
+    : checked.rejection
   const answers = decided.length + refused.length
   if (answers === 0) {
-    const { answers: kept, isCut } = input.ok ? decisions : letters
+    const { answers: kept, isCut } = rejection === null ? decisions : letters
     if (isCut && offset < (kept.first ?? Number.POSITIVE_INFINITY)) result.answer_gone++
     else verdict.find('lost', `${nameOf(at, offset)} has neither a decision nor a dead letter`)
   }
   if (answers > 1) verdict.find('doubled', `${nameOf(at, offset)} was answered ${answers} times`)
-  if (letter !== undefined || !input.ok) {
+  if (letter !== undefined || rejection !== null) {
     result.dead_letters.compared++
-    const wanted = input.ok ? null : deadLetter(topics.dead_letters, at, record, input.rejection)
+    const wanted = rejection && deadLetter(topics.dead_letters, at, record, rejection)
     const difference = letterDifference(nameOf(at, offset), letter ?? null, wanted, decision !== null)
     if (difference !== null) {
       result.dead_letters.differ++
       verdict.name([difference])
     }
   }
-  return input.ok ? decision : null
+  return rejection === null ? decision : null
 }
 
 const nameOf = ({ topic, partition }: TopicPartition, offset: number): string =>

@@ -1,9 +1,8 @@
-import type { EnrichedArrival } from '../core/enrich.ts'
+import { type EnrichedArrival, refusedAmount } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { History } from '../core/history.ts'
+import { History, type PlacedLabel } from '../core/history.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Decision, Label } from '../core/types.ts'
-import { checkRate } from '../stream/scorer.ts'
 import type { Difference, Verdict } from './verdict.ts'
 
 /** A payment that the log tells again, and what its features say now. */
@@ -20,7 +19,6 @@ type Told = { readonly arrival: Arrival } | { readonly label: Label }
  * payments have no key, one customer may lie in several.
  */
 export class Recomputation {
-  readonly #base: CompiledFeatures
   readonly #start: History
   /** The partition in which a customer was seen first; most are never seen in another. */
   readonly #homes = new Map<string, number>()
@@ -29,7 +27,6 @@ export class Recomputation {
 
   /** @param start states of the past, which go on from here. */
   constructor(base: CompiledFeatures, start: History = new History(base)) {
-    this.#base = base
     this.#start = start
   }
 
@@ -48,9 +45,9 @@ export class Recomputation {
     let width = 0
     let places: number[] = []
     let arrivals: Arrival[] = []
+    let labels: PlacedLabel[] = []
     const flush = () => {
-      if (places.length === 0) return
-      const { arrivals: enriched, rows } = history.enrich(arrivals)
+      const { arrivals: enriched, rows } = history.enrich(arrivals, labels)
       places.forEach((place, i) => {
         result[place] = {
           arrival: enriched[i] as EnrichedArrival,
@@ -59,17 +56,17 @@ export class Recomputation {
       })
       places = []
       arrivals = []
+      labels = []
     }
     for (const [place, one] of told.entries()) {
       if ('label' in one) {
-        flush()
-        history.apply(one.label)
+        labels.push({ before: arrivals.length, label: one.label })
         continue
       }
       const { arrival } = one
       const features = featuresOf(arrival, place)
       if (features === null) continue
-      if (!checkRate({ ok: true, value: arrival.transaction }, this.#base).ok) continue
+      if (refusedAmount(arrival.transaction, this.#start.features) !== null) continue
       const next = this.#historyOf(features, arrival)
       if (next !== history) flush()
       history = next
