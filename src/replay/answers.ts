@@ -79,3 +79,28 @@ export class Answers<T> {
 }
 
 const none: readonly never[] = []
+
+/** So many answers too early are read rather than asked about. */
+const nearEnough = 5_000
+
+/**
+ * Where to begin to read a topic of answers, so that none to `from` or a later record is missed: in a few steps, since
+ * answers lie in the order of what they answer.
+ *
+ * @param answeredAt the record that the first answer at or after an offset of the topic is for; null: not known.
+ */
+export async function startOf(
+  { first, end }: { readonly first: number; readonly end: number },
+  from: number,
+  answeredAt: (offset: number) => Promise<number | null>,
+): Promise<number> {
+  let [low, high] = [first, end]
+  while (from > 0 && high - low > nearEnough) {
+    const middle = Math.floor((low + high) / 2)
+    const answered = await answeredAt(middle)
+    if (answered === null) break
+    if (answered < from) low = middle
+    else high = middle
+  }
+  return low
+}

@@ -1,83 +1,61 @@
-/** One of the sources that are merged, with a batch in hand and the next one on its way. */
-class Head<T> {
-  readonly #batches: AsyncIterator<readonly T[]>
-  #next: Promise<IteratorResult<readonly T[]>>
-  #batch: readonly T[] = []
-  #at = 0
+/** A stream of one partition, some items at a time. */
+type Stream<T> = AsyncIterable<readonly T[]>
 
-  constructor(source: AsyncIterable<readonly T[]>) {
-    this.#batches = source[Symbol.asyncIterator]()
-    this.#next = this.#ask()
-  }
+/** What one stream gives next. */
+interface Head<T> {
+  readonly stream: AsyncIterator<readonly T[]>
+  batch: readonly T[]
+  at: number
+  time: number
+}
 
-  /** The first item that was not taken; undefined where it must be `fill`ed first. */
-  get first(): T | undefined {
-    return this.#batch[this.#at]
-  }
+const mostAtOnce = 1_000
 
-  take(): void {
-    this.#at++
-  }
-
-  /** @returns whether there is another item. */
-  async fill(): Promise<boolean> {
-    while (this.#at >= this.#batch.length) {
-      const { done, value } = await this.#next
+/**
+ * Merges streams by time, each in its own order: of the items that come next in their streams the earliest, of equal ones
+ * that of the stream named first. One batch of each stream is in memory.
+ */
+export async function* mergeByTime<T>(
+  streams: readonly Stream<T>[],
+  timeOf: (item: T) => number,
+): AsyncGenerator<T[]> {
+  const heads: Head<T>[] = []
+  const advance = async (head: Head<T>): Promise<boolean> => {
+    while (head.at === head.batch.length) {
+      const { done, value } = await head.stream.next()
       if (done) return false
-      this.#batch = value
-      this.#at = 0
-      this.#next = this.#ask()
+      head.batch = value
+      head.at = 0
     }
+    head.time = timeOf(head.batch[head.at] as T)
     return true
   }
-
-  async close(): Promise<void> {
-    await this.#batches.return?.()
-  }
-
-  #ask(): Promise<IteratorResult<readonly T[]>> {
-    const next = this.#batches.next()
-    // It is asked ahead of time: a failure is told when its turn comes.
-    next.catch(() => {})
-    return next
+  try {
+    for (const one of streams) {
+      const head = { stream: one[Symbol.asyncIterator](), batch: [], at: 0, time: 0 }
+      if (await advance(head)) heads.push(head)
+    }
+    let merged: T[] = []
+    while (heads.length > 0) {
+      const head = earliest(heads)
+      merged.push(head.batch[head.at++] as T)
+      if (head.at < head.batch.length) head.time = timeOf(head.batch[head.at] as T)
+      else if (!(await advance(head))) heads.splice(heads.indexOf(head), 1)
+      if (merged.length < mostAtOnce) continue
+      yield merged
+      merged = []
+    }
+    yield merged
+  } finally {
+    await Promise.all(heads.map(({ stream }) => stream.return?.()))
   }
 }
 
-/**
- * Several sources as one, by time; the items of each stay in their order, and a late one goes as soon as it is first.
- * Of each source two batches are in memory.
- *
- * @param size of the batches that come out; the last one is smaller.
- */
-export async function* mergeByTime<T extends { readonly time: number }>(
-  sources: readonly AsyncIterable<readonly T[]>[],
-  size: number,
-): AsyncGenerator<readonly T[], void, undefined> {
-  let heads = sources.map((source) => new Head(source))
-  let batch: T[] = []
-  try {
-    while (heads.length > 0) {
-      let earliest: Head<T> | null = null
-      let time = Number.POSITIVE_INFINITY
-      for (const head of heads) {
-        if (head.first === undefined && !(await head.fill())) {
-          heads = heads.filter((other) => other !== head)
-          continue
-        }
-        const item = head.first as T
-        if (earliest !== null && item.time >= time) continue
-        earliest = head
-        time = item.time
-      }
-      if (earliest === null) break
-      batch.push(earliest.first as T)
-      earliest.take()
-      if (batch.length < size) continue
-      yield batch
-      batch = []
-    }
-    if (batch.length > 0) yield batch
-  } finally {
-    await Promise.all(heads.map((head) => head.close()))
+function earliest<T>(heads: readonly Head<T>[]): Head<T> {
+  let found = heads[0] as Head<T>
+  for (let i = 1; i < heads.length; i++) {
+    const head = heads[i] as Head<T>
+    if (head.time < found.time) found = head
   }
+  return found
 }

@@ -7,7 +7,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
 import type { Decision, Transaction } from '../core/types.ts'
-import { type Answer, Answers } from './answers.ts'
+import { type Answer, Answers, startOf } from './answers.ts'
 import { offsetIn } from './recorded.ts'
 import type { Difference, Verdict, VerifiedRange } from './verdict.ts'
 
@@ -98,14 +98,18 @@ async function openAnswers<T>(
   read: ReadAnswers<T>,
 ): Promise<OpenAnswers<T>> {
   const at = { topic, partition }
-  const { first, end } = await reader.log.bounds(at)
-  async function* batches() {
-    for await (const records of reader.log.read(at, first, end)) yield await read(reader, at, records)
+  const bounds = await reader.log.bounds(at)
+  async function* batches(first: number) {
+    for await (const records of reader.log.read(at, first, bounds.end)) yield await read(reader, at, records)
   }
+  const start = await startOf(bounds, from, async (offset) => {
+    for await (const [answer] of batches(offset)) return answer?.offset ?? null
+    return null
+  })
   const input = { topic: reader.topics.transactions, partition }
   const onMisplaced = (offset: number) =>
     reader.verdict.find('doubled', `${nameOf(input, offset)} was answered again, or out of order`)
-  return { answers: new Answers(batches(), from, onMisplaced), isCut: first > 0 }
+  return { answers: new Answers(batches(start), from, onMisplaced), isCut: bounds.first > 0 }
 }
 
 async function readDecisions(

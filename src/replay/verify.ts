@@ -25,9 +25,6 @@ export interface VerifyOptions {
   readonly onProgress?: (done: number, of: number) => void
 }
 
-/** Payments that are recomputed together. */
-const chunkSize = 1_000
-
 /**
  * Computes the decisions of a range again and compares them field by field: by what each of them stores, and from the
  * log, where that still has all of the past. Reads what the group has decided; writes nothing.
@@ -71,10 +68,11 @@ class Verifier {
   }
 
   async run(): Promise<Verdict> {
-    const sources = [...this.#ranges.map((range) => this.#payments(range)), ...(await this.#labels())]
+    // Labels first: what is known at the time of a payment comes before it.
+    const sources = [...(await this.#labels()), ...this.#ranges.map((range) => this.#payments(range))]
     const total = this.#ranges.reduce((sum, range) => sum + range.to - this.#readFrom(range), 0)
     let done = 0
-    for await (const told of mergeByTime<Told>(sources, chunkSize)) {
+    for await (const told of mergeByTime<Told>(sources, ({ time }) => time)) {
       await this.#check(told)
       done += told.length
       this.#options.onProgress?.(Math.min(done, total), total)
