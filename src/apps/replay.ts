@@ -9,7 +9,7 @@ import type { Candidate } from '../replay/candidates.ts'
 import { hasCheckpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from '../replay/checkpoint.ts'
 import type { DecidedChunk, Sink } from '../replay/decided-chunk.ts'
 import { createDecisionsFolder } from '../replay/decisions-folder.ts'
-import { historiesOf, knownBy, Pass, type PassTally } from '../replay/pass.ts'
+import { historiesOf, knownBy, newTally, Pass, type PassTally } from '../replay/pass.ts'
 import { createScoresFile } from '../replay/scores-file.ts'
 import { type SnapshotHead, writeSnapshot } from '../replay/snapshot.ts'
 import type { HistoryItem, Source } from '../replay/source.ts'
@@ -133,17 +133,6 @@ function begin(out: string): null {
   return null
 }
 
-const newTally = (): PassTally => ({
-  items: 0,
-  payments: 0,
-  labels: 0,
-  rejected: 0,
-  firstTime: Number.NaN,
-  lastTime: Number.NaN,
-  next: [],
-  latest: [],
-})
-
 /** The items after those that the stopped replay took, not faster than `rate`. */
 async function* untaken(
   source: Source,
@@ -156,7 +145,7 @@ async function* untaken(
     const fresh = items.slice(Math.max(0, taken - seen))
     seen += items.length
     if (fresh.length === 0) continue
-    if (rate > 0) await setTimeout((sent / rate) * 1_000 - (performance.now() - begun))
+    if (rate > 0) await setTimeout(Math.max(0, (sent / rate) * 1_000 - (performance.now() - begun)))
     sent += fresh.length
     yield fresh
   }

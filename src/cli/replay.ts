@@ -6,8 +6,9 @@ import { generatedSource, type Source } from '../replay/source.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
+import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
 
-interface Flags {
+interface Flags extends FileFlags {
   readonly out: string
   readonly scores?: string
   readonly state?: string
@@ -24,10 +25,11 @@ interface Flags {
 }
 
 export function registerReplay(program: Command): void {
-  program
+  const command = program
     .command('replay')
     .description('run history through the code that runs live: what the champion and candidates would decide')
     .argument('[source...]', 'files of payments (globs too), - for standard input, or topic')
+  addFileFlags(command, 'skip')
     .option('--model <model>', 'the champion: a package folder, or name@version (default: the configuration)')
     .option('--policy <file>', "the champion's policy (default: the configuration)")
     .option('--features <file>', "the champion's feature file (default: the configuration)")
@@ -78,7 +80,7 @@ export function registerReplay(program: Command): void {
     const { config } = configOf(command)
     const total = Math.min(flags.limit, flags.events ?? Number.POSITIVE_INFINITY)
     const progress = startProgress('payments and labels', total)
-    const rejected = rejectedRows()
+    const bad = new BadRows(flags.onError)
     let items = 0
     const summary = await replay(config, {
       source,
@@ -96,11 +98,11 @@ export function registerReplay(program: Command): void {
         items = taken
       },
       onFraction: progress.reach,
-      onRejected: rejected.add,
+      onRejected: (at, reason) => bad.add({ at, reason }),
     })
     const { seconds } = progress.stop()
-    rejected.end()
-    for (const sentence of source.notes()) note(sentence)
+    source.notes().forEach(note)
+    bad.end(summary.payments + bad.count)
     if (wantsJson(command)) print(JSON.stringify({ ...summary, out: flags.out, seconds }))
     else show(summary, flags.out, seconds)
   }
@@ -112,28 +114,15 @@ function positive(text: string): number {
   throw new InvalidArgumentError('Give a whole number, 1 or more.')
 }
 
-function sourceOf(paths: readonly string[], { events, seed }: Flags, partitions: number): Source {
+function sourceOf(paths: readonly string[], flags: Flags, partitions: number): Source {
+  const { events, seed } = flags
   if (paths.length > 0 === (events !== undefined)) {
     throw new WeirError('WEIR_CLI_USAGE', 'replay takes either a source or --events', {
       cure: 'weir replay payments.csv --map handbook, weir replay topic, or weir replay --events 100000',
     })
   }
-  return generatedSource({ events: events as number, seed, partitions })
-}
-
-const mostShown = 10
-
-/** Shows the first ten rows that could not be read, and tells how many there were. */
-function rejectedRows() {
-  let rows = 0
-  return {
-    add(at: string, reason: string): void {
-      if (++rows <= mostShown) note(`${at}: ${reason}`)
-    },
-    end(): void {
-      if (rows > mostShown) note(`and ${grouped(rows - mostShown)} more rows that could not be read`)
-    },
-  }
+  if (events !== undefined) return generatedSource({ events, seed, partitions })
+  return openFiles(paths, flags, partitions)
 }
 
 function show(summary: ReplaySummary, out: string, seconds: number): void {

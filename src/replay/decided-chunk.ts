@@ -6,7 +6,10 @@ export type Truth = Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>
 
 /** Payments that all candidates have decided, in the order of history. */
 export interface DecidedChunk {
+  /** By the features of the first candidate. */
   readonly arrivals: readonly EnrichedArrival[]
+  /** The features themselves, row-major, a row an arrival. */
+  readonly rows: Float32Array
   /** Major units of the reference currency. */
   readonly amounts: Float64Array
   /** Null where nobody labelled the payment. */

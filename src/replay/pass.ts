@@ -30,6 +30,7 @@ export interface PassTally {
 export interface PassOptions {
   /** Name of the topic that the payments would be on, for the ids of decisions. */
   readonly topic: string
+  /** None where only features are wanted. */
   readonly candidates: readonly Candidate[]
   /** One for each set of features among the candidates. */
   readonly histories: readonly History[]
@@ -42,6 +43,17 @@ export interface PassOptions {
   readonly onDecided: (chunk: DecidedChunk) => Promise<void> | void
   readonly onRejected: (at: string, reason: string) => void
 }
+
+export const newTally = (): PassTally => ({
+  items: 0,
+  payments: 0,
+  labels: 0,
+  rejected: 0,
+  firstTime: Number.NaN,
+  lastTime: Number.NaN,
+  next: [],
+  latest: [],
+})
 
 /** Candidates with the same features, the same file and no lookups of their own, share a history. */
 export function historiesOf(candidates: readonly Candidate[]): History[] {
@@ -133,13 +145,15 @@ export class Pass {
     own: readonly (Label | null)[],
     candidates: readonly Candidate[],
   ): Promise<DecidedChunk> {
-    const of = ({ features }: Candidate['active']) => enriched.get(features) as Enriched
-    const judged = await Promise.all(candidates.map(({ active }) => judge(chunk, of(active), active)))
-    const [first] = candidates as [Candidate]
+    const judged = await Promise.all(
+      candidates.map(({ active }) => judge(chunk, enriched.get(active.features) as Enriched, active)),
+    )
+    const [[features, { arrivals, rows }]] = [...enriched] as [[CompiledFeatures, Enriched]]
     return {
-      arrivals: of(first.active).arrivals,
+      arrivals,
+      rows,
       amounts: Float64Array.from(chunk.arrivals, ({ transaction }) => {
-        const factor = currencyFactor(first.active.features, transaction.currency) as number
+        const factor = currencyFactor(features, transaction.currency) as number
         return convertedAmount(transaction, factor) / 100
       }),
       truths: chunk.arrivals.map(({ transaction }, i) =>
