@@ -9,6 +9,7 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../core/ports.ts'
+import { historyGone } from './log-errors.ts'
 import { type GroupPartition, MemoryGroup, MemoryMember } from './memory-group.ts'
 import { MemoryPartition } from './memory-partition.ts'
 
@@ -63,20 +64,24 @@ export class MemoryLog implements Log {
     return { first, end }
   }
 
-  async *read(at: TopicPartition, from: number, to: number): AsyncGenerator<readonly LogRecord[], void> {
-    const partition = this.#partition(at)
-    for (let next = Math.max(from, partition.first); next < to; ) {
-      const records = partition.read(next, Math.min(to - next, this.#maxRunRecords))
-      if (records.length === 0) return
-      yield records
-      next += records.length
-    }
-  }
-
   async offsetAt(at: TopicPartition, time: number): Promise<number> {
     const partition = this.#partition(at)
-    const records = partition.read(partition.first, Number.MAX_SAFE_INTEGER)
-    return records.find(({ timestamp }) => timestamp >= time)?.offset ?? partition.end
+    for await (const records of this.read(at, partition.first, partition.end)) {
+      const found = records.find(({ timestamp }) => timestamp >= time)
+      if (found !== undefined) return found.offset
+    }
+    return partition.end
+  }
+
+  async *read(at: TopicPartition, from: number, to: number): AsyncGenerator<LogRecord[]> {
+    const partition = this.#partition(at)
+    const last = Math.min(to, partition.end)
+    for (let next = from; next < last; ) {
+      if (next < partition.first) throw historyGone(at, next, partition.first)
+      const records = partition.read(next, Math.min(this.#maxRunRecords, last - next))
+      next += records.length
+      yield records
+    }
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {

@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
 import { WeirError } from '../core/errors.ts'
 import type { Label } from '../core/types.ts'
+import type { Row } from '../files/cells.ts'
 import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
-import { columnsOf, type Mapped, type Row } from '../files/mapping.ts'
+import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
 import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
 import { Arrivals } from './arrivals.ts'
@@ -38,6 +39,16 @@ type Payment = Mapped & { readonly line: number }
  */
 export function fileSource(paths: readonly string[], options: FileSourceOptions): Source {
   const files = inputFiles(paths)
+  const mapping = mappingOf(options.map)
+  if (files.length > 1 && hasLineIds(mapping)) {
+    throw new WeirError(
+      'WEIR_CLI_INPUT',
+      `lines are the ids of mapping ${options.map}, so it reads one file`,
+      {
+        cure: 'join the files to one, or give their rows an id',
+      },
+    )
+  }
   const labelFiles = options.labels === undefined ? [] : inputFiles([options.labels])
   let known: Promise<{ labels: Label[]; rejected: Rejected[] }> | undefined
   const readLabels = () => {
@@ -53,7 +64,7 @@ export function fileSource(paths: readonly string[], options: FileSourceOptions)
       if (rejected.length > 0) yield rejected
       const between = new LabelsBetween(labels)
       const numbering = new Numbering(options.partitions)
-      const read = readPayments(files, options, notes, onFraction)
+      const read = readPayments(files, mapping, options, notes, onFraction)
       for await (const batch of options.order === 'sort' ? sorted(read) : read) {
         yield itemsOf(batch, between, numbering)
       }
@@ -86,11 +97,11 @@ function itemsOf(
 
 async function* readPayments(
   files: readonly InputFile[],
+  mapping: Mapping,
   { map, format, order }: FileSourceOptions,
   notes: string[],
   onFraction: (done: number) => void,
 ): AsyncGenerator<(Payment | Rejected)[]> {
-  const mapping = mappingOf(map)
   const wanted = columnsOf(mapping)
   const columns = new Columns(wanted)
   const paymentOf = paymentReader(mapping)
@@ -127,13 +138,13 @@ async function* readPayments(
 function readBatch<T extends object>(
   file: string,
   rows: readonly FileRow[],
-  read: (row: Row) => T,
+  read: (row: Row, line: number) => T,
 ): ((T & { line: number }) | Rejected)[] {
   return rows.map((found) => {
     const { line } = found
     try {
       if ('error' in found) throw new Error(found.error)
-      return { ...read(found.row), line }
+      return { ...read(found.row, line), line }
     } catch (error) {
       return { kind: 'rejected', at: `${file}, line ${line}`, reason: (error as Error).message }
     }
@@ -146,7 +157,7 @@ async function loadLabels(files: readonly InputFile[]): Promise<{ labels: Label[
   for (const { path } of files) {
     const file = fileName(path)
     for await (const rows of readRows(path)) {
-      for (const one of readBatch(file, rows, (row) => ({ label: labelOf(row) }))) {
+      for (const one of readBatch(file, rows, (row, line) => ({ label: labelOf(row, line) }))) {
         if ('kind' in one) rejected.push(one)
         else labels.push(one.label)
       }
@@ -171,6 +182,9 @@ async function* sorted(
   payments.sort((a, b) => a.transaction.event_time - b.transaction.event_time)
   for (let at = 0; at < payments.length; at += 1_000) yield payments.slice(at, at + 1_000)
 }
+
+const hasLineIds = ({ transaction: { transaction_id: id } }: Mapping): boolean =>
+  typeof id === 'object' && 'line' in id
 
 const fileName = (path: string): string => (path === standardInput ? 'standard input' : path)
 
