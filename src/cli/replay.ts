@@ -7,8 +7,10 @@ import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
+import { position, type VerifyFlags, verify } from './verify.ts'
 
-interface Flags extends FileFlags {
+interface Flags extends FileFlags, VerifyFlags {
+  readonly verify: boolean
   readonly out: string
   readonly scores?: string
   readonly state?: string
@@ -53,7 +55,16 @@ export function registerReplay(program: Command): void {
     .option('--scores <file>', 'CSV of every payment: transaction_id, score, risk_score, outcome')
     .option('--state <file>', 'the states at the end, for a warm start')
     .option('--resume', 'go on with the replay that was stopped in --out', false)
+    .option(
+      '--verify',
+      'compute the live decisions of the topics again and compare them field by field',
+      false,
+    )
+    .option('--from <place>', 'for --verify: a moment (ISO 8601), or an offset for each partition', position)
+    .option('--to <place>', 'for --verify: where to end, likewise; it is not part of the range', position)
+    .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
+      if (flags.verify) return verify(flags, command)
       const { config } = configOf(command)
       const { model, policy, features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }

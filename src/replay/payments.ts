@@ -7,6 +7,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
 import type { Decision, Transaction } from '../core/types.ts'
+import { checkRecords } from '../stream/decoded.ts'
 import { type Answer, Answers, startOf } from './answers.ts'
 import { offsetIn } from './recorded.ts'
 import type { Difference, Verdict, VerifiedRange } from './verdict.ts'
@@ -20,16 +21,8 @@ export interface Payment {
   readonly decision: Decision | null
 }
 
-/** Reads outside any group, and leaves nothing behind. */
-export interface RangeReader {
-  /** Committed records in [from, to). */
-  read(at: TopicPartition, from: number, to: number): AsyncIterable<readonly LogRecord[]>
-  /** Offset of the first record with this timestamp or a later one, epoch milliseconds. */
-  offsetAt(at: TopicPartition, time: number): Promise<number>
-}
-
 export interface PaymentReader {
-  readonly log: Pick<Log, 'bounds'> & Pick<RangeReader, 'read'>
+  readonly log: Pick<Log, 'bounds' | 'read'>
   readonly topics: Config['topics']
   readonly contracts: Pick<Contracts, 'transactions' | 'decisions'>
   /** Those that tell which currencies can be decided: of a hash, else those of the configuration. */
@@ -53,7 +46,7 @@ export async function* readPayments(
   const letters = await openAnswers(reader, reader.topics.dead_letters, range, readLetters)
   try {
     for await (const records of reader.log.read(at, readFrom, range.to)) {
-      const checked = await reader.contracts.transactions.decode(records)
+      const checked = await checkRecords(reader.contracts.transactions, records)
       const last = records.at(-1)?.offset ?? -1
       if (last >= range.from) await Promise.all([decisions.answers.reach(last), letters.answers.reach(last)])
       const payments: Payment[] = []

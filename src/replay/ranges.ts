@@ -1,17 +1,19 @@
 import type { Config } from '../config/schema.ts'
-import type { Log } from '../core/ports.ts'
-import type { RangeReader } from './payments.ts'
+import type { Log, TopicPartition } from '../core/ports.ts'
+import { offsetOf, type Position } from './topic-source.ts'
 import type { VerifiedRange } from './verdict.ts'
 
-/** A place on the log: an offset of each partition, or the first record from a moment on, epoch milliseconds. */
-export type Place = { readonly offset: number } | { readonly time: number }
-
-/** What was decided: up to where the group stands. Answers to that are on the log. */
+/**
+ * What was decided: up to where the group stands. Answers to that are on the log.
+ *
+ * @param statesAt by partition, up to where a snapshot has the states; absent: they are made from the first record on.
+ */
 export async function rangesOf(
-  log: Pick<Log, 'partitions' | 'bounds' | 'committed'> & Pick<RangeReader, 'offsetAt'>,
+  log: Pick<Log, 'partitions' | 'bounds' | 'committed' | 'offsetAt'>,
   config: Config,
-  from: Place | undefined,
-  to: Place | undefined,
+  from: Position | undefined,
+  to: Position | undefined,
+  statesAt: readonly number[] | undefined,
 ): Promise<VerifiedRange[]> {
   const topic = config.topics.transactions
   const ranges: VerifiedRange[] = []
@@ -20,13 +22,39 @@ export async function rangesOf(
     const committed = (await log.committed(config.group, at)) ?? 0
     const { first, end } = await log.bounds(at)
     const decided = Math.max(first, Math.min(end, committed))
-    const offsetOf = async (place: Place | undefined, otherwise: number): Promise<number> => {
-      if (place === undefined) return otherwise
-      const offset = 'offset' in place ? place.offset : await log.offsetAt(at, place.time)
-      return Math.min(Math.max(offset, first), decided)
-    }
-    const range = { partition, from: await offsetOf(from, first), to: await offsetOf(to, decided), first }
-    ranges.push({ ...range, to: Math.max(range.from, range.to) })
+    const within = (offset: number) => Math.min(Math.max(offset, first), decided)
+    const begin = within(await offsetOf(log, at, from, first))
+    const statesFrom = statesAt?.[partition] ?? 0
+    ranges.push({
+      partition,
+      from: begin,
+      to: Math.max(begin, within(await offsetOf(log, at, to, decided))),
+      first,
+      states_from: first > statesFrom ? null : statesFrom,
+    })
+  }
+  return ranges
+}
+
+/** A partition of labels, which are all read. */
+export interface LabelRange extends TopicPartition {
+  /** As VerifiedRange has it. */
+  readonly states_from: number | null
+  readonly end: number
+}
+
+/** @param statesAt see `rangesOf`. */
+export async function labelRangesOf(
+  log: Pick<Log, 'partitions' | 'bounds'>,
+  { topics }: Config,
+  statesAt: readonly number[] | undefined,
+): Promise<LabelRange[]> {
+  const ranges: LabelRange[] = []
+  for (let partition = 0; partition < (await log.partitions(topics.labels)); partition++) {
+    const at = { topic: topics.labels, partition }
+    const { first, end } = await log.bounds(at)
+    const statesFrom = statesAt?.[partition] ?? 0
+    ranges.push({ ...at, end, states_from: first > statesFrom ? null : statesFrom })
   }
   return ranges
 }

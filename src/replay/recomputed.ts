@@ -138,6 +138,7 @@ export function compareEntities(
 ): boolean {
   if (!hasVector(decision, features) || arrival.duplicateOf >= 0) return false
   const { entity } = verdict.result.recomputed
+  if (entity === null) return false
   const bits = bitsOf(row)
   let differs = false
   for (const columns of features.entityColumns) {
@@ -146,6 +147,7 @@ export function compareEntities(
       if (decision.features.readUInt32LE(at * 4) === bits[at]) continue
       differs = true
       verdict.entityValue(
+        entity,
         features.names[at] as string,
         decision.features.readFloatLE(at * 4),
         row[at] as number,

@@ -50,6 +50,8 @@ export interface VerifiedRange {
   readonly to: number
   /** The first offset that the log still has. Above 0 retention has cut it. */
   readonly first: number
+  /** From here on customers' states can be recomputed; null: what they need is no longer on the log. */
+  readonly states_from: number | null
 }
 
 export interface Verification {
@@ -64,9 +66,8 @@ export interface Verification {
   readonly recomputed: Compared & {
     /** Values that differ, by column of the payment and its customer. */
     readonly customer_columns_differ: Record<string, number>
-    readonly entity: EntityDifferences
-    /** Partitions whose first records are gone: nothing can be recomputed there. */
-    readonly cut: { readonly partition: number; readonly first: number }[]
+    /** Null where they cannot be recomputed: some partition of payments or labels has lost its first records. */
+    readonly entity: EntityDifferences | null
   }
   readonly dead_letters: Compared
   /** Transactions without an answer. */
@@ -91,7 +92,8 @@ export class Verdict {
   /** Relative differences of entity values. */
   readonly #spread = new Spread()
 
-  constructor(ranges: readonly VerifiedRange[]) {
+  /** @param hasEntities whether values of merchants, terminals and devices can be recomputed. */
+  constructor(ranges: readonly VerifiedRange[], hasEntities: boolean) {
     this.result = {
       ranges,
       transactions: 0,
@@ -99,7 +101,12 @@ export class Verdict {
       degraded: 0,
       duplicates: 0,
       as_recorded: { compared: 0, differ: 0, fields: {} },
-      recomputed: { compared: 0, differ: 0, customer_columns_differ: {}, entity: noDifferences(), cut: [] },
+      recomputed: {
+        compared: 0,
+        differ: 0,
+        customer_columns_differ: {},
+        entity: hasEntities ? noDifferences() : null,
+      },
       dead_letters: { compared: 0, differ: 0 },
       lost: 0,
       doubled: 0,
@@ -120,8 +127,10 @@ export class Verdict {
 
   finish(): Verification {
     const { entity } = this.result.recomputed
-    entity.largest_relative = this.#spread.largest
-    entity.median_relative = this.#spread.median
+    if (entity !== null) {
+      entity.largest_relative = this.#spread.largest
+      entity.median_relative = this.#spread.median
+    }
     return this.result
   }
 
@@ -151,8 +160,8 @@ export class Verdict {
     this.result.first_difference ??= first ?? null
   }
 
-  entityValue(column: string, recorded: number, recomputed: number): void {
-    const { entity } = this.result.recomputed
+  /** One value of a merchant, terminal or device that differs. */
+  entityValue(entity: EntityDifferences, column: string, recorded: number, recomputed: number): void {
     entity.differ++
     count(entity.columns, column)
     if (Number.isNaN(recorded) || Number.isNaN(recomputed)) entity.missing_on_one_side++

@@ -1,26 +1,33 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
+import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
+import type { History } from '../core/history.ts'
 import { outcomeOf } from '../core/policy.ts'
-import type { Log, TopicPartition } from '../core/ports.ts'
+import type { Log } from '../core/ports.ts'
 import type { Decision, Label } from '../core/types.ts'
+import { checkRecords } from '../stream/decoded.ts'
 import type { AtHand, Found } from './at-hand.ts'
 import { mergeByTime } from './merge.ts'
-import { type Payment, type RangeReader, readPayments } from './payments.ts'
-import { type Place, rangesOf } from './ranges.ts'
+import { type Payment, readPayments } from './payments.ts'
+import { type LabelRange, labelRangesOf, rangesOf } from './ranges.ts'
 import { compareEntities, compareRecomputed, Recomputation, type Recomputed } from './recomputed.ts'
 import { differencesOf, judgeRecorded } from './recorded.ts'
+import type { SnapshotHead } from './snapshot.ts'
+import type { Position } from './topic-source.ts'
 import { type Difference, Verdict, type VerifiedRange } from './verdict.ts'
 
 export interface VerifyOptions {
   readonly config: Config
-  readonly log: Pick<Log, 'partitions' | 'bounds' | 'committed'> & RangeReader
+  readonly log: Pick<Log, 'partitions' | 'bounds' | 'committed' | 'read' | 'offsetAt'>
   readonly contracts: Pick<Contracts, 'transactions' | 'decisions' | 'labels'>
   readonly atHand: AtHand
   /** Of the transactions; default: all that were decided. */
-  readonly from?: Place | undefined
-  readonly to?: Place | undefined
+  readonly from?: Position | undefined
+  readonly to?: Position | undefined
+  /** States to begin from, in place of the first record of each partition. */
+  readonly start?: { readonly head: SnapshotHead; readonly history: History } | undefined
   /** Told the number of payments gone through and how many there are at most, now and then. */
   readonly onProgress?: (done: number, of: number) => void
 }
@@ -28,10 +35,24 @@ export interface VerifyOptions {
 /**
  * Computes the decisions of a range again and compares them field by field: by what each of them stores, and from the
  * log, where that still has all of the past. Reads what the group has decided; writes nothing.
+ *
+ * @throws WeirError WEIR_STATE_SNAPSHOT when `start` is of other topics; WEIR_LOG_* when the log cannot be read.
  */
 export async function verifyDecisions(options: VerifyOptions): Promise<Verdict> {
-  const ranges = await rangesOf(options.log, options.config, options.from, options.to)
-  return new Verifier(options, ranges).run()
+  const { log, config, from, to, start } = options
+  checkStart(options)
+  const ranges = await rangesOf(log, config, from, to, start?.head.positions.transactions)
+  const labels = await labelRangesOf(log, config, start?.head.positions.labels)
+  return new Verifier(options, ranges, labels).run()
+}
+
+function checkStart({ config: { topics }, start }: VerifyOptions): void {
+  if (start === undefined) return
+  const { head } = start
+  if (head.topics?.transactions === topics.transactions && head.topics.labels === topics.labels) return
+  throw new WeirError('WEIR_STATE_SNAPSHOT', `the snapshot was made of ${head.source}`, {
+    cure: `make one of ${topics.transactions}: weir replay topic --state FILE`,
+  })
 }
 
 type Told = Payment | { readonly time: number; readonly label: Label }
@@ -50,38 +71,36 @@ class Verifier {
   readonly #verdict: Verdict
   /** By hash of the feature file. */
   readonly #recomputations: ReadonlyMap<string, { base: CompiledFeatures; states: Recomputation }>
-  readonly #cut: ReadonlySet<number>
+  readonly #labels: readonly LabelRange[]
   readonly #found = new Map<string, Found>()
 
-  constructor(options: VerifyOptions, ranges: readonly VerifiedRange[]) {
+  constructor(options: VerifyOptions, ranges: readonly VerifiedRange[], labels: readonly LabelRange[]) {
     this.#options = options
     this.#ranges = ranges
-    this.#verdict = new Verdict(ranges)
-    const cut = ranges.filter(({ first }) => first > 0)
-    this.#cut = new Set(cut.map(({ partition }) => partition))
-    this.#verdict.result.recomputed.cut.push(...cut.map(({ partition, first }) => ({ partition, first })))
-    const isAllCut = cut.length === ranges.length
-    const { features } = options.atHand
+    const isWhole = [...ranges, ...labels].every(({ states_from }) => states_from !== null)
+    this.#labels = isWhole ? labels : []
+    this.#verdict = new Verdict(ranges, isWhole)
+    const { atHand, start } = options
+    const isAnyKept = ranges.some(({ states_from }) => states_from !== null)
     this.#recomputations = new Map(
-      (isAllCut ? [] : features).map((base) => [base.hash, { base, states: new Recomputation(base) }]),
+      atHand.features
+        .filter(({ hash }) => isAnyKept && (start === undefined || start.head.feature_hash === hash))
+        .map((base) => [base.hash, { base, states: new Recomputation(base, start?.history) }]),
     )
   }
 
   async run(): Promise<Verdict> {
     // Labels first: what is known at the time of a payment comes before it.
-    const sources = [...(await this.#labels()), ...this.#ranges.map((range) => this.#payments(range))]
-    const total = this.#ranges.reduce((sum, range) => sum + range.to - this.#readFrom(range), 0)
+    const labels = this.#labels.map((range) => this.#labelsOf(range))
+    const payments = this.#ranges.map((range) => this.#payments(range))
+    const total = this.#ranges.reduce((sum, range) => sum + range.to - readFrom(range), 0)
     let done = 0
-    for await (const told of mergeByTime<Told>(sources, ({ time }) => time)) {
+    for await (const told of mergeByTime<Told>([...labels, ...payments], ({ time }) => time)) {
       await this.#check(told)
-      done += told.length
-      this.#options.onProgress?.(Math.min(done, total), total)
+      for (const one of told) if ('arrival' in one) done++
+      this.#options.onProgress?.(done, total)
     }
     return this.#verdict
-  }
-
-  #readFrom({ partition, from, first }: VerifiedRange): number {
-    return this.#cut.has(partition) ? from : first
   }
 
   #payments(range: VerifiedRange): AsyncIterable<readonly Payment[]> {
@@ -94,26 +113,13 @@ class Verifier {
       featuresOf: (hash: string | undefined) => atHand.features.find((one) => one.hash === hash) ?? champion,
       verdict: this.#verdict,
     }
-    return readPayments(reader, range, this.#readFrom(range))
+    return readPayments(reader, range, readFrom(range))
   }
 
-  /** None where no values of merchants, terminals and devices can be recomputed. */
-  async #labels(): Promise<AsyncIterable<readonly Told[]>[]> {
-    if (this.#cut.size > 0) return []
-    const { log, config } = this.#options
-    const topic = config.topics.labels
-    const partitions = Array.from({ length: await log.partitions(topic) }, (_, partition) => ({
-      topic,
-      partition,
-    }))
-    return partitions.map((at) => this.#labelsOf(at))
-  }
-
-  async *#labelsOf(at: TopicPartition): AsyncGenerator<readonly Told[], void, undefined> {
+  async *#labelsOf(range: LabelRange): AsyncGenerator<readonly Told[], void, undefined> {
     const { log, contracts } = this.#options
-    const { first, end } = await log.bounds(at)
-    for await (const records of log.read(at, first, end)) {
-      const checked = await contracts.labels.decode(records)
+    for await (const records of log.read(range, range.states_from ?? range.end, range.end)) {
+      const checked = await checkRecords(contracts.labels, records)
       yield checked.flatMap((one) => (one.ok ? [{ time: one.value.observed_time, label: one.value }] : []))
     }
   }
@@ -131,7 +137,7 @@ class Verifier {
           ? null
           : compareRecomputed(one.decision, one.recomputed, one.active.features, this.#topic)
       this.#verdict.compared(byLog, asRecorded[i] ?? [])
-      if (byLog === null || one.recomputed === null || this.#cut.size > 0) return
+      if (byLog === null || one.recomputed === null) return
       if (compareEntities(one.decision, one.recomputed, one.active.features, this.#verdict)) changed.push(one)
     })
     await this.#countOutcomes(changed)
@@ -166,9 +172,10 @@ class Verifier {
   /** Brings the states up to date, and gives each case what they say. */
   #recompute(told: readonly Told[], cases: readonly (Case | null)[]): void {
     for (const [hash, { base, states }] of this.#recomputations) {
-      const recomputed = states.enrich(told, ({ partition }, place) => {
+      const recomputed = states.enrich(told, ({ partition, offset }, place) => {
+        const from = this.#ranges[partition]?.states_from ?? null
+        if (from === null || offset < from) return null
         const features = cases[place]?.active.features
-        if (this.#cut.has(partition)) return null
         return features?.hash === hash ? features : base
       })
       for (const [place, one] of cases.entries()) {
@@ -202,8 +209,12 @@ class Verifier {
       const { entity } = this.#verdict.result.recomputed
       for (const [i, { decision }] of cases.entries()) {
         const outcome = outcomeOf(policy, model.riskScore(probabilities[i] as number))
-        if (outcome !== decision.outcome) entity.outcomes_differ++
+        if (entity !== null && outcome !== decision.outcome) entity.outcomes_differ++
       }
     }
   }
 }
+
+/** The states need what lies before the range. */
+const readFrom = ({ from, first, states_from }: VerifiedRange): number =>
+  Math.min(from, Math.max(first, states_from ?? from))

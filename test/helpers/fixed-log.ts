@@ -1,8 +1,7 @@
 import type { Log, LogRecord } from '../../src/core/ports.ts'
-import type { RangeReader } from '../../src/replay/payments.ts'
 
 /** What can be read of a log and of its group. */
-type Readable = Pick<Log, 'partitions' | 'bounds' | 'committed'> & RangeReader
+type Readable = Pick<Log, 'partitions' | 'bounds' | 'committed' | 'read' | 'offsetAt'>
 
 /** Records by topic and partition. */
 export type Records = Readonly<Record<string, readonly (readonly LogRecord[])[]>>

@@ -4,15 +4,18 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { openContracts } from '../../../src/apps/connect.ts'
+import { loadFeatures } from '../../../src/config/definitions.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/schema.ts'
+import { History } from '../../../src/core/history.ts'
 import type { NewRecord } from '../../../src/core/ports.ts'
 import { type Generated, generate } from '../../../src/generator/generate.ts'
 import { findAtHand, type MoreFiles } from '../../../src/replay/at-hand.ts'
-import type { RangeReader } from '../../../src/replay/payments.ts'
+import { readSnapshot, writeSnapshot } from '../../../src/replay/snapshot.ts'
 import type { Verification } from '../../../src/replay/verdict.ts'
-import { verifyDecisions } from '../../../src/replay/verify.ts'
+import { type VerifyOptions, verifyDecisions } from '../../../src/replay/verify.ts'
 import { type EmbeddedOptions, scoreEmbedded } from '../../helpers/embedded.ts'
+import { fixedLog, recordsOf } from '../../helpers/fixed-log.ts'
 import { faultyStore } from '../stream/faulty.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-verify-'))
@@ -30,7 +33,7 @@ async function handedOver(first: Config, second: Config, options: EmbeddedOption
   return scoreEmbedded(second, items.slice(half), { ...options, log })
 }
 
-type Readable = Parameters<typeof verifyDecisions>[0]['log'] & RangeReader
+type Readable = VerifyOptions['log']
 
 async function verified(log: Readable, more: MoreFiles = {}, by = config): Promise<Verification> {
   const contracts = await openContracts(by)
@@ -117,6 +120,72 @@ it('without keys a customer has a past in each partition', async () => {
   expect(found).toMatchObject(flawless)
   expect(found.recomputed.compared).toBe(found.decisions)
 })
+
+it('goes on from a snapshot where the log no longer has the past', async () => {
+  const log = await scoreEmbedded(config, items)
+  const { transactions, labels, decisions, dead_letters } = config.topics
+  const records = await recordsOf(log, [transactions, labels, decisions, dead_letters])
+  const positions = { transactions: [300, 250], labels: [0, 0] }
+  const features = loadFeatures(config.features)
+  const history = new History(features)
+  const contracts = await openContracts(config)
+  for (const [partition, all] of (records[transactions] ?? []).entries()) {
+    const past = all.slice(0, positions.transactions[partition])
+    const arrivals = (await contracts.transactions.decode(past)).map((one, offset) => {
+      if (!one.ok) throw new Error(one.rejection.message)
+      return { partition, offset, transaction: one.value }
+    })
+    history.enrich(arrivals)
+  }
+  const path = join(folder, 'states.snapshot')
+  const head = {
+    version: 1,
+    feature_hash: features.hash,
+    source: 'a test',
+    partitions: 2,
+    positions,
+  } as const
+  await writeSnapshot(path, { ...head, topics: { transactions, labels }, times: [0, 0] }, history)
+  const left = records[transactions]?.map((all, i) => all.slice(positions.transactions[i])) ?? []
+
+  const verdict = await verifyDecisions({
+    config,
+    log: fixedLog({ ...records, [transactions]: left }),
+    contracts,
+    atHand: await findAtHand(config),
+    start: { head: await readSnapshot(path, new History(features)), history: await reread(path) },
+  })
+  const found = verdict.finish()
+  expect(found).toMatchObject(flawless)
+  expect(found.decisions).toBe(left.flat().length)
+  expect(found.recomputed.compared).toBe(found.decisions)
+  expect(found.ranges.map(({ states_from }) => states_from)).toEqual(positions.transactions)
+
+  // From states of a moment before, a payment is forgotten.
+  const early = {
+    ...head,
+    positions: { ...positions, transactions: [302, 250] },
+    topics: { transactions, labels },
+  }
+  const wrong = await verifyDecisions({
+    config,
+    log: fixedLog(records),
+    contracts,
+    atHand: await findAtHand(config),
+    start: { head: { ...early, times: [0, 0] }, history: await reread(path) },
+  })
+  expect(wrong.finish().recomputed.differ).toBeGreaterThan(0)
+  const elsewhere = { head: { ...head, times: [0, 0] }, history: await reread(path) }
+  await expect(
+    verifyDecisions({ config, log, contracts, atHand: await findAtHand(config), start: elsewhere }),
+  ).rejects.toThrow('the snapshot was made of a test')
+})
+
+async function reread(path: string): Promise<History> {
+  const history = new History(loadFeatures(config.features))
+  await readSnapshot(path, history)
+  return history
+}
 
 it('says so where nothing was decided', async () => {
   const found = await verified(await scoreEmbedded(config, [] as Generated[]))

@@ -5,7 +5,7 @@ import type { LogRecord } from '../../../src/core/ports.ts'
 import type { Decision } from '../../../src/core/types.ts'
 import { generate } from '../../../src/generator/generate.ts'
 import { findAtHand } from '../../../src/replay/at-hand.ts'
-import type { Verification } from '../../../src/replay/verdict.ts'
+import type { EntityDifferences, Verification } from '../../../src/replay/verdict.ts'
 import { verifyDecisions } from '../../../src/replay/verify.ts'
 import { DeadLetters } from '../../faults/dead-letters.ts'
 import type { Evidence } from '../../faults/evidence.ts'
@@ -96,7 +96,7 @@ describe('an undisturbed log', () => {
     expect(found).toMatchObject({
       isBreach: false,
       as_recorded: { compared: found.decisions, differ: 0 },
-      recomputed: { compared: found.decisions, differ: 0, customer_columns_differ: {}, cut: [] },
+      recomputed: { compared: found.decisions, differ: 0, customer_columns_differ: {} },
       lost: 0,
       doubled: 0,
       stray: 0,
@@ -120,7 +120,7 @@ describe('an undisturbed log', () => {
   })
 
   it('tells how far values of merchants, terminals and devices are from those of a replay', async () => {
-    const { entity } = (await verified(records)).recomputed
+    const entity = (await verified(records)).recomputed.entity as EntityDifferences
     expect(entity.values).toBeGreaterThan(10_000)
     expect(entity.differ).toBe(Object.values(entity.columns).reduce((sum, one) => sum + one, 0))
     expect(entity.decisions).toBeGreaterThan(0)
@@ -131,7 +131,10 @@ describe('an undisturbed log', () => {
   })
 
   it('is verified in part', async () => {
-    const found = await verified(records, { from: { offset: 100 }, to: { offset: 150 } })
+    const found = await verified(records, {
+      from: { offsets: [100, 100, 100] },
+      to: { offsets: [150, 150, 150] },
+    })
     expect(found.ranges.map(({ from, to }) => to - from)).toEqual([50, 50, 50])
     expect(found).toMatchObject({ isBreach: false, transactions: 150, lost: 0, doubled: 0, stray: 0 })
     expect(found.recomputed.compared).toBe(found.decisions)
@@ -257,8 +260,12 @@ describe('a log that retention has cut', () => {
   it('is verified as recorded, and says where it begins', async () => {
     const found = await verified({ ...records, [topics.transactions]: keptFrom(topics.transactions, 200) })
     expect(found).toMatchObject({ isBreach: false, lost: 0, doubled: 0, stray: 0 })
-    expect(found.recomputed).toMatchObject({ compared: 0, entity: { values: 0 } })
-    expect(found.recomputed.cut).toEqual([0, 1, 2].map((partition) => ({ partition, first: 200 })))
+    expect(found.recomputed).toMatchObject({ compared: 0, entity: null })
+    expect(found.ranges.map(({ first, states_from }) => [first, states_from])).toEqual([
+      [200, null],
+      [200, null],
+      [200, null],
+    ])
     expect(found.as_recorded).toMatchObject({ compared: found.decisions, differ: 0 })
   })
 
