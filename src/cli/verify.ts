@@ -8,7 +8,7 @@ import type { Position } from '../replay/topic-source.ts'
 import type { Difference, Verdict, Verification } from '../replay/verdict.ts'
 import type { VerifyOptions } from '../replay/verify.ts'
 import { configOf, time, wantsJson } from './flags.ts'
-import { grouped, note, print, printJson, printTable, startProgress } from './output.ts'
+import { grouped, note, print, printTable, startProgress } from './output.ts'
 
 export interface VerifyFlags {
   readonly from?: Position
@@ -65,7 +65,7 @@ export async function verify(flags: VerifyFlags, command: Command): Promise<void
   })
   const { seconds } = progress.stop()
   const result = verdict.finish()
-  if (wantsJson(command)) printJson(result)
+  if (wantsJson(command)) print(JSON.stringify(result))
   else {
     printResult(result)
     note(`${grouped(result.decisions)} decisions in ${seconds.toFixed(1)} s`)
