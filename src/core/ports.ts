@@ -78,8 +78,16 @@ export interface TransactionalWriter {
 export interface Log {
   /** Number of partitions of a topic. Rejects with WEIR_LOG_TOPIC when it does not exist. */
   partitions(topic: string): Promise<number>
-  /** First readable offset and the offset after the last record. */
+  /** First readable offset and the one after the last record; records of open transactions and later ones lie behind it. */
   bounds(at: TopicPartition): Promise<{ first: number; end: number }>
+  /** First offset whose record's timestamp is `time` (epoch milliseconds) or later; the end when there is none. */
+  offsetAt(at: TopicPartition, time: number): Promise<number>
+  /**
+   * Committed records with offsets in [`from`, `to`) and before the end as it is when reading begins, in order, some at
+   * a time, outside any group. Rejects with WEIR_LOG_HISTORY_GONE where the range begins before the first readable
+   * offset.
+   */
+  read(at: TopicPartition, from: number, to: number): AsyncIterable<readonly LogRecord[]>
   /** Appends without a transaction: for producers of payments and labels, not for lanes. */
   append(records: readonly NewRecord[]): Promise<void>
   /**

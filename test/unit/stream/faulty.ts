@@ -40,6 +40,8 @@ export function faultyLog(log: Log, nextFate: () => Fate): Log {
   return {
     partitions: (topic) => log.partitions(topic),
     bounds: (at) => log.bounds(at),
+    offsetAt: (...given) => log.offsetAt(...given),
+    read: (...given) => log.read(...given),
     append: (records) => log.append(records),
     committed: (group, at) => log.committed(group, at),
     subscribe: (group, topics, handler) => log.subscribe(group, topics, handler),
