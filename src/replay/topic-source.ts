@@ -77,6 +77,16 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
         yield items.flatMap((item): Label[] => (item.kind === 'label' ? [item.label] : []))
       }
     },
+    // With a beginning of its own, the range leaves out what the states of a live installation contain.
+    ...(from === undefined && {
+      places: () => ({
+        topics: { transactions: topics.transactions, labels: topics.labels },
+        positions: {
+          transactions: transactions.map((range) => range.to),
+          labels: labels.map((range) => range.to),
+        },
+      }),
+    }),
     notes: () => notes,
   }
 }
