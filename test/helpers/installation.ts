@@ -201,10 +201,14 @@ export class MemberProcess {
   }
 
   async ready(): Promise<this> {
-    await until('readiness', async () => {
-      if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
-      return (await this.health('/readyz'))?.status === 200
-    })
+    await until(
+      'readiness',
+      async () => {
+        if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
+        return (await this.health('/readyz'))?.status === 200
+      },
+      60,
+    )
     return this
   }
 
