@@ -234,9 +234,13 @@ export class MemberProcess {
   }
 }
 
-/** @throws Error that names what was waited for, after 15 seconds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
+/** @throws Error that names what was waited for, after so many seconds. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = 15,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
     await pause(20)
