@@ -11,6 +11,7 @@ import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerReplay } from './replay.ts'
+import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
@@ -30,6 +31,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerExport,
   registerTrain,
   registerModel,
+  registerState,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

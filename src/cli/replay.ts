@@ -1,15 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type ReplayOptions, type ReplaySummary, replay } from '../apps/replay.ts'
-import { WeirError } from '../core/errors.ts'
 import { openCandidates, parseCandidate } from '../replay/candidates.ts'
-import { generatedSource, type Source } from '../replay/source.ts'
-import { configOf, count, time, wantsJson } from './flags.ts'
+import type { Source } from '../replay/source.ts'
+import { configOf, count, position, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
-import { position, type VerifyFlags, verify } from './verify.ts'
+import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { type VerifyFlags, verify } from './verify.ts'
 
-interface Flags extends FileFlags, VerifyFlags {
+interface Flags extends SourceFlags, VerifyFlags {
   readonly verify: boolean
   readonly out: string
   readonly scores?: string
@@ -19,8 +18,6 @@ interface Flags extends FileFlags, VerifyFlags {
   readonly features?: string
   readonly candidate: readonly string[]
   readonly labelsUntil: number
-  readonly events?: number
-  readonly seed: number
   readonly limit: number
   readonly rate: number
   readonly resume: boolean
@@ -60,8 +57,8 @@ export function registerReplay(program: Command): void {
       'compute the live decisions of the topics again and compare them field by field',
       false,
     )
-    .option('--from <place>', 'for --verify: a moment (ISO 8601), or an offset for each partition', position)
-    .option('--to <place>', 'for --verify: where to end, likewise; it is not part of the range', position)
+    .option('--from <place>', 'of topics: a moment (ISO 8601), or an offset for each partition', position)
+    .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
       if (flags.verify) return verify(flags, command)
@@ -69,16 +66,17 @@ export function registerReplay(program: Command): void {
       const { model, policy, features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }
       const specs = [champion, ...flags.candidate.map(parseCandidate)]
-      const source = sourceOf(paths, flags, config.topics.partitions)
-      const candidates = await openCandidates(config, specs)
-      try {
-        await interruptible(
-          (signal) => run(source, candidates.all, flags, signal, command),
-          `stopped; go on with --resume: ${flags.out}`,
-        )
-      } finally {
-        await candidates.close()
-      }
+      await withSource(paths, flags, config, async (source) => {
+        const candidates = await openCandidates(config, specs)
+        try {
+          await interruptible(
+            (signal) => run(source, candidates.all, flags, signal, command),
+            `stopped; go on with --resume: ${flags.out}`,
+          )
+        } finally {
+          await candidates.close()
+        }
+      })
     })
 
   async function run(
@@ -123,17 +121,6 @@ function positive(text: string): number {
   const events = count(text)
   if (events > 0 && Number.isFinite(events)) return events
   throw new InvalidArgumentError('Give a whole number, 1 or more.')
-}
-
-function sourceOf(paths: readonly string[], flags: Flags, partitions: number): Source {
-  const { events, seed } = flags
-  if (paths.length > 0 === (events !== undefined)) {
-    throw new WeirError('WEIR_CLI_USAGE', 'replay takes either a source or --events', {
-      cure: 'weir replay payments.csv --map handbook, weir replay topic, or weir replay --events 100000',
-    })
-  }
-  if (events !== undefined) return generatedSource({ events, seed, partitions })
-  return openFiles(paths, flags, partitions)
 }
 
 function show(summary: ReplaySummary, out: string, seconds: number): void {

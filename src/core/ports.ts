@@ -145,6 +145,10 @@ export interface StateStore {
   ): Promise<void>
   /** States of another lane, whoever owns it: no order with its owner's writes is promised. */
   peek(lane: LaneId, keys: readonly string[]): Promise<(Buffer | null)[]>
+  /** Watermark of another lane, whoever owns it; null when it holds nothing. */
+  watermark(lane: LaneId): Promise<number | null>
+  /** Keys of another lane, many at a time, perhaps some twice. Only at rest are they all. */
+  keys(lane: LaneId): AsyncIterable<readonly string[]>
   close(): Promise<void>
 }
 

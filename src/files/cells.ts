@@ -58,12 +58,17 @@ export function fieldsReader(
   fields: Readonly<Record<string, Cell>>,
 ): (row: Row, line: number) => Record<string, Value> {
   const { currency } = fields
-  const readers = Object.entries(fields).map(([name, field]): [string, Reader] => [
-    name,
-    isDecimal(field) ? amountReader(field, currency) : cellReader(field),
-  ])
+  // The same in every row: copied at once.
+  const constants: Record<string, Value> = {}
+  const readers: [name: string, Reader][] = []
+  for (const [name, field] of Object.entries(fields)) {
+    const isConstant = typeof field === 'object' && 'constant' in field
+    constants[name] = isConstant ? field.constant : null
+    if (isConstant) continue
+    readers.push([name, isDecimal(field) ? amountReader(field, currency) : cellReader(field)])
+  }
   return (row, line) => {
-    const values: Record<string, Value> = {}
+    const values = { ...constants }
     for (const [name, read] of readers) values[name] = read(row, line)
     return values
   }

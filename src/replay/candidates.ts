@@ -84,33 +84,36 @@ const usage = (message: string): WeirError =>
 export async function openCandidates(config: Config, specs: readonly CandidateSpec[]): Promise<Candidates> {
   const double = specs.find(({ name }, i) => specs.findIndex((other) => other.name === name) !== i)
   if (double !== undefined) throw usage(`two candidates have the name ${double.name}`)
-  const models = new Map<string, { model: Model; features: CompiledFeatures }>()
-  const compiled = new Map<string, CompiledFeatures>()
-  const threads: ThreadedModel[] = []
-  const all: Candidate[] = []
-  for (const spec of specs) {
+  const opened = new Opened(config)
+  try {
+    const all: Candidate[] = []
+    for (const spec of specs) all.push({ name: spec.name, active: await opened.activeSet(spec) })
+    return { all, close: () => opened.close() }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+/** What candidates share. */
+class Opened {
+  readonly #config: Config
+  readonly #features = new Map<string, CompiledFeatures>()
+  readonly #models = new Map<string, { readonly model: Model; readonly features: CompiledFeatures }>()
+  readonly #threads: ThreadedModel[] = []
+
+  constructor(config: Config) {
+    this.#config = config
+  }
+
+  async activeSet(spec: CandidateSpec): Promise<ActiveSet> {
+    const { limits, policy: configured } = this.#config
     try {
-      const featuresPath = spec.features ?? config.features
-      const dir = folderOf(spec.model ?? config.models.champion, config)
-      const key = `${dir}\n${featuresPath}`
-      if (!models.has(key)) {
-        const base = compiled.get(featuresPath) ?? loadFeatures(featuresPath)
-        compiled.set(featuresPath, base)
-        const execution = { providers: config.models.providers, threads: config.models.threads }
-        const { model, features } = await admitModel(dir, { ...execution, features: base })
-        const thread = await openThreadedModel(model, dir, execution)
-        threads.push(thread)
-        models.set(key, { model: remembering(thread), features })
-      }
-      const { model, features } = models.get(key) as { model: Model; features: CompiledFeatures }
-      const { file } = loadPolicy(spec.policy ?? config.policy, features)
-      const policy = compilePolicy(
-        { ...file, thresholds: { ...file.thresholds, ...spec.thresholds } },
-        features,
-        sha256,
-      )
-      const active = { features, model, policy, entityAgeLimitMs: config.limits.entity_age_ms }
-      all.push({ name: spec.name, active })
+      const { model, features } = await this.#modelOf(spec)
+      const { file } = loadPolicy(spec.policy ?? configured, features)
+      const thresholds = { ...file.thresholds, ...spec.thresholds }
+      const policy = compilePolicy({ ...file, thresholds }, features, sha256)
+      return { features, model, policy, entityAgeLimitMs: limits.entity_age_ms }
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       throw new WeirError(error.code, `candidate ${spec.name}: ${error.message}`, {
@@ -119,11 +122,27 @@ export async function openCandidates(config: Config, specs: readonly CandidateSp
       })
     }
   }
-  return {
-    all,
-    async close() {
-      await Promise.all(threads.map((thread) => thread.close()))
-    },
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()))
+  }
+
+  async #modelOf(spec: CandidateSpec): Promise<{ model: Model; features: CompiledFeatures }> {
+    const { models, features: configured } = this.#config
+    const path = spec.features ?? configured
+    const dir = folderOf(spec.model ?? models.champion, this.#config)
+    const key = `${dir}\n${path}`
+    const known = this.#models.get(key)
+    if (known !== undefined) return known
+    const compiled = this.#features.get(path) ?? loadFeatures(path)
+    this.#features.set(path, compiled)
+    const execution = { providers: models.providers, threads: models.threads }
+    const { model, features } = await admitModel(dir, { ...execution, features: compiled })
+    const thread = await openThreadedModel(model, dir, execution)
+    this.#threads.push(thread)
+    const opened = { model: remembering(thread), features }
+    this.#models.set(key, opened)
+    return opened
   }
 }
 

@@ -30,7 +30,9 @@ export interface FileSourceOptions {
 const mostSorted = 3_000_000
 
 type Rejected = Extract<HistoryItem, { kind: 'rejected' }>
-type Payment = Mapped & { readonly line: number }
+/** What was read at a line. */
+type At<T> = { readonly line: number; readonly value: T }
+type Payment = At<Mapped>
 
 /**
  * History from files, in their order: CSV, JSON Lines, Avro, Parquet, globs of them, or standard input (`-`).
@@ -87,9 +89,10 @@ function itemsOf(
   for (const one of batch) {
     if ('kind' in one) items.push(one)
     else {
-      between.before(one.transaction, items)
-      items.push(numbering.item(one.transaction, one.label))
-      if (one.label !== null) between.add(one.label)
+      const { transaction, label } = one.value
+      between.before(transaction, items)
+      items.push(numbering.item(transaction, label))
+      if (label !== null) between.add(label)
     }
   }
   return items
@@ -123,7 +126,7 @@ async function* readPayments(
     })
     for await (const batch of rows) {
       const read = readBatch(file, batch, paymentOf)
-      for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.transaction.event_time)
+      for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.value.transaction.event_time)
       arrivals.check(false)
       yield read
     }
@@ -135,16 +138,16 @@ async function* readPayments(
 }
 
 /** Each row read, or why it cannot be. */
-function readBatch<T extends object>(
+function readBatch<T>(
   file: string,
   rows: readonly FileRow[],
   read: (row: Row, line: number) => T,
-): ((T & { line: number }) | Rejected)[] {
+): (At<T> | Rejected)[] {
   return rows.map((found) => {
     const { line } = found
     try {
       if ('error' in found) throw new Error(found.error)
-      return { ...read(found.row, line), line }
+      return { line, value: read(found.row, line) }
     } catch (error) {
       return { kind: 'rejected', at: `${file}, line ${line}`, reason: (error as Error).message }
     }
@@ -157,9 +160,9 @@ async function loadLabels(files: readonly InputFile[]): Promise<{ labels: Label[
   for (const { path } of files) {
     const file = fileName(path)
     for await (const rows of readRows(path)) {
-      for (const one of readBatch(file, rows, (row, line) => ({ label: labelOf(row, line) }))) {
+      for (const one of readBatch(file, rows, labelOf)) {
         if ('kind' in one) rejected.push(one)
-        else labels.push(one.label)
+        else labels.push(one.value)
       }
     }
   }
@@ -179,7 +182,7 @@ async function* sorted(
       cure: 'sort the files by time with a tool that does it on disk, or replay them one after the other',
     })
   }
-  payments.sort((a, b) => a.transaction.event_time - b.transaction.event_time)
+  payments.sort((a, b) => a.value.transaction.event_time - b.value.transaction.event_time)
   for (let at = 0; at < payments.length; at += 1_000) yield payments.slice(at, at + 1_000)
 }
 

@@ -73,6 +73,8 @@ export function faultyStore(store: StateStore, nextFate: () => Fate): StateStore
     read: (lane, token, watermark, keys) => call(() => store.read(lane, token, watermark, keys)),
     write: (lane, token, move, states) => call(() => store.write(lane, token, move, states)),
     peek: (lane, keys) => call(() => store.peek(lane, keys)),
+    watermark: (lane) => call(() => store.watermark(lane)),
+    keys: (lane) => store.keys(lane),
     close: () => store.close(),
   }
 }

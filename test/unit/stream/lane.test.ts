@@ -247,10 +247,7 @@ describe('without the store', () => {
     // Acquiring is answered; reading is not.
     let isSlow = false
     const store: StateStore = {
-      acquire: (...given) => world.store.acquire(...given),
-      peek: (...given) => world.store.peek(...given),
-      close: async () => {},
-      write: (...given) => world.store.write(...given),
+      ...world.store,
       async read(...given) {
         if (isSlow) throw new WeirError('WEIR_STORE_UNAVAILABLE', 'too slow', { retriable: true })
         return world.store.read(...given)
