@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
 import { registerExport } from './export.ts'
@@ -27,6 +28,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerProduce,
   registerTail,
   registerReplay,
+  registerCompare,
   registerFeatures,
   registerExport,
   registerTrain,
