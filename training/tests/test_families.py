@@ -117,14 +117,13 @@ def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "champion").exists()
 
 
-def test_a_folder_that_is_there_is_left_alone(
-    run: Path, table_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "champion/1.0.0"
     out.mkdir(parents=True)
     (out / "notes.txt").write_text("mine")
-    assert main(["export", "lightgbm", "--run", str(run), "--out", str(out), "--data", "None."]) == 1
-    assert main(["prepare", "--table", str(table_path), "--out", str(out)]) == 1
+    # Neither has anything to read: the folder is looked at first.
+    assert main(["export", "lightgbm", "--run", str(tmp_path), "--out", str(out), "--data", "None."]) == 1
+    assert main(["prepare", "--table", str(tmp_path / "none.parquet"), "--out", str(out)]) == 1
     assert capsys.readouterr().err.count("is there already") == 2
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
     assert [path.name for path in out.parent.iterdir()] == ["1.0.0"]
