@@ -1,6 +1,7 @@
 """Every family on the same small table: it learns, its export says the same, and it does so again."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def test_a_wrong_recipe_is_told_by_name(
     path.write_text(recipe)
     assert main(["train", "lightgbm", "--run", str(run), "--recipe", str(path)]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_settings_shows_what_is_set_and_what_it_means(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("families: { lightgbm: { leaves: 9 } }")
+    assert main(["settings", "lightgbm", "logistic", "--recipe", str(path)]) == 0
+    assert re.search(r"leaves +Leaves of a tree\. +9 *\n", capsys.readouterr().err)
+    assert main(["--json", "settings", "all", "--recipe", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)["families"]
+    assert list(found) == NAMES
+    assert found["lightgbm"]["leaves"] == 9
+    assert main(["settings", "lightgbn"]) == 1
+    assert "There is no family lightgbn" in capsys.readouterr().err
 
 
 def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
