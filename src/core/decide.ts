@@ -12,10 +12,9 @@ import { type CompiledPolicy, degradedReason, degradedRow, outcomeOf, reasonsOf 
 import type { Model } from './ports.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
 
-/** Transactions of one partition, in log order, to be decided together. */
+/** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
   readonly topic: string
-  readonly partition: number
   readonly arrivals: readonly Arrival[]
 }
 
@@ -54,7 +53,14 @@ export async function decide(
   active: ActiveSet,
   parties?: Parties,
 ): Promise<Decided> {
-  const enriched = enrich(chunk.arrivals, past, active.features, active.entityAgeLimitMs, parties)
+  return judge(chunk, enrich(chunk.arrivals, past, active.features, active.entityAgeLimitMs, parties), active)
+}
+
+/**
+ * The second half of `decide`: scores what is enriched and turns scores into outcomes. For replay, where several
+ * active sets that differ in model or policy judge the same enriched chunk.
+ */
+export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet): Promise<Decided> {
   const { scores, failure } = await score(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
@@ -167,7 +173,7 @@ function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): V
     score: null,
     risk_score: null,
     reasons: [],
-    duplicate_of: decisionId(chunk, arrival.duplicateOf),
+    duplicate_of: decisionId(chunk, arrival, arrival.duplicateOf),
     late: arrival.late,
     entity_age_ms: null,
     features: noFeatures,
@@ -178,15 +184,13 @@ function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): V
 const noFeatures = Buffer.alloc(0)
 
 /** Unique, and it says where the transaction lies. */
-const decisionId = ({ topic, partition }: Chunk, offset: number): string => `${topic}-${partition}-${offset}`
+const decisionId = ({ topic }: Chunk, { partition }: Arrival, offset: number): string =>
+  `${topic}-${partition}-${offset}`
 
-function commonFields(
-  chunk: Chunk,
-  { offset, transaction }: Arrival,
-  { features, model, policy }: ActiveSet,
-) {
+function commonFields(chunk: Chunk, arrival: Arrival, { features, model, policy }: ActiveSet) {
+  const { transaction } = arrival
   return {
-    decision_id: decisionId(chunk, offset),
+    decision_id: decisionId(chunk, arrival, arrival.offset),
     transaction_id: transaction.transaction_id,
     customer_id: transaction.customer_id,
     event_time: transaction.event_time,

@@ -2,6 +2,7 @@ import { type EntityKind, entityKinds, type Transaction } from './types.ts'
 
 /** A valid transaction and where it lies on the log. */
 export interface Arrival {
+  readonly partition: number
   readonly offset: number
   readonly transaction: Transaction
 }

@@ -78,7 +78,12 @@ export async function recheckDecisions(
       if (total === 0) findings.add('lost', `${id} has neither a decision nor a dead letter`)
       if (total > 1) findings.add('doubled', `${id} was answered ${total} times`)
       letters.check(topic, partition, input, one.ok ? null : one.rejection, findings)
-      if (one.ok) arrivals.push({ offset: input.offset, transaction: avro.transaction.read(input.value) })
+      if (one.ok)
+        arrivals.push({
+          partition,
+          offset: input.offset,
+          transaction: avro.transaction.read(input.value),
+        })
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
@@ -125,7 +130,7 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
     if (degraded) recomputed.figures.degraded++
     else if (duplicateOf >= 0) recomputed.figures.duplicates++
     // Without states nobody can see that it is a duplicate.
-    if (degraded || duplicateOf < 0) recomputed.counted.push({ offset, transaction })
+    if (degraded || duplicateOf < 0) recomputed.counted.push({ partition, offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
     const wanted = degraded
       ? degradedAnswer(chunk, arrival)

@@ -19,6 +19,7 @@ export const shipped = loadFeatures(join(import.meta.dirname, '../../features.ya
 /** Transactions in log order, each with an id of its own unless it is given. */
 export function arrivals(changes: readonly Partial<Transaction>[]): Arrival[] {
   return changes.map((change, offset) => ({
+    partition: 3,
     offset,
     transaction: aTransaction({ transaction_id: `tx-${offset}`, ...change }),
   }))

@@ -96,7 +96,7 @@ function log(payments: readonly Payment[]): Arrival[] {
     }
   }
   // Offsets have holes: transaction markers, other customers.
-  return sent.map((transaction, i) => ({ offset: 100 + i * 3, transaction }))
+  return sent.map((transaction, i) => ({ partition: 0, offset: 100 + i * 3, transaction }))
 }
 
 function transactionOf(one: Payment, time: number, number: number): Transaction {

@@ -37,7 +37,7 @@ const brokenModel: Model = { ...amountModel, score: () => Promise.reject(new Err
 
 const active: ActiveSet = { features: shipped, model: amountModel, policy, entityAgeLimitMs: minute }
 
-const chunkOf = (all: readonly Arrival[]) => ({ topic: 'payments', partition: 3, arrivals: all })
+const chunkOf = (all: readonly Arrival[]) => ({ topic: 'payments', arrivals: all })
 const decided = (
   changes: readonly Partial<Transaction>[],
   { past = {}, using = active }: { past?: Partial<Past>; using?: ActiveSet } = {},
@@ -143,7 +143,9 @@ describe('a duplicate', () => {
 
   test('is recognised in a later chunk, by the state', async () => {
     const { states } = await decided([{ event_time: noon }])
-    const again = [{ offset: 8, transaction: (arrivals([{ event_time: noon }])[0] as Arrival).transaction }]
+    const again = [
+      { partition: 3, offset: 8, transaction: (arrivals([{ event_time: noon }])[0] as Arrival).transaction },
+    ]
     const past = { customers: new Map(states), entities: unknownEntities(again) }
     const later = await decide(chunkOf(again), past, active)
     expect(later.decisions[0]?.duplicate_of).toBe('payments-3-0')
@@ -223,7 +225,7 @@ test('the same chunks give the same bytes', async () => {
     const bytes: Buffer[] = []
     const stream = [...generate({ seed: 5, events: 600, customers: 20, duplicateRate: 0.1, lateRate: 0.1 })]
     const all = stream.flatMap((record, offset) =>
-      record.kind === 'transaction' ? [{ offset, transaction: record.transaction }] : [],
+      record.kind === 'transaction' ? [{ partition: 3, offset, transaction: record.transaction }] : [],
     )
     for (let i = 0; i < all.length; i += 70) {
       const chunk = all.slice(i, i + 70)

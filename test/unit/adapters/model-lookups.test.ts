@@ -132,7 +132,7 @@ describe('a package with lookups', () => {
     const exported = await parquetReadObjects({ file: buffer, columns: ['transaction_id', ...names] })
     expect(exported).toHaveLength(payments.length)
 
-    const chunk = payments.map((transaction, offset) => ({ offset, transaction }))
+    const chunk = payments.map((transaction, offset) => ({ partition: 0, offset, transaction }))
     const past = { customers: new Map(), entities: unknownEntities(chunk) }
     const { arrivals, rows } = enrich(chunk, past, admitted.features, Number.POSITIVE_INFINITY)
     const width = admitted.features.names.length

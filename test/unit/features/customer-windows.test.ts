@@ -121,7 +121,7 @@ test('a duplicate names the first, has no features and changes no state', () => 
   const once = arrivals(at(noon, noon + second))
   const twice = [
     ...once,
-    { offset: 9, transaction: aTransaction({ transaction_id: 'tx-0', amount_minor: 5 }) },
+    { partition: 0, offset: 9, transaction: aTransaction({ transaction_id: 'tx-0', amount_minor: 5 }) },
   ]
   const run = (chunk: typeof once) =>
     enrich(chunk, { customers: new Map(), entities: unknownEntities(chunk) }, shipped, minute)

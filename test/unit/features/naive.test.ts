@@ -86,7 +86,7 @@ test('the generated stream, with many late and sent again: all columns equal the
       flush()
       live.labels([record.label])
     } else if (record.kind === 'transaction') {
-      chunk.push({ offset: offset++, transaction: record.transaction })
+      chunk.push({ partition: 0, offset: offset++, transaction: record.transaction })
       if (dice(20) === 0) flush()
     }
   }
