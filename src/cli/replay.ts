@@ -1,20 +1,22 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { type ReplayOptions, type ReplaySummary, replay } from '../apps/replay.ts'
-import { openCandidates, parseCandidate } from '../replay/candidates.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { position, type VerifyFlags, verify } from './verify.ts'
 
-interface Flags extends SourceFlags {
+interface Flags extends SourceFlags, VerifyFlags {
+  readonly verify: boolean
   readonly out: string
   readonly scores?: string
   readonly state?: string
   readonly model?: string
   readonly policy?: string
   readonly features?: string
-  readonly candidate: readonly string[]
+  readonly candidate?: readonly string[]
   readonly labelsUntil: number
   readonly limit: number
   readonly rate: number
@@ -33,28 +35,41 @@ export function registerReplay(program: Command): void {
     .option(
       '--candidate <name:key=value,...>',
       'beside the champion, in the same pass; keys: model, policy, features, challenge, review, decline',
-      (text, earlier: readonly string[]) => [...earlier, text],
-      [],
+      (text, earlier: readonly string[] = []) => [...earlier, text],
     )
     .option('--events <n>', 'in place of a source: so many generated payments', positive)
     .option('--seed <n>', 'seed for --events', count, 1)
-    .option(
-      '--labels-until <time>',
-      'labels known by then, ISO 8601 (default: all)',
-      time,
-      Number.POSITIVE_INFINITY,
+    .addOption(
+      new Option('--labels-until <time>', 'labels known by then, ISO 8601')
+        .argParser(time)
+        .default(Number.POSITIVE_INFINITY, 'all'),
     )
-    .option('--limit <n>', 'payments at most', count, Number.POSITIVE_INFINITY)
+    .addOption(
+      new Option('--limit <n>', 'payments at most')
+        .argParser(count)
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
     .option('--rate <n>', 'payments and labels a second at most; 0: as fast as possible', count, 0)
     .option('--out <folder>', 'folder for the decisions', 'out/replay')
     .option('--scores <file>', 'CSV of every payment: transaction_id, score, risk_score, outcome')
     .option('--state <file>', 'the states at the end, for a warm start')
     .option('--resume', 'go on with the replay that was stopped in --out', false)
+    .option(
+      '--verify',
+      'compute the live decisions of the topics again and compare them field by field',
+      false,
+    )
+    .option('--from <place>', 'of topics: a moment (ISO 8601), or an offset for each partition', position)
+    .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
+    .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
+      if (flags.verify) return verify(flags, command)
       const { config } = configOf(command)
       const { model, policy, features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }
-      const specs = [champion, ...flags.candidate.map(parseCandidate)]
+      const specs = [champion, ...(flags.candidate ?? []).map(parseCandidate)]
+      // onnxruntime takes a while to load.
+      const { openCandidates } = await import('../replay/candidates.ts')
       await withSource(paths, flags, config, async (source) => {
         const candidates = await openCandidates(config, specs)
         try {
@@ -75,6 +90,7 @@ export function registerReplay(program: Command): void {
     signal: AbortSignal,
     command: Command,
   ): Promise<void> {
+    const { replay } = await import('../apps/replay.ts')
     const { config } = configOf(command)
     const total = Math.min(flags.limit, flags.events ?? Number.POSITIVE_INFINITY)
     const progress = startProgress('payments and labels', total)

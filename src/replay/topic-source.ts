@@ -124,8 +124,9 @@ async function rangesOf(log: Log, topic: string, from?: Position, to?: Position)
   return Promise.all(ranges)
 }
 
-async function offsetOf(
-  log: Log,
+/** @param other where no position is given. @throws WeirError WEIR_CLI_USAGE when it has no offset for the partition. */
+export async function offsetOf(
+  log: Pick<Log, 'offsetAt'>,
   at: TopicPartition,
   position: Position | undefined,
   other: number,

@@ -1,6 +1,6 @@
+import { Random } from '../../src/core/random.ts'
 import type { Label, Transaction } from '../../src/core/types.ts'
 import { channels, entryModes, transactionTypes } from '../../src/core/types.ts'
-import { Random } from '../../src/core/random.ts'
 import { aLabel, aTransaction, eventTime } from './contracts.ts'
 import { day, hour } from './feature-values.ts'
 

@@ -36,8 +36,11 @@ export class Installation implements AsyncDisposable {
     this.#log = openKafka(config)
   }
 
-  /** @param set `key=value` as for --set; `kafka.brokers` and `redis.url` among them. */
-  static async create(set: readonly string[]): Promise<Installation> {
+  /**
+   * @param set `key=value` as for --set; `kafka.brokers` and `redis.url` among them.
+   * @param reads whether what weir writes is kept in memory.
+   */
+  static async create(set: readonly string[], reads = true): Promise<Installation> {
     const app = `test-${randomUUID().slice(0, 8)}`
     const names = [
       'transactions',
@@ -54,7 +57,7 @@ export class Installation implements AsyncDisposable {
     const created = await weir(['topics', 'create', ...flags(all)])
     if (created.code !== 0) throw new Error(created.stderr)
     const installation = new Installation(all, config, await openContracts(config))
-    await installation.#read()
+    if (reads) await installation.#read()
     return installation
   }
 
