@@ -1,6 +1,7 @@
 import type { Aggregate } from './features/aggregates.ts'
 import type { EntityColumn, Placed } from './features/columns.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import type { EntityLayout } from './features/entity-state.ts'
 import { type FeatureEvent, toEvent } from './features/event.ts'
 import { hash53 } from './hash.ts'
 import { type Arrival, type Parties, type Party, partiesOf } from './parties.ts'
@@ -180,7 +181,7 @@ function enrichEntity(
   value: EntityValue | null,
   deltas: EntityDelta[],
 ): void {
-  const { names, entity: layout } = features
+  const { names, entity: layout, oddColumn } = features
   const columns = features.entityColumns[kind] as readonly Placed<EntityColumn>[]
   const tileMs = layout.tiers[0]?.tileMs ?? 1
   const state = value === null ? null : features.entityState.open(value.packed)
@@ -189,18 +190,21 @@ function enrichEntity(
     const event = events[place] as FeatureEvent
     const arrival = arrivals[place] as Enriching['arrivals'][number]
     if (arrival.duplicateOf >= 0) continue
+    const row = place * names.length
+    const odd = isUsual(rows[row + oddColumn], layout) ? 0 : 1
     if (state === null || value === null) arrival.stale = true
     else {
       arrival.entityAgeMs = Math.max(arrival.entityAgeMs ?? 0, value.ageMs)
-      const row = place * names.length
       for (const { at, value } of columns) rows[row + at] = value(state, event)
       state.add(event.time, 1, event.amount)
+      state.addOddPayments(event.time, odd)
     }
     const isNew = state === null || state.addCustomer(event.customer)
     const time = Math.floor(event.time / tileMs) * tileMs
     if (delta?.time === time) {
       delta.count += 1
       delta.sum += event.amount
+      delta.odd_payments += odd
       if (isNew && !delta.customers.includes(event.customer)) delta.customers.push(event.customer)
       continue
     }
@@ -212,16 +216,22 @@ function enrichEntity(
       sum: event.amount,
       frauds: 0,
       payment_frauds: 0,
+      odd_payments: odd,
       customers: isNew ? [event.customer] : [],
     }
     deltas.push(delta)
   }
 }
 
+/** @param value of the feature that tells odd payments; when it is missing, the payment is odd. */
+const isUsual = (value: number | undefined, { oddPayments }: EntityLayout): boolean =>
+  oddPayments === undefined || (value as number) < oddPayments.atLeast
+
 /** A delta while the chunk adds to it. */
 interface GrowingDelta extends EntityDelta {
   count: number
   sum: number
+  odd_payments: number
   readonly customers: number[]
 }
 

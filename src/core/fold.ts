@@ -39,10 +39,11 @@ export function fold(
   const folded: [string, Buffer][] = []
   for (const [entity, ofEntity] of deltas) {
     state.open(past.get(entity) ?? null)
-    for (const { time, count, sum, frauds, payment_frauds, customers } of ofEntity) {
+    for (const { time, count, sum, frauds, payment_frauds, odd_payments, customers } of ofEntity) {
       state.add(time, count, sum)
       state.addFrauds(time, frauds)
       state.addPaymentFrauds(time, payment_frauds)
+      state.addOddPayments(time, odd_payments)
       for (const customer of customers) state.addCustomer(customer)
     }
     folded.push([entity, state.pack()])
