@@ -2,8 +2,8 @@ import { withConnection } from '../src/apps/connect.ts'
 import { partitionOf } from '../src/core/partition.ts'
 import type { NewRecord } from '../src/core/ports.ts'
 import type { Transaction } from '../src/core/types.ts'
-import { readHistory } from '../src/files/history.ts'
 import { generate } from '../src/generator/generate.ts'
+import { fileSource } from '../src/replay/file-source.ts'
 import type { Turn } from './arena.ts'
 import type { BenchOptions } from './options.ts'
 
@@ -12,13 +12,17 @@ export async function* payments(
   { file, map, seed, customers }: Pick<BenchOptions, 'file' | 'map' | 'seed' | 'customers'>,
   events: number,
 ): AsyncGenerator<Transaction, void, undefined> {
-  const source =
-    file === undefined ? generate({ seed, events, customers, duplicateRate: 0 }) : readHistory(file, { map })
+  const batches =
+    file === undefined
+      ? [generate({ seed, events, customers, duplicateRate: 0 })]
+      : fileSource([file], { map, partitions: 1 }).items()
   let left = events
-  for await (const item of source) {
-    if (!('transaction' in item)) continue
-    yield item.transaction
-    if (--left === 0) return
+  for await (const batch of batches) {
+    for (const item of batch) {
+      if (item.kind !== 'transaction') continue
+      yield item.transaction
+      if (--left === 0) return
+    }
   }
 }
 

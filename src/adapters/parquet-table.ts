@@ -1,8 +1,8 @@
 import type { SchemaElement } from 'hyparquet'
-import { fileWriter, ParquetWriter } from 'hyparquet-writer'
-import { WeirError } from '../core/errors.ts'
+import { ParquetWriter } from 'hyparquet-writer'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Transaction } from '../core/types.ts'
+import { moment, openParquet, text } from './parquet-file.ts'
 
 /** Rows held in memory before they are written as one row group. */
 const groupRows = 20_000
@@ -26,18 +26,14 @@ const requiredTexts: ReadonlySet<string> = new Set(['merchant_id', 'channel', 't
 
 const fixedColumns: readonly SchemaElement[] = [
   text('transaction_id', 'REQUIRED'),
-  { name: 'event_time', type: 'INT64', repetition_type: 'REQUIRED' },
+  moment('event_time', 'REQUIRED'),
   text('customer_id', 'REQUIRED'),
   ...transactionTexts.map((name) => text(`tx_${name}`, requiredTexts.has(name) ? 'REQUIRED' : 'OPTIONAL')),
   { name: 'tx_amount', type: 'DOUBLE', repetition_type: 'REQUIRED' },
   { name: 'label', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
-  { name: 'label_known_time', type: 'INT64', repetition_type: 'OPTIONAL' },
+  moment('label_known_time', 'OPTIONAL'),
   text('fraud_type', 'OPTIONAL'),
 ]
-
-function text(name: string, repetition_type: 'REQUIRED' | 'OPTIONAL'): SchemaElement {
-  return { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type }
-}
 
 /** One row of the training table: a payment, its features as they were when it was decided, and what came out. */
 export interface TrainingRow {
@@ -73,7 +69,7 @@ export function createTrainingTable(
   const features = names.map((name): SchemaElement => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' }))
   const elements = [...fixedColumns, ...features]
   const parquet = new ParquetWriter({
-    writer: openFile(path),
+    writer: openParquet(path),
     schema: [{ name: 'transactions', num_children: elements.length }, ...elements],
     kvMetadata: [
       { key: 'weir.feature_hash', value: hash },
@@ -120,13 +116,5 @@ export function createTrainingTable(
       flush()
       void parquet.finish()
     },
-  }
-}
-
-function openFile(path: string): ReturnType<typeof fileWriter> {
-  try {
-    return fileWriter(path)
-  } catch (cause) {
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, { cause })
   }
 }

@@ -1,114 +1,83 @@
 import { createTrainingTable, type TrainingRow } from '../adapters/parquet-table.ts'
-import { currencyFactor, type Enriched } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { convertedAmount } from '../core/features/event.ts'
 import { History } from '../core/history.ts'
-import type { Arrival } from '../core/parties.ts'
-import type { Label, Transaction } from '../core/types.ts'
-
-/** History in the order in which it reached the log: payments by arrival, labels when they became known. */
-export type HistoryItem =
-  | { readonly transaction: Transaction; readonly label?: never }
-  | { readonly label: Label; readonly transaction?: never }
-
-/** What became known of each labelled transaction: the last label before the cut-off. */
-export type KnownLabels = ReadonlyMap<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>
-
-/** @param cutOff epoch milliseconds; labels observed later are not known yet. */
-async function collectLabels(
-  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
-  cutOff: number,
-): Promise<KnownLabels> {
-  const known = new Map<string, Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>>()
-  for await (const { label } of history) {
-    if (label === undefined || label.observed_time > cutOff) continue
-    const { fraud, observed_time, fraud_type } = label
-    known.set(label.transaction_id, { fraud, observed_time, fraud_type })
-  }
-  return known
-}
+import type { DecidedChunk } from '../replay/decided-chunk.ts'
+import { knownBy, newTally, Pass } from '../replay/pass.ts'
+import type { Source } from '../replay/source.ts'
 
 /** Of a table that was written. */
 export interface Exported {
   readonly rows: number
   readonly frauds: number
+  /** Payments that somebody labelled. */
   readonly labels: number
 }
 
+export interface ExportProgress {
+  /** Called for each row of the source that cannot be read; what it throws ends the export. */
+  onRejected(row: { readonly at: string; readonly reason: string }): void
+  /** Called for so many payments more. */
+  onRows(count: number): void
+  onFraction?(done: number): void
+}
+
 /**
- * Writes the training table.
+ * Writes the training table: features by the code that serves them, point in time, in the pass of a replay without a
+ * model. States live in memory: some kilobytes a customer and entity. Duplicates give no row, nor do payments that the
+ * live stream would refuse.
  *
- * @param history can be read twice: once for what became known of each payment, once for the rows.
- * @param cutOff see `collectLabels`.
+ * @param cutOff labels observed later are not known yet, epoch milliseconds.
  * @param lookups text of the lookups that the last columns come from.
- * @param onRow called for each row.
  */
 export async function writeTrainingTable(
   path: string,
-  history: () => AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
+  source: Source,
   features: CompiledFeatures,
   cutOff: number,
   lookups: string | null,
-  onRow: () => void,
+  { onRejected, onRows, onFraction = () => {} }: ExportProgress,
 ): Promise<Exported> {
-  const known = await collectLabels(history(), cutOff)
+  const known = await knownBy(cutOff, source.labels())
   const table = createTrainingTable(path, features, lookups)
-  let [rows, frauds] = [0, 0]
-  for await (const row of trainingRows(history(), known, features)) {
-    table.add(row)
-    rows++
-    if (row.label) frauds++
-    onRow()
-  }
+  const written = { rows: 0, frauds: 0, labels: 0 }
+  const pass = new Pass({
+    topic: '',
+    candidates: [],
+    histories: [new History(features)],
+    known,
+    cutOff,
+    tally: newTally(),
+    onDecided(chunk) {
+      for (const row of rowsOf(chunk, features.names.length)) {
+        table.add(row)
+        written.rows++
+        if (row.label) written.frauds++
+        if (row.label_known_time !== null) written.labels++
+      }
+      onRows(chunk.arrivals.length)
+    },
+    onRejected: (at, reason) => onRejected({ at, reason }),
+  })
+  for await (const items of source.items(onFraction)) await pass.take(items)
+  await pass.settle()
   table.close()
-  return { rows, frauds, labels: known.size }
-}
-
-/** Payments that are enriched together. */
-const chunkRecords = 1_000
-
-/**
- * The training table: features by the code that serves them, point in time, in one pass. States live in memory: some
- * kilobytes a customer and entity. Duplicates and currencies without a rate give no row.
- */
-async function* trainingRows(
-  history: AsyncIterable<HistoryItem> | Iterable<HistoryItem>,
-  known: KnownLabels,
-  features: CompiledFeatures,
-): AsyncGenerator<TrainingRow, void, undefined> {
-  const states = new History(features)
-  let chunk: Arrival[] = []
-  let offset = 0
-  for await (const { transaction, label } of history) {
-    if (label === undefined) {
-      if (currencyFactor(features, transaction.currency) === undefined) continue
-      chunk.push({ partition: 0, offset: offset++, transaction })
-      if (chunk.length < chunkRecords) continue
-    }
-    yield* rowsOf(states.enrich(chunk), known, features)
-    chunk = []
-    if (label !== undefined) states.apply(label)
-  }
-  yield* rowsOf(states.enrich(chunk), known, features)
+  return written
 }
 
 function* rowsOf(
-  { arrivals, rows }: Enriched,
-  known: KnownLabels,
-  features: CompiledFeatures,
+  { arrivals, rows, amounts, truths }: DecidedChunk,
+  width: number,
 ): Generator<TrainingRow, void, undefined> {
-  const width = features.names.length
-  for (const [row, { transaction, duplicateOf }] of arrivals.entries()) {
+  for (const [i, { transaction, duplicateOf }] of arrivals.entries()) {
     if (duplicateOf >= 0) continue
-    const label = known.get(transaction.transaction_id)
-    const factor = currencyFactor(features, transaction.currency) as number
+    const truth = truths[i] ?? null
     yield {
       transaction,
-      amount: convertedAmount(transaction, factor) / 100,
-      features: rows.subarray(row * width, (row + 1) * width),
-      label: label?.fraud ?? false,
-      label_known_time: label?.observed_time ?? null,
-      fraud_type: label?.fraud === true ? label.fraud_type : null,
+      amount: amounts[i] as number,
+      features: rows.subarray(i * width, (i + 1) * width),
+      label: truth?.fraud ?? false,
+      label_known_time: truth?.observed_time ?? null,
+      fraud_type: truth?.fraud === true ? truth.fraud_type : null,
     }
   }
 }

@@ -3,7 +3,8 @@ import { basename, join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { type HistoryItem, writeTrainingTable } from './export.ts'
+import type { Source } from '../replay/source.ts'
+import { type ExportProgress, writeTrainingTable } from './export.ts'
 import { type Python, runStep } from './python.ts'
 
 /** Days; see `weir train --help`. */
@@ -17,7 +18,7 @@ export interface TrainPeriods {
 }
 
 export interface TrainOptions {
-  readonly history: () => AsyncIterable<HistoryItem> | Iterable<HistoryItem>
+  readonly source: Source
   readonly features: CompiledFeatures
   readonly periods: TrainPeriods
   readonly family: string
@@ -29,9 +30,9 @@ export interface TrainOptions {
   readonly keep: string | null
   readonly models: Config['models']
   readonly python: Python
-  /** Told of each step when it begins, and of each row that is exported. */
+  /** Told of each step when it begins, and of the rows that are exported. */
   readonly onStep: (step: Step) => void
-  readonly onRow: () => void
+  readonly exporting: ExportProgress
 }
 
 export const steps = ['export', 'prepare', 'train', 'package', 'check'] as const
@@ -108,10 +109,13 @@ export async function train(options: TrainOptions): Promise<Trained> {
   }
 }
 
-async function exportTo(table: string, { history, features, python, onRow }: TrainOptions): Promise<void> {
-  await writeTrainingTable(table, history, features, Number.POSITIVE_INFINITY, null, () => {
-    python.signal.throwIfAborted()
-    onRow()
+async function exportTo(table: string, { source, features, python, exporting }: TrainOptions): Promise<void> {
+  await writeTrainingTable(table, source, features, Number.POSITIVE_INFINITY, null, {
+    ...exporting,
+    onRows(count) {
+      python.signal.throwIfAborted()
+      exporting.onRows(count)
+    },
   })
 }
 

@@ -1,18 +1,16 @@
 import type { Command } from 'commander'
 import { readLookups } from '../adapters/model-package.ts'
-import { type HistoryItem, writeTrainingTable } from '../apps/export.ts'
+import { writeTrainingTable } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
 import { withLookups } from '../core/features/lookups.ts'
-import { readHistory } from '../files/history.ts'
-import { generate } from '../generator/generate.ts'
+import { generatedSource, type Source } from '../replay/source.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, printJson, startProgress } from './output.ts'
+import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
 
-interface Flags {
+interface Flags extends FileFlags {
   readonly out: string
-  readonly map?: string
-  readonly labels?: string
   readonly events?: number
   readonly seed: number
   readonly labelsUntil: number
@@ -20,14 +18,16 @@ interface Flags {
 }
 
 export function registerExport(program: Command): void {
-  program
+  const command = program
     .command('export')
     .description('write the training table: features exactly as served, and labels, as Parquet')
-    .argument('[file]', 'history of payments: .csv, .jsonl (either also .gz) or .avro, in order of arrival')
+    .argument(
+      '[files...]',
+      'history of payments: .csv, .jsonl (either also .gz), .avro, .parquet, globs, or -',
+    )
     .requiredOption('--out <file>', 'the Parquet file to write')
-    .option('--map <mapping>', 'mapping file, or the name of one in mappings/')
-    .option('--labels <file>', 'labels, in order of observed_time, where the mapping makes none')
-    .option('--events <n>', 'in place of a file: so many generated payments', count)
+  addFileFlags(command, 'stop')
+    .option('--events <n>', 'in place of files: so many generated payments', count)
     .option('--seed <n>', 'seed for --events', count, 1)
     .option(
       '--labels-until <time>',
@@ -36,21 +36,22 @@ export function registerExport(program: Command): void {
       Number.POSITIVE_INFINITY,
     )
     .option('--lookups <file>', 'columns of learned tables after the features (docs/models.md)')
-    .action(async (file: string | undefined, flags: Flags, command: Command) => {
+    .action(async (files: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
       const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
       const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
+      const source = sourceOf(files, flags, config.topics.partitions)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
+      const bad = new BadRows(flags.onError)
       const { out, labelsUntil } = flags
-      const written = await writeTrainingTable(
-        out,
-        historyOf(file, flags),
-        features,
-        labelsUntil,
-        looked?.text ?? null,
-        () => progress.add(1),
-      )
+      const written = await writeTrainingTable(out, source, features, labelsUntil, looked?.text ?? null, {
+        onRejected: (row) => bad.add(row),
+        onRows: progress.add,
+        onFraction: progress.reach,
+      })
       const { seconds } = progress.stop()
+      source.notes().forEach(note)
+      bad.end(written.rows + bad.count)
       const summary = { ...written, feature_hash: features.hash, out }
       if (wantsJson(command)) return printJson(summary)
       note(
@@ -59,24 +60,13 @@ export function registerExport(program: Command): void {
     })
 }
 
-/** History can be read twice: once for what became known of each payment, once for the rows. */
-function historyOf(
-  file: string | undefined,
-  flags: Flags,
-): () => AsyncIterable<HistoryItem> | Iterable<HistoryItem> {
+function sourceOf(files: readonly string[], flags: Flags, partitions: number): Source {
   const { events, seed } = flags
-  if ((file === undefined) === (events === undefined)) {
-    throw new WeirError('WEIR_CLI_USAGE', 'export takes either a file or --events', {
+  if ((files.length === 0) === (events === undefined)) {
+    throw new WeirError('WEIR_CLI_USAGE', 'export takes either files or --events', {
       cure: 'weir export payments.jsonl --labels labels.jsonl --out table.parquet, or weir export --events 100000 --out table.parquet',
     })
   }
-  if (file !== undefined) return () => readHistory(file, flags)
-  return () => generated(events as number, seed)
-}
-
-function* generated(events: number, seed: number): Generator<HistoryItem, void, undefined> {
-  for (const item of generate({ events, seed })) {
-    if (item.kind === 'transaction') yield { transaction: item.transaction }
-    else if (item.kind === 'label') yield { label: item.label }
-  }
+  if (events === undefined) return openFiles(files, flags, partitions)
+  return generatedSource({ events, seed, partitions })
 }

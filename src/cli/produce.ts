@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
-import { labelOf, mappingOf, paymentOf } from '../files/history.ts'
 import type { Row } from '../files/mapping.ts'
+import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { readRows } from '../files/rows.ts'
 import { configOf, count } from './flags.ts'
 import { grouped, note, type Progress, startProgress } from './output.ts'
 import { createTopicSink, holdLabels, type Sink } from './sink.ts'
+import { BadRows, onErrorOption } from './source.ts'
 
 interface Flags {
   readonly as: 'transactions' | 'labels'
@@ -19,7 +20,7 @@ interface Flags {
 export function registerProduce(program: Command): void {
   program
     .command('produce')
-    .description('send a file of payments (.csv, .jsonl, either also .gz, or .avro) to the topics')
+    .description('send a file of payments (.csv, .jsonl, either also .gz, .avro or .parquet) to the topics')
     .argument('<file>', 'payments, one a row; record timestamps are event times')
     .option('--map <mapping>', 'mapping file, or the name of one in mappings/ (default: columns are fields)')
     .addOption(
@@ -27,7 +28,7 @@ export function registerProduce(program: Command): void {
     )
     .option('--limit <n>', 'rows to read at most', count, Number.POSITIVE_INFINITY)
     .option('--rate <n>', 'records a second; 0: as fast as possible', count, 0)
-    .addOption(new Option('--on-error <do>', 'what a bad row does').choices(['stop', 'skip']).default('stop'))
+    .addOption(onErrorOption('stop'))
     .action(async (file: string, flags: Flags, command: Command) => {
       const { config } = configOf(command)
       const send = flags.as === 'labels' ? labelSender() : paymentSender(flags.map)
@@ -48,9 +49,9 @@ export function registerProduce(program: Command): void {
 type Send = (row: Row, sink: Sink) => Promise<void>
 
 function paymentSender(map: string | undefined): Send {
-  const mapping = mappingOf(map)
+  const paymentOf = paymentReader(mappingOf(map))
   return async (row, sink) => {
-    const { transaction, label } = paymentOf(mapping, row)
+    const { transaction, label } = paymentOf(row)
     await sink.transaction(transaction, transaction.event_time)
     if (label !== null) await sink.label(label, label.observed_time)
   }
@@ -63,9 +64,7 @@ function labelSender(): Send {
   }
 }
 
-const mostShown = 10
-
-/** Sends the rows of a file. Bad ones stop it, or are shown by line and counted, at most ten of them in full. */
+/** Sends the rows of a file. */
 async function produce(
   file: string,
   { limit, onError }: Pick<Flags, 'limit' | 'onError'>,
@@ -73,28 +72,21 @@ async function produce(
   sink: Sink,
   progress: Progress,
 ): Promise<void> {
+  const bad = new BadRows(onError)
   let rows = 0
-  let bad = 0
-  if (limit === 0) return
-  for await (const read of readRows(file, progress.reach)) {
-    const error = 'error' in read ? read.error : await tryToSend(send, read.row, sink)
-    if (error !== undefined) {
-      if (onError === 'stop') {
-        await sink.close()
-        throw badRow(file, read.line, error)
+  for await (const batch of readRows(file, { onFraction: progress.reach })) {
+    for (const read of batch.slice(0, limit - rows)) {
+      const error = 'error' in read ? read.error : await tryToSend(send, read.row, sink)
+      if (error !== undefined) {
+        if (onError === 'stop') await sink.close()
+        bad.add({ at: `${file}, line ${read.line}`, reason: error }, '; the rows before it were sent')
       }
-      if (++bad <= mostShown) note(`${file}, line ${read.line}: ${error}`)
+      rows++
     }
-    if (++rows >= limit) break
+    if (rows >= limit) break
   }
   await sink.close()
-  if (bad > 0) note(`${grouped(bad)} of ${grouped(rows)} rows were skipped`)
-}
-
-function badRow(file: string, line: number, error: string): WeirError {
-  return new WeirError('WEIR_CLI_INPUT', `${file}, line ${line}: ${error}; the rows before it were sent`, {
-    cure: 'mend the row or the mapping, or skip bad rows with --on-error skip',
-  })
+  bad.end(rows)
 }
 
 /** What is wrong with the row, or undefined when it was sent. A log that fails is no fault of the row. */

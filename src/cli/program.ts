@@ -10,6 +10,7 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerReplay } from './replay.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
@@ -24,6 +25,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerReplay,
   registerFeatures,
   registerExport,
   registerTrain,

@@ -30,8 +30,13 @@ export function stopOnSignal(stop: () => Promise<void>, limitMs = 5_000): () => 
 /**
  * Runs `work` until it ends, or until the first SIGINT or SIGTERM: then its signal is aborted, and when it has cleaned
  * up the process ends as shells expect. A second signal ends it at once.
+ *
+ * @param told when it was stopped.
  */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  told = 'stopped; nothing was written',
+): Promise<T> {
   const stop = new AbortController()
   let got: keyof typeof exitCodes | undefined
   const onSignal = (signal: keyof typeof exitCodes) => {
@@ -44,7 +49,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
     return await work(stop.signal)
   } catch (error) {
     if (got === undefined) throw error
-    process.stderr.write('stopped; nothing was written\n')
+    process.stderr.write(`${told}\n`)
     process.exit(exitCodes[got])
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)

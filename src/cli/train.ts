@@ -3,15 +3,14 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { findPython } from '../apps/python.ts'
 import { type Step, steps, type Trained, train } from '../apps/train.ts'
 import { loadFeatures } from '../config/definitions.ts'
-import { mappingOf, readHistory } from '../files/history.ts'
+import { mappingOf } from '../files/payments.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, type Progress, print, printTable, startProgress, styled } from './output.ts'
 import { interruptible } from './shutdown.ts'
+import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
 
-interface Flags {
+interface Flags extends FileFlags {
   readonly out: string
-  readonly map?: string
-  readonly labels?: string
   readonly features?: string
   readonly recipe?: string
   readonly family: string
@@ -33,15 +32,17 @@ const doing: Readonly<Record<Step, string>> = {
 }
 
 export function registerTrain(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description(
       'from raw payments to a model package that is admitted: export, prepare, train, package, check',
     )
-    .argument('<file>', 'history of payments: .csv, .jsonl (either also .gz) or .avro, in order of arrival')
+    .argument(
+      '<files...>',
+      'history of payments: .csv, .jsonl (either also .gz), .avro, .parquet, globs, or -',
+    )
     .requiredOption('--out <folder>', 'a folder of models, or the package itself: <name>/<version>')
-    .option('--map <mapping>', 'mapping file, or the name of one in mappings/')
-    .option('--labels <file>', 'labels, in order of observed_time, where the mapping makes none')
+  addFileFlags(command, 'stop')
     .option('--train-start <day>', 'first day of training; without --train-days, of its last week', time)
     .option('--train-days <n>', 'days of training (default: all that is earlier)', days(1))
     .option('--delay-days <n>', 'days until most frauds are known', days(0), 7)
@@ -57,27 +58,35 @@ export function registerTrain(program: Command): void {
     .option('--recipe <file>', 'settings of the family (default: those of the mapping, if it has any)')
     .option('--keep <folder>', 'keep table and run folder there, for further steps of weir-training')
     .option('--data <text>', 'where the data comes from, for the model card')
-    .action(async (file: string, flags: Flags, command: Command) => {
+    .action(async (files: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
       const { train: suggested } = mappingOf(flags.map)
       const featureFile = flags.features ?? suggested?.features ?? config.features
       const features = loadFeatures(featureFile)
-      const display = progress()
+      const source = openFiles(files, flags, config.topics.partitions)
+      const bad = new BadRows(flags.onError)
+      const { onStep, rows } = progress()
       const trained = await interruptible(async (signal) =>
         train({
-          history: () => readHistory(file, flags),
+          source,
           features,
           periods: flags,
           family: flags.family,
           recipe: flags.recipe ?? suggested?.recipe ?? null,
-          data: flags.data ?? dataOf(file, flags.map),
+          data: flags.data ?? dataOf(source.name, flags.map),
           out: flags.out,
           keep: flags.keep ?? null,
           models: config.models,
           python: await findPython({ signal, onLine: note }),
-          ...display,
+          onStep,
+          exporting: {
+            onRejected: (row) => bad.add(row),
+            onRows: (count) => rows()?.add(count),
+            onFraction: (done) => rows()?.reach(done),
+          },
         }),
       )
+      source.notes().forEach(note)
       if (wantsJson(command)) print(JSON.stringify({ ...trained, features: featureFile }))
       else show(trained, featureFile)
     })
@@ -89,11 +98,11 @@ const days = (least: number) => (text: string) => {
   throw new InvalidArgumentError(`Give a whole number of days, ${least} or more.`)
 }
 
-const dataOf = (file: string, map: string | undefined): string =>
-  `Payments of ${basename(file)}${map === undefined ? '' : `, read by the mapping ${basename(map)}`}.`
+const dataOf = (name: string, map: string | undefined): string =>
+  `Payments of ${name}${map === undefined ? '' : `, read by the mapping ${basename(map)}`}.`
 
 /** A line a step; within the export, how far it is. */
-function progress(): { onStep: (step: Step) => void; onRow: () => void } {
+function progress(): { onStep: (step: Step) => void; rows: () => Progress | null } {
   let rows: Progress | null = null
   return {
     onStep(step) {
@@ -103,7 +112,7 @@ function progress(): { onStep: (step: Step) => void; onRow: () => void } {
       )
       rows = step === 'export' ? startProgress('rows', Number.POSITIVE_INFINITY) : null
     },
-    onRow: () => rows?.add(1),
+    rows: () => rows,
   }
 }
 

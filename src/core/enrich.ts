@@ -1,7 +1,8 @@
+import type { Rejection } from './errors.ts'
 import type { Aggregate } from './features/aggregates.ts'
 import type { EntityColumn, Placed } from './features/columns.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import type { EntityLayout } from './features/entity-state.ts'
+import type { EntityState } from './features/entity-state.ts'
 import { type FeatureEvent, toEvent } from './features/event.ts'
 import { hash53 } from './hash.ts'
 import { type Arrival, type Parties, type Party, partiesOf } from './parties.ts'
@@ -48,6 +49,24 @@ export const entityHome = (key: string, partitions: number): number => hash53(ke
 /** Hundredths of the reference currency per minor unit; undefined when the feature file has no rate for it. */
 export function currencyFactor({ factors }: CompiledFeatures, currency: string): number | undefined {
   return factors.get(currency)
+}
+
+/** In hundredths of the reference currency: sums over many payments must stay exact, below 2^53. */
+const largestAmount = 1e12
+
+/** Why an amount is refused; null when the feature file can compare it with others, and sums of it stay exact. */
+export function refusedAmount(
+  { currency, amount_minor }: Pick<Transaction, 'currency' | 'amount_minor'>,
+  features: CompiledFeatures,
+): Rejection | null {
+  const factor = currencyFactor(features, currency)
+  if (factor === undefined) {
+    const message = `currency: the feature file has no rate for ${currency}`
+    return { code: 'WEIR_RECORD_UNKNOWN_CURRENCY', message, withhold: false }
+  }
+  if (amount_minor * factor <= largestAmount) return null
+  const message = 'amount_minor: more than 10,000,000,000 of the reference currency'
+  return { code: 'WEIR_RECORD_OUT_OF_RANGE', message, withhold: false }
 }
 
 /**
@@ -116,14 +135,14 @@ export function deltasAlone(
 }
 
 /** A chunk while its features are being found. */
-interface Enriching {
+export interface Enriching {
   readonly features: CompiledFeatures
   readonly events: readonly FeatureEvent[]
   readonly arrivals: readonly { -readonly [Field in keyof EnrichedArrival]: EnrichedArrival[Field] }[]
   readonly rows: Float32Array
 }
 
-function begin(arrivals: readonly Arrival[], features: CompiledFeatures): Enriching {
+export function begin(arrivals: readonly Arrival[], features: CompiledFeatures): Enriching {
   return {
     features,
     events: arrivals.map(({ offset, transaction }) => eventOf(transaction, offset, features)),
@@ -144,8 +163,12 @@ function eventOf(transaction: Transaction, offset: number, features: CompiledFea
   return toEvent(transaction, offset, currencyFactor(features, transaction.currency) as number)
 }
 
-/** @returns the customer's packed state after the chunk. */
-function enrichCustomer(
+/**
+ * Writes a customer's columns into the rows of their payments.
+ *
+ * @returns the packed state after the chunk.
+ */
+export function enrichCustomer(
   { features, events, arrivals, rows }: Enriching,
   customer: Party,
   packed: Uint8Array | null,
@@ -175,27 +198,24 @@ function enrichCustomer(
  * @param deltas gets what the chunk adds to it: one for each of its finest tiles.
  */
 function enrichEntity(
-  { features, events, arrivals, rows }: Enriching,
+  chunk: Enriching,
   kind: number,
   entity: Party,
   value: EntityValue | null,
   deltas: EntityDelta[],
 ): void {
-  const { names, entity: layout, oddColumn } = features
-  const columns = features.entityColumns[kind] as readonly Placed<EntityColumn>[]
-  const tileMs = layout.tiers[0]?.tileMs ?? 1
+  const { features, events, arrivals } = chunk
+  const tileMs = features.entity.tiers[0]?.tileMs ?? 1
   const state = value === null ? null : features.entityState.open(value.packed)
   let delta = null as GrowingDelta | null
   for (const place of entity.arrivals) {
     const event = events[place] as FeatureEvent
     const arrival = arrivals[place] as Enriching['arrivals'][number]
     if (arrival.duplicateOf >= 0) continue
-    const row = place * names.length
-    const odd = isUsual(rows[row + oddColumn], layout) ? 0 : 1
+    const odd = oddCount(chunk, place)
     if (state === null || value === null) arrival.stale = true
     else {
-      arrival.entityAgeMs = Math.max(arrival.entityAgeMs ?? 0, value.ageMs)
-      for (const { at, value } of columns) rows[row + at] = value(state, event)
+      readEntity(chunk, kind, place, state, value.ageMs)
       state.add(event.time, 1, event.amount)
       state.addOddPayments(event.time, odd)
     }
@@ -223,9 +243,28 @@ function enrichEntity(
   }
 }
 
-/** @param value of the feature that tells odd payments; when it is missing, the payment is odd. */
-const isUsual = (value: number | undefined, { oddPayments }: EntityLayout): boolean =>
-  oddPayments === undefined || (value as number) < oddPayments.atLeast
+/** 1 for an odd payment, else 0: by what `enrichCustomer` wrote; where it wrote nothing, the payment is odd. */
+export function oddCount({ features, rows }: Enriching, place: number): 0 | 1 {
+  const { names, oddColumn, entity } = features
+  if (entity.oddPayments === undefined) return 0
+  return (rows[place * names.length + oddColumn] as number) < entity.oddPayments.atLeast ? 0 : 1
+}
+
+/** Writes an entity's columns, from its state as it stands, into the row of one payment. */
+export function readEntity(
+  { features, events, arrivals, rows }: Enriching,
+  kind: number,
+  place: number,
+  state: EntityState,
+  ageMs: number,
+): void {
+  const columns = features.entityColumns[kind] as readonly Placed<EntityColumn>[]
+  const event = events[place] as FeatureEvent
+  const arrival = arrivals[place] as Enriching['arrivals'][number]
+  arrival.entityAgeMs = Math.max(arrival.entityAgeMs ?? 0, ageMs)
+  const row = place * features.names.length
+  for (const { at, value } of columns) rows[row + at] = value(state, event)
+}
 
 /** A delta while the chunk adds to it. */
 interface GrowingDelta extends EntityDelta {
@@ -239,7 +278,7 @@ const missingBits = 0x7fc00000
 const infiniteBits = 0x7f800000
 
 /** The one bit pattern for a missing value: processors differ in the sign of a computed NaN. */
-function oneMissing(rows: Float32Array): void {
+export function oneMissing(rows: Float32Array): void {
   const bits = new Uint32Array(rows.buffer)
   for (let i = 0; i < bits.length; i++) {
     if (((bits[i] as number) & 0x7fffffff) > infiniteBits) bits[i] = missingBits

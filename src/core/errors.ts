@@ -1,7 +1,7 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), CLI, TRAIN.
+ * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), CLI, TRAIN.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -38,6 +38,7 @@ export const errorCodes = [
   'WEIR_STORE_UNAVAILABLE',
   'WEIR_STORE_NOT_OWNER',
   'WEIR_STORE_LAYOUT',
+  'WEIR_STATE_SNAPSHOT',
   'WEIR_SCHEMA_REGISTRY',
   'WEIR_CLI_USAGE',
   'WEIR_CLI_INPUT',

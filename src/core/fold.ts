@@ -1,4 +1,5 @@
 import type { CompiledFeatures } from './features/compile.ts'
+import type { EntityState } from './features/entity-state.ts'
 import { entityKey } from './parties.ts'
 import { type EntityDelta, type EntityKind, type EntityUpdate, entityKinds } from './types.ts'
 
@@ -39,14 +40,20 @@ export function fold(
   const folded: [string, Buffer][] = []
   for (const [entity, ofEntity] of deltas) {
     state.open(past.get(entity) ?? null)
-    for (const { time, count, sum, frauds, payment_frauds, odd_payments, customers } of ofEntity) {
-      state.add(time, count, sum)
-      state.addFrauds(time, frauds)
-      state.addPaymentFrauds(time, payment_frauds)
-      state.addOddPayments(time, odd_payments)
-      for (const customer of customers) state.addCustomer(customer)
-    }
+    for (const delta of ofEntity) addDelta(state, delta)
     folded.push([entity, state.pack()])
   }
   return folded
+}
+
+/** Adds what a chunk says of an entity to its opened state. */
+export function addDelta(
+  state: EntityState,
+  { time, count, sum, frauds, payment_frauds, odd_payments, customers }: EntityDelta,
+): void {
+  state.add(time, count, sum)
+  state.addFrauds(time, frauds)
+  state.addPaymentFrauds(time, payment_frauds)
+  state.addOddPayments(time, odd_payments)
+  for (const customer of customers) state.addCustomer(customer)
 }

@@ -1,9 +1,24 @@
-import { type Enriched, type EntityValue, enrich } from './enrich.ts'
+import {
+  begin,
+  type Enriched,
+  type Enriching,
+  enrichCustomer,
+  oddCount,
+  oneMissing,
+  readEntity,
+} from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import { byEntity, fold } from './fold.ts'
+import type { FeatureEvent } from './features/event.ts'
+import { addDelta } from './fold.ts'
 import { applyLabels } from './labels.ts'
-import { type Arrival, type Parties, partiesOf } from './parties.ts'
+import { type Arrival, entityKey, type Party, partiesOf } from './parties.ts'
 import type { EntityDelta, Label } from './types.ts'
+
+/** A label, and the payment of the chunk before which it became known: its place, or their number for after all. */
+export interface PlacedLabel {
+  readonly before: number
+  readonly label: Label
+}
 
 /**
  * The packed states of everybody, brought up to date as history goes by: what the live lanes keep in the store, by the
@@ -16,39 +31,83 @@ export class History {
   readonly labelled = new Map<string, Buffer>()
   /** By `entityKey`. */
   readonly entities = new Map<string, Buffer>()
-  readonly #features: CompiledFeatures
+  readonly features: CompiledFeatures
 
   constructor(features: CompiledFeatures) {
-    this.#features = features
+    this.features = features
   }
 
-  /** Features of payments in the order of history; then they are part of it. */
-  enrich(arrivals: readonly Arrival[]): Enriched {
-    const parties = partiesOf(arrivals, this.#features.kinds)
-    const past = { customers: this.customers, entities: this.#valuesOf(parties) }
-    const enriched = enrich(arrivals, past, this.#features, Number.POSITIVE_INFINITY, parties)
-    for (const [customer, packed] of enriched.states) this.customers.set(customer, packed)
-    this.#fold(enriched.deltas)
-    return enriched
-  }
-
-  apply(label: Label): void {
-    const { states, deltas } = applyLabels([label], this.labelled, this.#features)
-    for (const [customer, packed] of states) this.labelled.set(customer, packed)
-    this.#fold(deltas)
-  }
-
-  #fold(deltas: readonly EntityDelta[]): void {
-    for (const [key, packed] of fold(byEntity([{ deltas }]), this.entities, this.#features)) {
-      this.entities.set(key, packed)
+  /**
+   * Features of payments in the order of history, with the labels between them; then all are part of it. Where a chunk
+   * ends makes no difference.
+   *
+   * @param labels in order of `before`.
+   */
+  enrich(arrivals: readonly Arrival[], labels: readonly PlacedLabel[] = []): Enriched {
+    const chunk = begin(arrivals, this.features)
+    const parties = partiesOf(arrivals, this.features.kinds)
+    const states: [string, Buffer][] = []
+    for (const customer of parties.customers) {
+      const packed = enrichCustomer(chunk, customer, this.customers.get(customer.key) ?? null)
+      this.customers.set(customer.key, packed)
+      states.push([customer.key, packed])
     }
+    const deltas = this.#apply(labels)
+    for (const [kind, entities] of parties.entities.entries()) {
+      for (const entity of entities) {
+        this.#enrichEntity(chunk, kind, entity, deltas.get(entity.key) ?? noDeltas)
+        deltas.delete(entity.key)
+      }
+    }
+    for (const [key, ofEntity] of deltas) this.#fold(key, ofEntity)
+    oneMissing(chunk.rows)
+    return { arrivals: chunk.arrivals, rows: chunk.rows, states, deltas: [] }
   }
 
-  #valuesOf({ entities }: Parties): Map<string, EntityValue> {
-    const values = new Map<string, EntityValue>()
-    for (const { key } of entities.flat()) {
-      values.set(key, { packed: this.entities.get(key) ?? null, ageMs: 0 })
+  /** What the labels add to each entity. */
+  #apply(labels: readonly PlacedLabel[]): Map<string, PlacedDelta[]> {
+    const byEntity = new Map<string, PlacedDelta[]>()
+    for (const { before, label } of labels) {
+      const { states, deltas } = applyLabels([label], this.labelled, this.features)
+      for (const [customer, packed] of states) this.labelled.set(customer, packed)
+      for (const delta of deltas) {
+        const key = entityKey(delta.kind, delta.key)
+        const found = byEntity.get(key)
+        if (found === undefined) byEntity.set(key, [{ before, delta }])
+        else found.push({ before, delta })
+      }
     }
-    return values
+    return byEntity
+  }
+
+  #enrichEntity(chunk: Enriching, kind: number, entity: Party, deltas: readonly PlacedDelta[]): void {
+    const state = this.features.entityState.open(this.entities.get(entity.key) ?? null)
+    let known = 0
+    for (const place of entity.arrivals) {
+      for (; (deltas[known]?.before ?? Infinity) <= place; known++) {
+        addDelta(state, (deltas[known] as PlacedDelta).delta)
+      }
+      if ((chunk.arrivals[place]?.duplicateOf as number) >= 0) continue
+      readEntity(chunk, kind, place, state, 0)
+      const event = chunk.events[place] as FeatureEvent
+      state.add(event.time, 1, event.amount)
+      state.addOddPayments(event.time, oddCount(chunk, place))
+      state.addCustomer(event.customer)
+    }
+    for (; known < deltas.length; known++) addDelta(state, (deltas[known] as PlacedDelta).delta)
+    this.entities.set(entity.key, state.pack())
+  }
+
+  #fold(key: string, deltas: readonly PlacedDelta[]): void {
+    const state = this.features.entityState.open(this.entities.get(key) ?? null)
+    for (const { delta } of deltas) addDelta(state, delta)
+    this.entities.set(key, state.pack())
   }
 }
+
+interface PlacedDelta {
+  readonly before: number
+  readonly delta: EntityDelta
+}
+
+const noDeltas: readonly PlacedDelta[] = []

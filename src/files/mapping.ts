@@ -85,44 +85,73 @@ export interface Mapped {
 
 const dayMs = 86_400_000
 
-/** Makes a payment, and where it is known to be fraud its label, of a row. Throws an Error that names the column. */
-export function mapRow({ transaction: fields, label }: Mapping, row: Row): Mapped {
-  const transaction = readFields(fields, row) as unknown as Transaction
-  if (label === undefined || readCell(label.fraud, row) !== true) return { transaction, label: null }
-  const { transaction_id, customer_id, merchant_id, terminal_id, device_id, event_time } = transaction
-  return {
-    transaction,
-    label: {
-      label_id: transaction_id,
-      transaction_id,
-      customer_id,
-      merchant_id,
-      terminal_id,
-      device_id,
-      fraud: true,
-      state: 'reported',
-      source: label.source,
-      fraud_type: readCell(label.fraud_type, row) as string | null,
-      effective_time: event_time,
-      observed_time: event_time + Math.round(label.delay_days * dayMs),
-    },
+/** Makes a payment, and where it is known to be fraud its label, of a row. It throws an Error that names the column. */
+export function rowMapper({ transaction: fields, label }: Mapping): (row: Row) => Mapped {
+  const readTransaction = fieldsReader(fields)
+  if (label === undefined)
+    return (row) => ({ transaction: readTransaction(row) as unknown as Transaction, label: null })
+  const isFraud = cellReader(label.fraud)
+  const readType = cellReader(label.fraud_type)
+  const delayMs = Math.round(label.delay_days * dayMs)
+  return (row) => {
+    const transaction = readTransaction(row) as unknown as Transaction
+    if (isFraud(row) !== true) return { transaction, label: null }
+    const { transaction_id, customer_id, merchant_id, terminal_id, device_id, event_time } = transaction
+    return {
+      transaction,
+      label: {
+        label_id: transaction_id,
+        transaction_id,
+        customer_id,
+        merchant_id,
+        terminal_id,
+        device_id,
+        fraud: true,
+        state: 'reported',
+        source: label.source,
+        fraud_type: readType(row) as string | null,
+        effective_time: event_time,
+        observed_time: event_time + delayMs,
+      },
+    }
   }
 }
 
-/** The values of the fields in a row; null for fields that are not mapped. */
-export function readFields(fields: Readonly<Record<string, Cell>>, row: Row): Record<string, unknown> {
+/** The columns that a mapping reads; false: rows may lack it. */
+export function columnsOf({ transaction, label }: Mapping): Map<string, boolean> {
+  const cells = [
+    ...Object.values(transaction),
+    ...(label === undefined ? [] : [label.fraud, label.fraud_type]),
+  ]
+  const columns = new Map<string, boolean>()
+  for (const cell of cells) {
+    if (typeof cell === 'string') columns.set(cell, true)
+    else if ('column' in cell) columns.set(cell.column, !cell.optional || columns.get(cell.column) === true)
+  }
+  return columns
+}
+
+type Value = string | number | boolean | null
+type Reader = (row: Row) => Value
+
+/** Reads the values of the fields in a row; null for fields that are not mapped. */
+export function fieldsReader(fields: Readonly<Record<string, Cell>>): (row: Row) => Record<string, Value> {
   const { currency } = fields
-  const values: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(fields)) {
-    if (isDecimal(field)) values[name] = readAmount(field, currency, row)
-    else values[name] = readCell(field, row)
+  const readers = Object.entries(fields).map(([name, field]): [string, Reader] => [
+    name,
+    isDecimal(field) ? amountReader(field, currency) : cellReader(field),
+  ])
+  return (row) => {
+    const values: Record<string, Value> = {}
+    for (const [name, read] of readers) values[name] = read(row)
+    return values
   }
-  return values
 }
 
-function readAmount({ column, round }: Column, currency: Cell | undefined, row: Row): number {
+function amountReader({ column, round }: Column, currency: Cell | undefined): Reader {
   if (currency === undefined) throw new Error(`column ${column} is decimal, which needs a currency`)
-  return toMinorUnits(readText(column, row), String(readCell(currency, row)), round)
+  const currencyOf = cellReader(currency)
+  return (row) => toMinorUnits(readText(column, row), String(currencyOf(row)), round)
 }
 
 type Column = Extract<Cell, { column: string }>
@@ -130,21 +159,25 @@ type Column = Extract<Cell, { column: string }>
 const isDecimal = (field: Cell): field is Column =>
   typeof field === 'object' && 'column' in field && field.as === 'decimal'
 
-function readCell(field: Cell, row: Row): string | number | boolean | null {
-  if (typeof field === 'string') return readText(field, row) || null
-  if ('constant' in field) return field.constant
+function cellReader(field: Cell): Reader {
+  if (typeof field === 'string') return (row) => readText(field, row) || null
+  if ('constant' in field) return () => field.constant
   const { column, as, prefix, optional, fallback, values } = field
-  const text = optional && !Object.hasOwn(row, column) ? '' : readText(column, row)
-  if (text === '') return fallback
-  if (values === undefined) return as === 'text' ? prefix + text : convert(text, as, column)
-  const value = Object.hasOwn(values, text) ? values[text] : undefined
-  if (value === undefined) throw new Error(`column ${column}: ${JSON.stringify(text)} is not in its values`)
-  return prefix + value
+  const meaning = (text: string): Value => {
+    if (text === '') return fallback
+    if (values === undefined) return as === 'text' ? prefix + text : convert(text, as, column)
+    const value = Object.hasOwn(values, text) ? values[text] : undefined
+    if (value === undefined) throw new Error(`column ${column}: ${JSON.stringify(text)} is not in its values`)
+    return prefix + value
+  }
+  if (!optional) return (row) => meaning(readText(column, row))
+  return (row) => meaning(Object.hasOwn(row, column) ? readText(column, row) : '')
 }
 
 function readText(column: string, row: Row): string {
   if (!Object.hasOwn(row, column)) throw new Error(`there is no column ${column}`)
   const value = row[column]
+  if (value instanceof Date) return value.toISOString()
   return value === null || value === undefined ? '' : String(value).trim()
 }
 

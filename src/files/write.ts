@@ -62,8 +62,8 @@ function csvLines(schema: string): (record: object) => string {
   }
 }
 
-/** RFC 4180. */
-function quoted(value: unknown): string {
+/** A value of a CSV line, by RFC 4180. */
+export function quoted(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

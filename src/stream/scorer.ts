@@ -2,7 +2,7 @@ import type { Codec } from '../adapters/avro.ts'
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import { currencyFactor } from '../core/enrich.ts'
+import { refusedAmount } from '../core/enrich.ts'
 import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
@@ -119,27 +119,11 @@ async function prepareLanes(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e',
   }
 }
 
-/** In hundredths of the reference currency: sums over many payments must stay exact, below 2^53. */
-const largestAmount = 1e12
-
-/** Accepts an amount only when the feature file can compare it with others, and sums of it stay exact. */
+/** The codec, with amounts checked against the feature file as well. */
 export function withRates(codec: Codec<Transaction>, features: CompiledFeatures): Codec<Transaction> {
   const check = (checked: Checked<Transaction>): Checked<Transaction> => {
-    if (!checked.ok) return checked
-    const { currency, amount_minor } = checked.value
-    const factor = currencyFactor(features, currency)
-    if (factor === undefined) {
-      return refuse('WEIR_RECORD_UNKNOWN_CURRENCY', `currency: the feature file has no rate for ${currency}`)
-    }
-    if (amount_minor * factor <= largestAmount) return checked
-    return refuse(
-      'WEIR_RECORD_OUT_OF_RANGE',
-      'amount_minor: more than 10,000,000,000 of the reference currency',
-    )
+    const rejection = checked.ok ? refusedAmount(checked.value, features) : null
+    return rejection === null ? checked : { ok: false, rejection }
   }
   return { encode: codec.encode, decode: async (records) => (await codec.decode(records)).map(check) }
-}
-
-function refuse(code: Rejection['code'], message: string): Checked<never> {
-  return { ok: false, rejection: { code, message, withhold: false } }
 }

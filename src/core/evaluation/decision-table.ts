@@ -16,7 +16,6 @@ export interface CandidateColumns {
   readonly outcome: Uint8Array
 }
 
-
 /** Fields by which results are cut: of the transaction, as schemas/transaction.avsc has them, and the kind of fraud. */
 export const segmentFields = ['type', 'channel', 'country', 'mcc', 'currency', 'fraud_type'] as const
 export type SegmentField = (typeof segmentFields)[number]

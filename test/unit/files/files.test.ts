@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Transaction } from '../../../src/core/types.ts'
 import { contractMapping } from '../../../src/files/contract.ts'
-import { mapRow } from '../../../src/files/mapping.ts'
+import { rowMapper } from '../../../src/files/mapping.ts'
 import { type FileRow, readRows } from '../../../src/files/rows.ts'
 import { createRecordFile } from '../../../src/files/write.ts'
 import { generate } from '../../../src/generator/generate.ts'
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 async function rowsOf(path: string): Promise<FileRow[]> {
   const rows: FileRow[] = []
-  for await (const row of readRows(path)) rows.push(row)
+  for await (const batch of readRows(path)) rows.push(...batch)
   return rows
 }
 
@@ -38,7 +38,7 @@ describe('a file of payments', () => {
     for (const payment of payments) await out.write(payment)
     await out.close()
     const back = (await rowsOf(path)).map(
-      (read) => 'row' in read && mapRow(contractMapping(), read.row).transaction,
+      (read) => 'row' in read && rowMapper(contractMapping())(read.row).transaction,
     )
     expect(back).toEqual(payments)
   })
@@ -80,7 +80,7 @@ describe('rows', () => {
 
   it('are read as they come: reading can stop early', async () => {
     const path = file('long.jsonl', '{"a":1}\n'.repeat(100_000))
-    for await (const read of readRows(path)) {
+    for await (const [read] of readRows(path)) {
       expect(read).toEqual({ line: 1, row: { a: 1 } })
       break
     }

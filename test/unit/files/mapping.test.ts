@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { validateTransaction } from '../../../src/core/validate.ts'
 import { contractMapping, loadMapping } from '../../../src/files/contract.ts'
-import { mappingSchema, mapRow, toMinorUnits } from '../../../src/files/mapping.ts'
+import { mappingSchema, rowMapper, toMinorUnits } from '../../../src/files/mapping.ts'
 
 const handbookRow = {
   TRANSACTION_ID: '3527',
@@ -25,13 +25,14 @@ const minimal = {
 }
 const row = { id: 't1', time: '2026-01-05T00:00:00Z', amount: '1', currency: 'EUR' }
 const map = (fields: object, values: object = {}) =>
-  mapRow(mappingSchema.parse({ transaction: { ...minimal, ...fields } }), { ...row, ...values }).transaction
+  rowMapper(mappingSchema.parse({ transaction: { ...minimal, ...fields } }))({ ...row, ...values })
+    .transaction
 
 describe('the handbook mapping', () => {
   const handbook = loadMapping('handbook')
 
   it('makes a valid payment of a row', () => {
-    const { transaction } = mapRow(handbook, handbookRow)
+    const { transaction } = rowMapper(handbook)(handbookRow)
     expect(transaction).toMatchObject({
       transaction_id: 'h3527',
       event_time: Date.UTC(2018, 3, 1, 10, 17, 43),
@@ -50,8 +51,8 @@ describe('the handbook mapping', () => {
   })
 
   it('makes a label, seven days later, of a fraud only', () => {
-    expect(mapRow(handbook, { ...handbookRow, TX_FRAUD: '0' }).label).toBeNull()
-    expect(mapRow(handbook, handbookRow).label).toEqual({
+    expect(rowMapper(handbook)({ ...handbookRow, TX_FRAUD: '0' }).label).toBeNull()
+    expect(rowMapper(handbook)(handbookRow).label).toEqual({
       label_id: 'h3527',
       transaction_id: 'h3527',
       customer_id: 'c3774',
@@ -155,7 +156,7 @@ describe('a column', () => {
 
 describe('a file whose columns are the fields', () => {
   it('needs no mapping: types and defaults are those of the contract', () => {
-    const { transaction } = mapRow(contractMapping(), {
+    const { transaction } = rowMapper(contractMapping())({
       transaction_id: 't1',
       event_time: '5',
       customer_id: 'c',
@@ -180,7 +181,9 @@ describe('a file whose columns are the fields', () => {
   })
 
   it('must have the columns that have no default', () => {
-    expect(() => mapRow(contractMapping(), { transaction_id: 't1' })).toThrow('there is no column event_time')
+    expect(() => rowMapper(contractMapping())({ transaction_id: 't1' })).toThrow(
+      'there is no column event_time',
+    )
   })
 })
 

@@ -1,0 +1,26 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { WeirError } from '../core/errors.ts'
+import { readManifest, readPackage } from './model-package.ts'
+import { loadOnnxModel } from './onnx-model.ts'
+import type { Answer, Batch, ThreadData } from './threaded-model.ts'
+
+const { dir, sha256, ...execution } = workerData as ThreadData
+const model = await loadOnnxModel(await readPackage(dir, await readManifest(dir)), execution, () => {})
+if (model.sha256 !== sha256) {
+  throw new WeirError('WEIR_MODEL_HASH', `the package in ${dir} was changed while it was being loaded`, {
+    cure: 'try again when nobody writes there',
+  })
+}
+
+parentPort?.on('message', async ({ features, rows }: Batch) => {
+  parentPort?.postMessage(await answer(features, rows))
+})
+parentPort?.postMessage('ready')
+
+async function answer(features: Float32Array, rows: number): Promise<Answer> {
+  try {
+    return { scores: await model.score(features, rows) }
+  } catch (error) {
+    return { error: error as Error }
+  }
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { Model, Scores } from '../core/ports.ts'
+import type { Execution } from './onnx-model.ts'
+
+/** What the thread is told to load. */
+export interface ThreadData extends Execution {
+  /** Folder of the package. */
+  readonly dir: string
+  /** The package that was admitted: another one must not take its place between. */
+  readonly sha256: string
+}
+
+/** A batch for the thread, and its answer. */
+export interface Batch {
+  readonly features: Float32Array
+  readonly rows: number
+}
+export type Answer = { readonly scores: Scores } | { readonly error: Error }
+
+/** An admitted model in a thread of its own: the same bits, while this thread goes on with the next batch. */
+export interface ThreadedModel extends Model {
+  close(): Promise<void>
+}
+
+/** @throws the WEIR_MODEL_* error of the loading. */
+export async function openThreadedModel(
+  model: Model,
+  dir: string,
+  execution: Execution,
+): Promise<ThreadedModel> {
+  const workerData: ThreadData = { ...execution, dir, sha256: model.sha256 }
+  const thread = new Worker(new URL('./threaded-model-worker.ts', import.meta.url), { workerData })
+  // Rejects when the thread fails before it has loaded the model.
+  await once(thread, 'message')
+  thread.unref()
+  const waiting: { resolve(scores: Scores): void; reject(error: Error): void }[] = []
+  thread.on('message', (answer: Answer) => {
+    const asked = waiting.shift()
+    if ('scores' in answer) asked?.resolve(answer.scores)
+    else asked?.reject(answer.error)
+    if (waiting.length === 0) thread.unref()
+  })
+  thread.on('error', (error: Error) => {
+    for (const asked of waiting.splice(0)) asked.reject(error)
+  })
+  return {
+    ...model,
+    score(features, rows) {
+      const { promise, resolve, reject } = Promise.withResolvers<Scores>()
+      waiting.push({ resolve, reject })
+      // While an answer is due, the program waits for it.
+      thread.ref()
+      thread.postMessage({ features, rows } satisfies Batch)
+      return promise
+    },
+    async close() {
+      await thread.terminate()
+    },
+  }
+}

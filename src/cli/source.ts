@@ -1,0 +1,69 @@
+import { type Command, Option } from 'commander'
+import { WeirError } from '../core/errors.ts'
+import { streamFormats } from '../files/rows.ts'
+import { type FileSourceOptions, fileSource } from '../replay/file-source.ts'
+import type { Source } from '../replay/source.ts'
+import { grouped, note } from './output.ts'
+
+export interface FileFlags {
+  readonly map?: string
+  readonly labels?: string
+  readonly format?: FileSourceOptions['format']
+  readonly sort?: boolean
+  readonly allowUnordered?: boolean
+  readonly onError: OnError
+}
+
+type OnError = 'stop' | 'skip'
+
+/** Flags of commands that read history from files. */
+export function addFileFlags(command: Command, onError: OnError): Command {
+  return command
+    .option('--map <mapping>', 'mapping file, or the name of one in mappings/')
+    .option('--labels <file>', 'labels, where the mapping makes none')
+    .addOption(new Option('--format <format>', 'what comes from standard input (-)').choices(streamFormats))
+    .option('--sort', 'rows by event time, held in memory')
+    .option('--allow-unordered', 'take rows whose times go backwards as they come')
+    .addOption(onErrorOption(onError))
+}
+
+export const onErrorOption = (fallback: OnError): Option =>
+  new Option('--on-error <do>', 'what a bad row does').choices(['stop', 'skip']).default(fallback)
+
+/** History in the files, as the flags have it. */
+export function openFiles(paths: readonly string[], flags: FileFlags, partitions: number): Source {
+  if (flags.sort && flags.allowUnordered) {
+    throw new WeirError('WEIR_CLI_USAGE', '--sort and --allow-unordered exclude each other', {
+      cure: 'take one',
+    })
+  }
+  const order = flags.sort ? 'sort' : flags.allowUnordered ? 'allow' : 'refuse'
+  return fileSource(paths, { ...flags, partitions, order })
+}
+
+const mostShown = 10
+
+/** Bad rows: the first ends all with `stop`; with `skip` ten are shown, and all counted. */
+export class BadRows {
+  readonly #onError: OnError
+  count = 0
+
+  constructor(onError: OnError) {
+    this.#onError = onError
+  }
+
+  /** @throws WeirError WEIR_CLI_INPUT with `stop`. */
+  add({ at, reason }: { readonly at: string; readonly reason: string }, consequence = ''): void {
+    if (this.#onError === 'stop') {
+      throw new WeirError('WEIR_CLI_INPUT', `${at}: ${reason}${consequence}`, {
+        cure: 'mend the row or the mapping, or skip bad rows with --on-error skip',
+      })
+    }
+    if (++this.count <= mostShown) note(`${at}: ${reason}`)
+  }
+
+  /** Says how many there were. @param rows all that were read, bad ones included. */
+  end(rows: number): void {
+    if (this.count > 0) note(`${grouped(this.count)} of ${grouped(rows)} rows were skipped`)
+  }
+}

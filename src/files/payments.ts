@@ -1,0 +1,35 @@
+import type { Label } from '../core/types.ts'
+import { type EventTimeLimits, type Unchecked, validateLabel, validateTransaction } from '../core/validate.ts'
+import { contractFields, contractMapping, loadMapping } from './contract.ts'
+import { fieldsReader, type Mapped, type Mapping, type Row, rowMapper } from './mapping.ts'
+
+/** Times lie as far back as the file does; the limits are for live traffic. */
+const anyTime: EventTimeLimits = {
+  eventTimePastMs: Number.POSITIVE_INFINITY,
+  eventTimeFutureMs: Number.POSITIVE_INFINITY,
+}
+
+/** Reads the payment of a row, and the label that the mapping makes of it. It throws an Error that tells what is wrong. */
+export function paymentReader(mapping: Mapping): (row: Row) => Mapped {
+  const map = rowMapper(mapping)
+  return (row) => {
+    const mapped = map(row)
+    const checked = validateTransaction(mapped.transaction, mapped.transaction.event_time, anyTime)
+    if (!checked.ok) throw new Error(checked.rejection.message)
+    return mapped
+  }
+}
+
+const labelFields = fieldsReader(contractFields('label.avsc'))
+
+/** The label of a row whose columns are the contract's fields. Throws an Error that tells what is wrong. */
+export function labelOf(row: Row): Label {
+  const label = labelFields(row) as unknown as Label
+  const checked = validateLabel(label as Unchecked<Label>, label.observed_time, anyTime)
+  if (!checked.ok) throw new Error(checked.rejection.message)
+  return label
+}
+
+/** `--map NAME`, or a file whose columns are the fields of the contract. */
+export const mappingOf = (name: string | undefined): Mapping =>
+  name === undefined ? contractMapping() : loadMapping(name)

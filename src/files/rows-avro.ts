@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream'
+import avsc from 'avsc'
+import type { Row } from './mapping.ts'
+import type { FileRow, RowOptions } from './rows.ts'
+import { gathered } from './rows-text.ts'
+
+/** What of avsc's decoder tells whether the bytes ended with a block. */
+interface Decoder {
+  readonly _tap: { readonly buf: Buffer; readonly pos: number }
+}
+
+/** Records of an Avro container file. */
+export async function* readAvro(bytes: Readable, { onColumns }: RowOptions): AsyncGenerator<FileRow[]> {
+  const decoder = bytes.pipe(new avsc.streams.BlockDecoder())
+  bytes.on('error', (error) => decoder.destroy(error))
+  decoder.on('metadata', (type: avsc.Type) => {
+    try {
+      onColumns(fieldsOf(type))
+    } catch (error) {
+      decoder.destroy(error as Error)
+    }
+  })
+  let line = 0
+  for await (const records of gathered<Row>(decoder)) {
+    yield records.map((row) => ({ line: ++line, row }))
+  }
+  const { buf, pos } = (decoder as unknown as Decoder)._tap
+  if (pos < buf.length || buf.length === 0) throw new Error(`it was cut off after ${line} records`)
+}
+
+function fieldsOf(type: avsc.Type): string[] {
+  if (type.typeName !== 'record') throw new Error(`its values are ${type.typeName}, not records`)
+  return (type as avsc.types.RecordType).fields.map(({ name }) => name)
+}

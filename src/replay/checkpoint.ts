@@ -1,0 +1,71 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
+import { WeirError } from '../core/errors.ts'
+import type { History } from '../core/history.ts'
+import type { PassTally } from './pass.ts'
+import { readSnapshot, type SnapshotHead, writeSnapshot } from './snapshot.ts'
+
+/** Where a replay stands that was stopped, but for the states of everybody. */
+export interface Progress {
+  /** What is replayed by what: only the same may go on. */
+  readonly fingerprint: string
+  readonly tally: PassTally
+  /** Of each sink, in their order. */
+  readonly sinks: readonly unknown[]
+}
+
+const checkpointOf = (folder: string): string => join(folder, 'checkpoint')
+const progressFile = 'progress'
+const statesFile = (group: number): string => `states-${group}`
+
+export const hasCheckpoint = (folder: string): boolean => existsSync(checkpointOf(folder))
+
+/** Writes the checkpoint whole or not at all. */
+export async function writeCheckpoint(
+  folder: string,
+  progress: Progress,
+  histories: readonly History[],
+  headOf: (history: History) => SnapshotHead,
+): Promise<void> {
+  const path = checkpointOf(folder)
+  const unfinished = `${path}.part`
+  rmSync(unfinished, { recursive: true, force: true })
+  mkdirSync(unfinished, { recursive: true })
+  for (const [i, history] of histories.entries()) {
+    await writeSnapshot(join(unfinished, statesFile(i)), headOf(history), history)
+  }
+  writeFileSync(join(unfinished, progressFile), serialize(progress))
+  rmSync(path, { recursive: true, force: true })
+  renameSync(unfinished, path)
+}
+
+/**
+ * Fills the histories and returns where to go on.
+ *
+ * @throws WeirError WEIR_CLI_INPUT when there is no checkpoint, or one of another replay.
+ */
+export async function readCheckpoint(
+  folder: string,
+  fingerprint: string,
+  histories: readonly History[],
+): Promise<Progress> {
+  const path = checkpointOf(folder)
+  if (!existsSync(path)) {
+    throw new WeirError('WEIR_CLI_INPUT', `${folder} holds no replay that was stopped`, {
+      cure: 'leave --resume out',
+    })
+  }
+  const progress = deserialize(readFileSync(join(path, progressFile))) as Progress
+  if (progress.fingerprint !== fingerprint) {
+    throw new WeirError('WEIR_CLI_INPUT', `the replay that was stopped in ${folder} was of something else`, {
+      cure: 'resume with the same source, candidates and files as they were, or choose another folder by --out',
+    })
+  }
+  for (const [i, history] of histories.entries()) await readSnapshot(join(path, statesFile(i)), history)
+  return progress
+}
+
+export function removeCheckpoint(folder: string): void {
+  rmSync(checkpointOf(folder), { recursive: true, force: true })
+}

@@ -1,0 +1,168 @@
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SchemaElement } from 'hyparquet'
+import { ParquetWriter } from 'hyparquet-writer'
+import { moment, openParquet, text } from '../adapters/parquet-file.ts'
+import type { Decision, Transaction } from '../core/types.ts'
+import type { Sink, Truth } from './decided-chunk.ts'
+
+/** Rows of one file: held in memory until it is written. */
+const partRows = 100_000
+
+/** Of the transaction, as schemas/transaction.avsc has them. */
+const transactionTexts = [
+  'transaction_id',
+  'customer_id',
+  'currency',
+  'type',
+  'channel',
+  'country',
+  'mcc',
+] as const
+const optionalTexts: ReadonlySet<string> = new Set(['country', 'mcc'])
+
+/** Rows that are not in a file yet, by column. */
+interface Pending {
+  readonly texts: Record<string, (string | null)[]>
+  readonly times: bigint[]
+  readonly amounts: number[]
+  readonly duplicates: boolean[]
+  readonly frauds: boolean[]
+  readonly fraudTypes: (string | null)[]
+  readonly knownTimes: (bigint | null)[]
+  /** By candidate. */
+  readonly scores: number[][]
+  readonly riskScores: number[][]
+  readonly outcomes: (string | null)[][]
+}
+
+interface FolderState {
+  readonly parts: number
+  readonly pending: Pending
+}
+
+/** Name of the n-th file, from 0. */
+export const partName = (part: number): string => `decisions-${String(part).padStart(5, '0')}.parquet`
+
+/** Columns of one candidate. */
+export const candidateColumns = (name: string) => ({
+  score: `${name}.score`,
+  riskScore: `${name}.risk_score`,
+  outcome: `${name}.outcome`,
+})
+
+/**
+ * The decisions of a replay as Parquet files of 100,000 rows: every payment once, with what became known of it and what
+ * each candidate said. A score that there is not is NaN, a risk score -1.
+ *
+ * @param names of the candidates.
+ * @param state of a folder that is gone on with; null for a new one.
+ */
+export function createDecisionsFolder(folder: string, names: readonly string[], state: unknown): Sink {
+  let { parts, pending } = (state as FolderState | null) ?? { parts: 0, pending: noRows(names.length) }
+  const schema = schemaOf(names)
+
+  function flush(): void {
+    const path = join(folder, partName(parts))
+    const parquet = new ParquetWriter({
+      writer: openParquet(`${path}.part`),
+      schema,
+      createdBy: 'weir replay',
+    })
+    // Without a promise from the writer below, and that one writes at once.
+    void parquet.write({ columnData: columnsOf(pending, names), rowGroupSize: partRows })
+    void parquet.finish()
+    renameSync(`${path}.part`, path)
+    parts++
+    pending = noRows(names.length)
+  }
+
+  return {
+    write({ arrivals, amounts, truths, decisions }) {
+      for (const [i, { transaction }] of arrivals.entries()) {
+        addPayment(pending, transaction, amounts[i] as number, truths[i] ?? null)
+        pending.duplicates.push(decisions.some((ofCandidate) => ofCandidate[i]?.status === 'duplicate'))
+        for (const [c, ofCandidate] of decisions.entries()) {
+          addVerdict(pending, c, ofCandidate[i] as Decision)
+        }
+        if (pending.times.length === partRows) flush()
+      }
+    },
+    state: (): FolderState => ({ parts, pending }),
+    close() {
+      if (pending.times.length > 0 || parts === 0) flush()
+    },
+  }
+}
+
+function noRows(candidates: number): Pending {
+  const lists = <T>(): T[][] => Array.from({ length: candidates }, () => [])
+  return {
+    texts: Object.fromEntries(transactionTexts.map((name) => [name, []])),
+    times: [],
+    amounts: [],
+    duplicates: [],
+    frauds: [],
+    fraudTypes: [],
+    knownTimes: [],
+    scores: lists(),
+    riskScores: lists(),
+    outcomes: lists(),
+  }
+}
+
+function addPayment(to: Pending, transaction: Transaction, amount: number, truth: Truth | null): void {
+  for (const name of transactionTexts) to.texts[name]?.push(transaction[name])
+  to.times.push(BigInt(transaction.event_time))
+  to.amounts.push(amount)
+  to.frauds.push(truth?.fraud ?? false)
+  to.fraudTypes.push(truth?.fraud === true ? truth.fraud_type : null)
+  to.knownTimes.push(truth === null ? null : BigInt(truth.observed_time))
+}
+
+function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome }: Decision): void {
+  to.scores[candidate]?.push(score ?? Number.NaN)
+  to.riskScores[candidate]?.push(risk_score ?? -1)
+  to.outcomes[candidate]?.push(outcome)
+}
+
+function schemaOf(names: readonly string[]): SchemaElement[] {
+  const columns: SchemaElement[] = [
+    ...transactionTexts.map((name) => text(name, optionalTexts.has(name) ? 'OPTIONAL' : 'REQUIRED')),
+    moment('event_time', 'REQUIRED'),
+    { name: 'amount', type: 'DOUBLE', repetition_type: 'REQUIRED' },
+    { name: 'duplicate', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
+    { name: 'fraud', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
+    text('fraud_type', 'OPTIONAL'),
+    moment('label_known_time', 'OPTIONAL'),
+    ...names.flatMap((name): SchemaElement[] => {
+      const { score, riskScore, outcome } = candidateColumns(name)
+      return [
+        { name: score, type: 'DOUBLE', repetition_type: 'REQUIRED' },
+        { name: riskScore, type: 'INT32', repetition_type: 'REQUIRED' },
+        text(outcome, 'OPTIONAL'),
+      ]
+    }),
+  ]
+  return [{ name: 'decisions', num_children: columns.length }, ...columns]
+}
+
+function columnsOf(rows: Pending, names: readonly string[]) {
+  return [
+    ...transactionTexts.map((name) => ({ name: name as string, data: rows.texts[name] ?? [] })),
+    { name: 'event_time', data: rows.times },
+    { name: 'amount', data: Float64Array.from(rows.amounts) },
+    { name: 'duplicate', data: rows.duplicates },
+    { name: 'fraud', data: rows.frauds },
+    { name: 'fraud_type', data: rows.fraudTypes },
+    { name: 'label_known_time', data: rows.knownTimes },
+    ...names.flatMap((name, c) => {
+      const { score, riskScore, outcome } = candidateColumns(name)
+      return [
+        { name: score, data: Float64Array.from(rows.scores[c] ?? []) },
+        { name: riskScore, data: Int32Array.from(rows.riskScores[c] ?? []) },
+        { name: outcome, data: rows.outcomes[c] ?? [] },
+      ]
+    }),
+  ]
+}

@@ -1,0 +1,85 @@
+import { partitionOf } from '../core/partition.ts'
+import type { Label, Transaction } from '../core/types.ts'
+import { generate } from '../generator/generate.ts'
+
+/** One thing of history, in the order in which it reached, or would have reached, the log. */
+export type HistoryItem =
+  | {
+      readonly kind: 'transaction'
+      readonly partition: number
+      readonly offset: number
+      readonly transaction: Transaction
+      /** What the row itself says of the payment, whenever that became known. */
+      readonly label: Label | null
+    }
+  /** When it became known: features take note of it. */
+  | { readonly kind: 'label'; readonly label: Label }
+  /** A row or record that could not be read: where it lies (`payments.csv, line 7`) and what is wrong with it. */
+  | { readonly kind: 'rejected'; readonly at: string; readonly reason: string }
+
+/** What history is read from: files, topics or the generator. */
+export interface Source {
+  /** What was read, for reports. */
+  readonly name: string
+  /**
+   * All of it in order, some thousand items at a time: an item each would cost too much.
+   *
+   * @param onFraction told now and then how much has been read, 0 to 1.
+   */
+  items(onFraction?: (done: number) => void): AsyncIterable<readonly HistoryItem[]>
+  /** All labels that lie apart from the payments, by observed_time: for the truth. Can be read before the items. */
+  labels(): AsyncIterable<readonly Label[]>
+  /** What whoever reads the results should know of the data, a sentence each. Complete once the items have been read. */
+  notes(): readonly string[]
+}
+
+/** Numbers payments as a topic would: by partition of the customer, from 0. */
+export class Numbering {
+  readonly #next: number[]
+
+  constructor(partitions: number) {
+    this.#next = new Array(partitions).fill(0)
+  }
+
+  item(transaction: Transaction, label: Label | null): HistoryItem {
+    const partition = partitionOf(transaction.customer_id, this.#next.length)
+    const offset = this.#next[partition] as number
+    this.#next[partition] = offset + 1
+    return { kind: 'transaction', partition, offset, transaction, label }
+  }
+}
+
+const batchItems = 1_000
+
+/** So many generated payments with their labels. */
+export function generatedSource({
+  events,
+  seed,
+  partitions,
+}: {
+  readonly events: number
+  readonly seed: number
+  readonly partitions: number
+}): Source {
+  async function* items(onFraction: (done: number) => void = () => {}) {
+    const numbering = new Numbering(partitions)
+    let [batch, payments]: [HistoryItem[], number] = [[], 0]
+    for (const made of generate({ events, seed })) {
+      if (made.kind === 'label') batch.push({ kind: 'label', label: made.label })
+      if (made.kind === 'transaction') batch.push(numbering.item(made.transaction, null))
+      if (made.kind === 'transaction') payments++
+      if (batch.length < batchItems) continue
+      yield batch
+      batch = []
+      onFraction(Math.min(1, payments / events))
+    }
+    yield batch
+  }
+  async function* labels() {
+    for await (const batch of items()) {
+      yield batch.flatMap((item) => (item.kind === 'label' ? [item.label] : []))
+    }
+  }
+  const name = `${events.toLocaleString('en-US')} generated payments, seed ${seed}`
+  return { name, items, labels, notes: () => [] }
+}
