@@ -168,7 +168,8 @@ function* steps({ events, seed }: DemoOptions): Generator<Generated[], void, und
   if (step.length > 0) yield step
 }
 
-function toRecord(item: Generated, { topics }: Config, contracts: Contracts): NewRecord {
+/** The record that carries what was generated, as it reaches the log. */
+export function toRecord(item: Generated, { topics }: Config, contracts: Contracts): NewRecord {
   if (item.kind === 'label') {
     const key = item.label.customer_id
     return {

@@ -13,6 +13,7 @@ import { historiesOf, knownBy, newTally, Pass, type PassTally } from '../replay/
 import { createScoresFile } from '../replay/scores-file.ts'
 import { type SnapshotHead, writeSnapshot } from '../replay/snapshot.ts'
 import type { HistoryItem, Source } from '../replay/source.ts'
+import { checkHomes } from '../replay/target.ts'
 import { makeFolder } from './demo.ts'
 
 export interface ReplayOptions {
@@ -98,7 +99,14 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
   })
   const headOf = ({ features }: History) => snapshotHead(config, source, tally, features.hash)
 
+  if (options.state !== null && source.places !== undefined && Number.isFinite(options.limit)) {
+    throw new WeirError(
+      'WEIR_CLI_USAGE',
+      'the states of a topic are those at its end: --state does not go with --limit',
+    )
+  }
   for await (const items of untaken(source, options, tally.items)) {
+    if (options.state !== null) checkHomes(items, config.topics.partitions)
     await pass.take(withinLimit(items, options.limit - tally.payments))
     options.onItems(tally.items)
     if (options.signal.aborted) {
@@ -188,6 +196,7 @@ function snapshotHead(
     source: source.name,
     partitions,
     positions: { transactions: byPartition(next), labels: byPartition([]) },
+    ...source.places?.(),
     times: byPartition(latest),
   }
 }

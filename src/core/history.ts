@@ -26,14 +26,21 @@ export interface PlacedLabel {
  * little later.
  */
 export class History {
-  readonly customers = new Map<string, Buffer>()
+  readonly customers: Map<string, Buffer>
   /** By customer: which of their transactions are labelled. */
-  readonly labelled = new Map<string, Buffer>()
+  readonly labelled: Map<string, Buffer>
   /** By `entityKey`. */
-  readonly entities = new Map<string, Buffer>()
+  readonly entities: Map<string, Buffer>
   readonly features: CompiledFeatures
 
-  constructor(features: CompiledFeatures) {
+  /** @param shared states of another history with the same layout, which goes on in both. */
+  constructor(
+    features: CompiledFeatures,
+    shared: Partial<Pick<History, 'customers' | 'labelled' | 'entities'>> = {},
+  ) {
+    this.customers = shared.customers ?? new Map()
+    this.labelled = shared.labelled ?? new Map()
+    this.entities = shared.entities ?? new Map()
     this.features = features
   }
 

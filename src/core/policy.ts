@@ -41,7 +41,7 @@ export interface CompiledPolicy {
 }
 
 const mostReasons = 4
-const staleReason: Reason = {
+export const staleReason: Reason = {
   code: 'ENTITY_VALUES_STALE',
   text: 'What is known of the merchant, terminal or device was too old to be used.',
 }

@@ -5,7 +5,9 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readSchema } from '../adapters/avro-schema-files.ts'
 import { WeirError } from '../core/errors.ts'
-import { type Cell, type Mapping, mappingSchema } from './mapping.ts'
+import type { Cell } from './cells.ts'
+import type { Form } from './conversions.ts'
+import { type Mapping, mappingSchema } from './mapping.ts'
 
 /** What `--map NAME` finds without a path. */
 const builtIn = new URL('../../mappings/', import.meta.url)
@@ -25,6 +27,7 @@ export function contractFields(schema: string): Record<string, Cell> {
       {
         column: name,
         as: formOf(type),
+        strip: '',
         prefix: '',
         round: false,
         optional: fallback !== undefined,
@@ -34,8 +37,9 @@ export function contractFields(schema: string): Record<string, Cell> {
   )
 }
 
-function formOf(type: unknown): 'text' | 'integer' | 'number' | 'boolean' {
+function formOf(type: unknown): Form {
   const text = JSON.stringify(type)
+  if (text.includes('timestamp-millis')) return 'epoch_ms'
   if (/"(int|long)"/.test(text)) return 'integer'
   if (text.includes('"double"')) return 'number'
   return text.includes('"boolean"') ? 'boolean' : 'text'

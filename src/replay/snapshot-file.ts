@@ -39,7 +39,6 @@ export async function writeFrames(
 ): Promise<void> {
   const part = `${path}.part`
   try {
-    // States are numbers that hardly repeat: a higher level takes twice the time for some percent.
     await pipeline(pieces(frames), createGzip({ level: 1 }), createWriteStream(part, { flush: true }))
     await rename(part, path)
     await sync(dirname(path))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Random } from '../../src/generator/random.ts'
+import { Random } from '../../src/core/random.ts'
 import { weir } from '../helpers/weir.ts'
 
 const python =

@@ -1,0 +1,71 @@
+import { type Command, Option } from 'commander'
+import { compareReplay } from '../apps/compare.ts'
+import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
+import { compareDefaults } from '../core/evaluation/options.ts'
+import { showComparison } from './comparison.ts'
+import { count, number, time, wantsJson } from './flags.ts'
+import { printJson } from './output.ts'
+
+interface Flags {
+  readonly champion?: string
+  readonly candidate?: string
+  readonly by?: readonly string[]
+  readonly labelsUntil?: number
+  readonly maturityDays: number
+  readonly bounds: boolean
+  readonly cards: number
+  readonly resamples: number
+  readonly seed: number
+}
+
+const periods = ['day', 'week'] as const
+
+const { maturityDays, cards, resamples, seed } = compareDefaults
+
+export function registerCompare(program: Command): void {
+  program
+    .command('compare')
+    .description('what a change is worth: two candidates of a replay against each other (docs/evaluation.md)')
+    .argument('<folder>', 'what weir replay --out wrote')
+    .option('--champion <name>', 'whom to compare with (default: champion)')
+    .option('--candidate <name>', 'whom to compare (default: the only other one)')
+    .addOption(
+      new Option('--by <field...>', 'also by these (default: none on a terminal, all with --json)').choices([
+        ...segmentFields,
+        ...periods,
+      ]),
+    )
+    .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
+    .option(
+      '--maturity-days <n>',
+      'payments younger than that at the cut-off are not judged by their labels',
+      number,
+      maturityDays,
+    )
+    .option('--no-bounds', 'the champion blocked nothing in this history: what has no label is honest')
+    .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', count, cards)
+    .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', count, resamples)
+    .option('--seed <n>', 'seed of the resamples', count, seed)
+    .action(async (folder: string, flags: Flags, command: Command) => {
+      const json = wantsJson(command)
+      const asked = flags.by ?? (json ? segmentFields : [])
+      const comparison = await compareReplay(folder, {
+        champion: flags.champion,
+        candidate: flags.candidate,
+        labelsUntil: flags.labelsUntil ?? null,
+        maturityDays: flags.maturityDays,
+        blocking: flags.bounds,
+        by: segmentFields.filter((field: SegmentField) => asked.includes(field)),
+        period: periods.find((period) => asked.includes(period)) ?? null,
+        resamples: flags.resamples,
+        seed: flags.seed,
+        cards: flags.cards,
+      })
+      if (json) printJson(comparison)
+      else
+        showComparison(
+          comparison,
+          periods.some((period) => asked.includes(period)),
+        )
+    })
+}
