@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { compareReplay } from '../apps/compare.ts'
 import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
@@ -39,13 +39,13 @@ export function registerCompare(program: Command): void {
     .option(
       '--maturity-days <n>',
       'payments younger than that at the cut-off are not judged by their labels',
-      number,
+      days,
       maturityDays,
     )
     .option('--no-bounds', 'the champion blocked nothing in this history: what has no label is honest')
-    .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', count, cards)
-    .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', count, resamples)
-    .option('--seed <n>', 'seed of the resamples', count, seed)
+    .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', whole(1), cards)
+    .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', whole(0), resamples)
+    .option('--seed <n>', 'seed of the resamples', whole(0), seed)
     .action(async (folder: string, flags: Flags, command: Command) => {
       const json = wantsJson(command)
       const asked = flags.by ?? (json ? segmentFields : [])
@@ -68,4 +68,18 @@ export function registerCompare(program: Command): void {
           periods.some((period) => asked.includes(period)),
         )
     })
+}
+
+const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = count(text)
+    if (value >= least && Number.isFinite(value)) return value
+    throw new InvalidArgumentError(`Give a whole number, ${least} or more.`)
+  }
+
+function days(text: string): number {
+  const value = number(text)
+  if (value >= 0) return value
+  throw new InvalidArgumentError('Give a number of days, 0 or more.')
 }

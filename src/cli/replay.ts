@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
-import { configOf, count, time, wantsJson } from './flags.ts'
+import { configOf, count, position, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
-import { position, type VerifyFlags, verify } from './verify.ts'
+import { type VerifyFlags, verify } from './verify.ts'
 
 interface Flags extends SourceFlags, VerifyFlags {
   readonly verify: boolean

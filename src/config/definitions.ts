@@ -126,7 +126,11 @@ const featureFile = only({
     tiles,
     remember: z.partialRecord(remembered, z.int().min(1).max(256)),
   }),
-  entities: only({ tiles, most_customers: z.int().min(1).max(64) }),
+  entities: only({
+    tiles,
+    most_customers: z.int().min(1).max(64),
+    odd: only({ feature: z.string(), at_least: z.number() }).optional(),
+  }),
   features: z.array(feature).min(1).max(1000),
   sequence: only({
     steps: z.int().min(2).max(64),

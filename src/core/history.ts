@@ -1,4 +1,12 @@
-import { begin, type Enriched, type Enriching, enrichCustomer, oneMissing, readEntity } from './enrich.ts'
+import {
+  begin,
+  type Enriched,
+  type Enriching,
+  enrichCustomer,
+  oddCount,
+  oneMissing,
+  readEntity,
+} from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { FeatureEvent } from './features/event.ts'
 import { addDelta } from './fold.ts'
@@ -90,6 +98,7 @@ export class History {
       readEntity(chunk, kind, place, state, 0)
       const event = chunk.events[place] as FeatureEvent
       state.add(event.time, 1, event.amount)
+      state.addOddPayments(event.time, oddCount(chunk, place))
       state.addCustomer(event.customer)
     }
     for (; known < deltas.length; known++) addDelta(state, (deltas[known] as PlacedDelta).delta)
