@@ -10,6 +10,8 @@ interface Flags {
   readonly champion?: string
   readonly candidate?: string
   readonly by?: readonly string[]
+  readonly from: number
+  readonly to: number
   readonly labelsUntil?: number
   readonly maturityDays: number
   readonly bounds: boolean
@@ -35,6 +37,8 @@ export function registerCompare(program: Command): void {
         ...periods,
       ]),
     )
+    .option('--from <time>', 'payments from then on, ISO 8601', time, Number.NEGATIVE_INFINITY)
+    .option('--to <time>', 'payments before that', time, Number.POSITIVE_INFINITY)
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',
@@ -52,6 +56,7 @@ export function registerCompare(program: Command): void {
       const comparison = await compareReplay(folder, {
         champion: flags.champion,
         candidate: flags.candidate,
+        window: { from: flags.from, to: flags.to },
         labelsUntil: flags.labelsUntil ?? null,
         maturityDays: flags.maturityDays,
         blocking: flags.bounds,

@@ -65,7 +65,7 @@ export function registerTrain(program: Command): void {
     .option('--data <text>', 'where the data comes from, for the model card')
     .action(async (files: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
-      const { train: suggested } = mappingOf(flags.map)
+      const { defaults: suggested } = mappingOf(flags.map)
       const featureFile = flags.features ?? suggested?.features ?? config.features
       const features = loadFeatures(featureFile)
       const source = openFiles(files, flags, config.topics.partitions)
