@@ -40,7 +40,12 @@ export async function compareReplay(folder: string, request: CompareRequest): Pr
   return compare(table, contender(champion), contender(candidate), { ...request, labelsUntil })
 }
 
-function named(name: string | undefined, names: readonly string[], folder: string): string | undefined {
+/** @throws WeirError WEIR_CLI_USAGE for a name that the replay lacks. */
+export function named(
+  name: string | undefined,
+  names: readonly string[],
+  folder: string,
+): string | undefined {
   if (name === undefined || names.includes(name)) return name
   const near = nearestPath(name, names)
   throw new WeirError('WEIR_CLI_USAGE', `${folder} holds no candidate ${name}`, {
@@ -61,7 +66,16 @@ function otherThan(champion: string, names: readonly string[], folder: string): 
   return others[0] ?? champion
 }
 
-function cutOffOf({ labels_until }: ReplaySummary, asked: number | null, folder: string): number | null {
+/**
+ * Until when labels count: those of the replay, or fewer.
+ *
+ * @throws WeirError WEIR_CLI_USAGE for later ones than the replay read.
+ */
+export function cutOffOf(
+  { labels_until }: ReplaySummary,
+  asked: number | null,
+  folder: string,
+): number | null {
   const read = labels_until === null ? null : Date.parse(labels_until)
   if (asked === null || read === null || asked <= read) return asked ?? read
   throw new WeirError('WEIR_CLI_USAGE', `${folder} has labels until ${labels_until} only`, {

@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
@@ -8,6 +8,7 @@ import type { CandidateColumns, DecisionTable } from '../core/evaluation/decisio
 import type { MetricName } from '../core/evaluation/metrics.ts'
 import type { History } from '../core/history.ts'
 import type { Decision } from '../core/types.ts'
+import { writeWhole } from '../files/write-whole.ts'
 import type { Candidate } from '../replay/candidates.ts'
 import { hasCheckpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from '../replay/checkpoint.ts'
 import type { DecidedChunk, Sink } from '../replay/decided-chunk.ts'
@@ -287,11 +288,6 @@ function metricsOf(table: DecisionTable, candidates: readonly Candidate[]): Metr
     const rows = metricsAlone(table, { columns, alertOn: active.policy.file.alert_on })
     return Object.fromEntries(rows.map(({ metric, champion }) => [metric, champion.value])) as Metrics
   })
-}
-
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.part`, text)
-  renameSync(`${path}.part`, path)
 }
 
 /** @throws WeirError WEIR_CLI_INPUT when the folder holds no finished replay. */

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { compareReplay } from '../apps/compare.ts'
+import { readSummary } from '../apps/replay.ts'
 import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
-import { showComparison } from './comparison.ts'
-import { count, number, time, wantsJson } from './flags.ts'
-import { printJson } from './output.ts'
+import { showComparison, warnings } from './comparison.ts'
+import { count, days, time, wantsJson } from './flags.ts'
+import { note, printJson } from './output.ts'
 
 interface Flags {
   readonly champion?: string
@@ -18,6 +19,7 @@ interface Flags {
   readonly cards: number
   readonly resamples: number
   readonly seed: number
+  readonly report?: string
 }
 
 const periods = ['day', 'week'] as const
@@ -32,10 +34,10 @@ export function registerCompare(program: Command): void {
     .option('--champion <name>', 'whom to compare with (default: champion)')
     .option('--candidate <name>', 'whom to compare (default: the only other one)')
     .addOption(
-      new Option('--by <field...>', 'also by these (default: none on a terminal, all with --json)').choices([
-        ...segmentFields,
-        ...periods,
-      ]),
+      new Option(
+        '--by <field...>',
+        'also by these (default: none on a terminal, all with --json and --report)',
+      ).choices([...segmentFields, ...periods]),
     )
     .option('--from <time>', 'payments from then on, ISO 8601', time, Number.NEGATIVE_INFINITY)
     .option('--to <time>', 'payments before that', time, Number.POSITIVE_INFINITY)
@@ -50,9 +52,10 @@ export function registerCompare(program: Command): void {
     .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', whole(1), cards)
     .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', whole(0), resamples)
     .option('--seed <n>', 'seed of the resamples', whole(0), seed)
+    .option('--report <file>', 'one HTML file for people, with everything')
     .action(async (folder: string, flags: Flags, command: Command) => {
       const json = wantsJson(command)
-      const asked = flags.by ?? (json ? segmentFields : [])
+      const asked = flags.by ?? (json || flags.report !== undefined ? segmentFields : [])
       const comparison = await compareReplay(folder, {
         champion: flags.champion,
         candidate: flags.candidate,
@@ -66,12 +69,20 @@ export function registerCompare(program: Command): void {
         seed: flags.seed,
         cards: flags.cards,
       })
+      if (flags.report !== undefined) {
+        // Charts take a while to load, and only this needs them.
+        const { writeReport } = await import('../report/report.ts')
+        writeReport(flags.report, comparison, readSummary(folder), warnings(comparison))
+        note(`report: ${flags.report}`)
+      }
       if (json) printJson(comparison)
-      else
+      else {
+        const segments = flags.by === undefined ? [] : comparison.segments
         showComparison(
-          comparison,
+          { ...comparison, segments },
           periods.some((period) => asked.includes(period)),
         )
+      }
     })
 }
 
@@ -82,9 +93,3 @@ const whole =
     if (value >= least && Number.isFinite(value)) return value
     throw new InvalidArgumentError(`Give a whole number, ${least} or more.`)
   }
-
-function days(text: string): number {
-  const value = number(text)
-  if (value >= 0) return value
-  throw new InvalidArgumentError('Give a number of days, 0 or more.')
-}

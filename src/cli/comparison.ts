@@ -42,8 +42,8 @@ function judgedOn({ data }: Comparison): string {
   return `${what} by ${labels_until}${young}`
 }
 
-/** What a reader must know before trusting the figures. */
-function warnings({ data, champion, candidate }: Comparison): string[] {
+/** What a reader must know before trusting the figures, a sentence each. */
+export function warnings({ data, champion, candidate }: Comparison): string[] {
   const { judged, labelled, frauds, blocked_without_outcome: blocked, label_delay_days: delay } = data
   const lines: string[] = []
   if (judged.payments === 0) {

@@ -53,3 +53,10 @@ export function position(text: string): Position {
   if (text.includes('-')) return { time: time(text) }
   throw new InvalidArgumentError('Give a moment in ISO 8601, or an offset for each partition: 0,120,7.')
 }
+
+/** For a flag that is so many days, parts of one too: 0 or more. */
+export function days(text: string): number {
+  const value = number(text)
+  if (value >= 0) return value
+  throw new InvalidArgumentError('Give a number of days, 0 or more.')
+}

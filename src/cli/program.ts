@@ -15,6 +15,7 @@ import { registerReplay } from './replay.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
+import { registerThreshold } from './threshold.ts'
 import { registerTopics } from './topics.ts'
 import { registerTrain } from './train.ts'
 
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTail,
   registerReplay,
   registerCompare,
+  registerThreshold,
   registerFeatures,
   registerExport,
   registerTrain,
