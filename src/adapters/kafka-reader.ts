@@ -25,8 +25,8 @@ interface FetchResponse {
 const [consumer, readCommitted] = [-1, 1]
 const partitionBytes = 1_048_576
 const waitMs = 250
-/** Some ten seconds: a leader is found again by then. */
-const mostFailures = 8
+/** Some half a minute: a leader is found again by then. */
+const mostFailures = 20
 const longestPauseMs = 2_000
 /** A leader that was just elected may not know yet how far records are committed. */
 const longestStallMs = 60_000

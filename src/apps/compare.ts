@@ -5,7 +5,7 @@ import type { Comparison } from '../core/evaluation/comparison.ts'
 import type { DecisionTable } from '../core/evaluation/decision-table.ts'
 import type { CompareOptions, Contender } from '../core/evaluation/options.ts'
 import type { Outcome } from '../core/types.ts'
-import { readDecisionTable } from '../replay/decisions-table.ts'
+import { readDecisionTable, type Window } from '../replay/decisions-table.ts'
 import { type ReplaySummary, readSummary } from './replay.ts'
 
 export interface CompareRequest extends CompareOptions {
@@ -13,6 +13,8 @@ export interface CompareRequest extends CompareOptions {
   readonly champion: string | undefined
   /** undefined: the other one; that of a replay of one is compared with itself. */
   readonly candidate: string | undefined
+  /** Payments of this time only; all when absent. */
+  readonly window?: Window | undefined
 }
 
 /**
@@ -28,10 +30,10 @@ export async function compareReplay(folder: string, request: CompareRequest): Pr
   const champion = named(request.champion, names, folder) ?? defaultChampion(names)
   const candidate = named(request.candidate, names, folder) ?? otherThan(champion, names, folder)
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
-  const table = await readDecisionTable(folder)
+  const table = await readDecisionTable(folder, request.window)
   if (table.rows === 0) {
-    throw new WeirError('WEIR_CLI_INPUT', `${folder} holds decisions of no payment`, {
-      cure: 'replay a source that has payments',
+    throw new WeirError('WEIR_CLI_INPUT', `${folder} holds decisions of no payment of that time`, {
+      cure: 'replay a source that has payments, and compare within their time',
     })
   }
   const contender = (name: string) => contenderOf(table, summary, name)

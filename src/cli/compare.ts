@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { compareReplay } from '../apps/compare.ts'
 import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
@@ -10,6 +10,8 @@ interface Flags {
   readonly champion?: string
   readonly candidate?: string
   readonly by?: readonly string[]
+  readonly from: number
+  readonly to: number
   readonly labelsUntil?: number
   readonly maturityDays: number
   readonly bounds: boolean
@@ -35,23 +37,26 @@ export function registerCompare(program: Command): void {
         ...periods,
       ]),
     )
+    .option('--from <time>', 'payments from then on, ISO 8601', time, Number.NEGATIVE_INFINITY)
+    .option('--to <time>', 'payments before that', time, Number.POSITIVE_INFINITY)
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',
       'payments younger than that at the cut-off are not judged by their labels',
-      number,
+      days,
       maturityDays,
     )
     .option('--no-bounds', 'the champion blocked nothing in this history: what has no label is honest')
-    .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', count, cards)
-    .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', count, resamples)
-    .option('--seed <n>', 'seed of the resamples', count, seed)
+    .option('--cards <k>', 'customers that a team looks at on a day, for card precision@k', whole(1), cards)
+    .option('--resamples <n>', 'bootstrap resamples for intervals; 0: none', whole(0), resamples)
+    .option('--seed <n>', 'seed of the resamples', whole(0), seed)
     .action(async (folder: string, flags: Flags, command: Command) => {
       const json = wantsJson(command)
       const asked = flags.by ?? (json ? segmentFields : [])
       const comparison = await compareReplay(folder, {
         champion: flags.champion,
         candidate: flags.candidate,
+        window: { from: flags.from, to: flags.to },
         labelsUntil: flags.labelsUntil ?? null,
         maturityDays: flags.maturityDays,
         blocking: flags.bounds,
@@ -68,4 +73,18 @@ export function registerCompare(program: Command): void {
           periods.some((period) => asked.includes(period)),
         )
     })
+}
+
+const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = count(text)
+    if (value >= least && Number.isFinite(value)) return value
+    throw new InvalidArgumentError(`Give a whole number, ${least} or more.`)
+  }
+
+function days(text: string): number {
+  const value = number(text)
+  if (value >= 0) return value
+  throw new InvalidArgumentError('Give a number of days, 0 or more.')
 }

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import { mappingOf } from '../files/payments.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
-import { configOf, count, time, wantsJson } from './flags.ts'
+import { configOf, count, position, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
-import { position, type VerifyFlags, verify } from './verify.ts'
+import { type VerifyFlags, verify } from './verify.ts'
 
 interface Flags extends SourceFlags, VerifyFlags {
   readonly verify: boolean
@@ -30,8 +31,8 @@ export function registerReplay(program: Command): void {
     .argument('[source...]', 'files of payments (globs too), - for standard input, or topic')
   addFileFlags(command, 'skip')
     .option('--model <model>', 'the champion: a package folder, or name@version (default: the configuration)')
-    .option('--policy <file>', "the champion's policy (default: the configuration)")
-    .option('--features <file>', "the champion's feature file (default: the configuration)")
+    .option('--policy <file>', "the champion's policy (default: the mapping's, then the configuration)")
+    .option('--features <file>', "the champion's feature file (default: likewise)")
     .option(
       '--candidate <name:key=value,...>',
       'beside the champion, in the same pass; keys: model, policy, features, challenge, review, decline',
@@ -65,7 +66,8 @@ export function registerReplay(program: Command): void {
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
       if (flags.verify) return verify(flags, command)
       const { config } = configOf(command)
-      const { model, policy, features } = flags
+      const { defaults } = flags.map === undefined ? {} : mappingOf(flags.map)
+      const { model, policy = defaults?.policy, features = defaults?.features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }
       const specs = [champion, ...(flags.candidate ?? []).map(parseCandidate)]
       // onnxruntime takes a while to load.

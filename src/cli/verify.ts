@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
 import { History } from '../core/history.ts'
@@ -7,7 +7,7 @@ import { readSnapshot } from '../replay/snapshot.ts'
 import type { Position } from '../replay/topic-source.ts'
 import type { Difference, Verdict, Verification } from '../replay/verdict.ts'
 import type { VerifyOptions } from '../replay/verify.ts'
-import { configOf, time, wantsJson } from './flags.ts'
+import { configOf, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 
 export interface VerifyFlags {
@@ -19,13 +19,6 @@ export interface VerifyFlags {
   readonly features?: string
   /** A snapshot. */
   readonly start?: string
-}
-
-/** For a flag that names a place on the log: a moment, or an offset for each partition. */
-export function position(text: string): Position {
-  if (/^\d+(,\d+)*$/.test(text)) return { offsets: text.split(',').map(Number) }
-  if (text.includes('-')) return { time: time(text) }
-  throw new InvalidArgumentError('Give a moment in ISO 8601, or an offset for each partition: 0,120,7.')
 }
 
 /**

@@ -79,9 +79,10 @@ export function loadMapping(name: string): Mapping {
 }
 
 /** Files that a mapping names lie where they lie from the mapping. */
-function beside(path: string | URL, { train, ...mapping }: Mapping): Mapping {
-  if (train === undefined) return mapping
+function beside(path: string | URL, { defaults, ...mapping }: Mapping): Mapping {
+  if (defaults === undefined) return mapping
   const folder = dirname(path instanceof URL ? fileURLToPath(path) : path)
   const from = (file: string | undefined) => file && join(folder, file)
-  return { ...mapping, train: { features: from(train.features), recipe: from(train.recipe) } }
+  const { features, policy, recipe } = defaults
+  return { ...mapping, defaults: { features: from(features), policy: from(policy), recipe: from(recipe) } }
 }

@@ -44,8 +44,14 @@ export const mappingSchema = z.strictObject({
       delay_days: z.number().min(0),
     })
     .optional(),
-  /** What `weir train` takes when nothing else is said; paths from the mapping file. */
-  train: z.strictObject({ features: z.string().optional(), recipe: z.string().optional() }).optional(),
+  /** What `weir train` and `weir replay` take when nothing else is said; paths from the mapping file. */
+  defaults: z
+    .strictObject({
+      features: z.string().optional(),
+      policy: z.string().optional(),
+      recipe: z.string().optional(),
+    })
+    .optional(),
 })
 
 export type Mapping = z.output<typeof mappingSchema>

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { admitModel } from '../adapters/model-admission.ts'
+import { listModels } from '../adapters/model-package.ts'
 import { openThreadedModel, type ThreadedModel } from '../adapters/threaded-model.ts'
 import { loadFeatures, loadPolicy, sha256 } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
@@ -77,7 +78,7 @@ class Opened {
   async #modelOf(spec: CandidateSpec): Promise<{ model: Model; features: CompiledFeatures }> {
     const { models, features: configured } = this.#config
     const path = spec.features ?? configured
-    const dir = folderOf(spec.model ?? models.champion, this.#config)
+    const dir = await folderOf(spec.model ?? models.champion, this.#config)
     const key = `${dir}\n${path}`
     const known = this.#models.get(key)
     if (known !== undefined) return known
@@ -93,11 +94,16 @@ class Opened {
   }
 }
 
-/** `champion@1.0.0` is in the model folder; anything else is a path. */
-function folderOf(model: string, { models }: Config): string {
+/** `champion@1.0.0` is in the model folder; anything else is the path of a package, or of a folder with only one. */
+async function folderOf(model: string, { models }: Config): Promise<string> {
   const [, name, version] = /^([a-z0-9_-]+)@(\d+\.\d+\.\d+)$/.exec(model) ?? []
-  if (name === undefined || version === undefined) return model
-  return join(models.directory, name, version)
+  if (name !== undefined && version !== undefined) return join(models.directory, name, version)
+  const packages = await listModels(model)
+  const [only] = packages
+  if (packages.length < 2) return only?.dir ?? model
+  throw new WeirError('WEIR_CLI_USAGE', `${model} holds ${packages.length} packages`, {
+    cure: `name one: ${packages.map(({ dir }) => dir).join(', ')}`,
+  })
 }
 
 /** Policies that share a model ask it for the same batch: it answers once. */

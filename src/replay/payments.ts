@@ -54,7 +54,7 @@ export async function* readPayments(
         const input = { at, record, checked: checked[i] as Checked<Transaction> }
         const isAsked = record.offset >= range.from
         const decision = isAsked ? checkAnswers(reader, input, decisions, letters) : null
-        if (!input.checked.ok) continue
+        if (!input.checked.ok || decision === 'refused') continue
         const transaction = input.checked.value
         const arrival = { partition: at.partition, offset: record.offset, transaction }
         payments.push({ time: transaction.event_time, arrival, decision })
@@ -142,13 +142,13 @@ interface Input {
   readonly checked: Checked<Transaction>
 }
 
-/** Whether there is one answer, and of the right kind. @returns the decision, where there is one. */
+/** Whether there is one answer, and of the right kind. @returns the decision; `refused` where there is a dead letter. */
 function checkAnswers(
   { topics, featuresOf, verdict }: PaymentReader,
   { at, record, checked }: Input,
   decisions: OpenAnswers<Decision>,
   letters: OpenAnswers<LogRecord>,
-): Decision | null {
+): Decision | null | 'refused' {
   const { offset } = record
   const [decided, refused] = [decisions.answers.take(offset), letters.answers.take(offset)]
   const [decision = null] = decided
@@ -175,6 +175,7 @@ function checkAnswers(
       verdict.name([difference])
     }
   }
+  if (letter !== undefined && decision === null) return 'refused'
   return rejection === null ? decision : null
 }
 

@@ -19,7 +19,7 @@ const headSchema = z
      */
     topics: z.strictObject({ transactions: z.string(), labels: z.string() }).optional(),
     partitions: z.int().min(1),
-    /** By partition: the offset after the last record that the states contain, as a lane has it; 0 where there is none. */
+    /** By partition: the states contain the log up to this offset. */
     positions: z.strictObject({ transactions: z.array(offset), labels: z.array(offset) }),
     /** Latest event time by partition of transactions, epoch milliseconds; 0 where there was none. */
     times: z.array(z.int().min(0)),

@@ -49,7 +49,10 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
     if (first === 0 || range.from !== first) continue
     notes.push(`${nameOf(range)} begins at offset ${first}: what was before it was deleted`)
   }
-  const labelItems = () => labels.map((range) => itemsOf(log, range, contracts.labels, labelItem))
+  const positions = { transactions: transactions.map(() => 0), labels: labels.map(() => 0) }
+  const labelItems = () =>
+    labels.map((range) => itemsOf(log, range, positions.labels, contracts.labels, labelItem))
+  const isWhole = [...transactions, ...labels].every((range) => range.from === 0)
   return {
     name: `${topics.transactions}, ${transactions.map((r) => `${r.partition}: ${r.from} to ${r.to}`).join(', ')}`,
     ranges: { transactions, labels },
@@ -57,7 +60,7 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
       const total = transactions.reduce((sum, range) => sum + Math.max(0, range.to - range.from), 0)
       let read = 0
       const payments = transactions.map((range) =>
-        itemsOf(log, range, contracts.transactions, (transaction, { offset }) => ({
+        itemsOf(log, range, positions.transactions, contracts.transactions, (transaction, { offset }) => ({
           kind: 'transaction',
           partition: range.partition,
           offset,
@@ -77,6 +80,9 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
         yield items.flatMap((item): Label[] => (item.kind === 'label' ? [item.label] : []))
       }
     },
+    ...(isWhole && {
+      places: () => ({ topics: { transactions: topics.transactions, labels: topics.labels }, positions }),
+    }),
     notes: () => notes,
   }
 }
@@ -89,14 +95,17 @@ function timeOf(item: HistoryItem): number {
   return item.kind === 'label' ? item.label.observed_time : Number.NEGATIVE_INFINITY
 }
 
+/** @param positions by partition: gets the offset after the last record, refused ones included. */
 async function* itemsOf<T>(
   log: Log,
   range: Range,
+  positions: number[],
   codec: Codec<T>,
   item: (value: T, record: LogRecord) => HistoryItem,
 ): AsyncGenerator<HistoryItem[]> {
   for await (const records of log.read(range, range.from, range.to)) {
     const checked = await checkRecords(codec, records)
+    positions[range.partition] = (records.at(-1)?.offset ?? -1) + 1
     yield checked.map((one, i) => {
       const record = records[i] as LogRecord
       if (one.ok) return item(one.value, record)

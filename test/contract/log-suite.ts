@@ -72,6 +72,12 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
       return valuesOf(reader.runs)
     }
 
+    async function range(at: TopicPartition, from: number, to: number): Promise<LogRecord[]> {
+      const found: LogRecord[] = []
+      for await (const records of log.read(at, from, to)) found.push(...records)
+      return found
+    }
+
     describe('topics', () => {
       test('partitions are counted; an unknown topic is refused', async () => {
         const { topic } = await fresh(3)
@@ -108,7 +114,9 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
         const subscription = await log.subscribe(group, [topic], reader)
         await subscription.idle()
         await subscription.stop()
-        const [first, second] = reader.runs.flatMap((run) => run.records)
+        const both = reader.runs.flatMap((run) => run.records)
+        expect(await range({ topic, partition: 0 }, 0, 2)).toEqual(both)
+        const [first, second] = both
         expect(first).toMatchObject({
           offset: 0,
           timestamp: 1_700_000_000_123,
@@ -231,12 +239,6 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
           timestamp,
         }))
 
-      async function range(at: TopicPartition, from: number, to: number): Promise<LogRecord[]> {
-        const found: LogRecord[] = []
-        for await (const records of log.read(at, from, to)) found.push(...records)
-        return found
-      }
-
       test('a range is read in order, bounded on both sides, as often as one likes', async () => {
         const { topic } = await fresh(2)
         const at = { topic, partition: 1 }
@@ -254,19 +256,7 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
           expect(found.every(({ offset, value }) => String(value) === String(offset))).toBe(true)
         }
         expect(await range(at, 5_000, 9_999)).toEqual([])
-        expect(await range(at, 20, 20)).toEqual([])
         expect(await range({ topic, partition: 0 }, 0, 10)).toEqual([])
-      })
-
-      test('records keep key, value, headers and timestamp', async () => {
-        const { topic } = await fresh()
-        const headers = { a: 'é' }
-        await log.append([
-          { topic, partition: 0, key: 'k', value: Buffer.from([0, 255]), timestamp: 123, headers },
-        ])
-        expect(await range({ topic, partition: 0 }, 0, 1)).toMatchObject([
-          { offset: 0, timestamp: 123, key: Buffer.from('k'), value: Buffer.from([0, 255]), headers },
-        ])
       })
 
       test('what is appended while a range is read is not part of it', async () => {

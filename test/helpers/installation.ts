@@ -201,10 +201,14 @@ export class MemberProcess {
   }
 
   async ready(): Promise<this> {
-    await until('readiness', async () => {
-      if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
-      return (await this.health('/readyz'))?.status === 200
-    })
+    await until(
+      'readiness',
+      async () => {
+        if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
+        return (await this.health('/readyz'))?.status === 200
+      },
+      60,
+    )
     return this
   }
 
@@ -234,9 +238,13 @@ export class MemberProcess {
   }
 }
 
-/** @throws Error that names what was waited for, after 15 seconds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
+/** @throws Error that names what was waited for, after so many seconds. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = 15,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
     await pause(20)

@@ -27,6 +27,8 @@ import { recordsOf } from '../helpers/snapshots.ts'
  */
 const waves = 6
 const labelsAfter = 2
+/** Seconds, on a machine that is busy with other tests. */
+const longestWait = 60
 const all = cases(500, waves, 20)
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-same-'))
@@ -148,7 +150,7 @@ const labelRecord = (label: Label): NewRecord => ({
 async function send(records: readonly NewRecord[]): Promise<void> {
   await Promise.all([live.log.append(records), embedded.log.append(records)])
   await embedded.scorer.subscription.idle()
-  await until('rest', async () => (await unsettled(live.config)) === null)
+  await until('rest', async () => (await unsettled(live.config)) === null, longestWait)
 }
 
 /** Answers by the place of the payment on its topic, `partition/offset`. */
@@ -282,7 +284,7 @@ it('500 cases are answered alike by test event, live, embedded and in replay', a
       await send(all.flatMap(({ label }) => (label === null ? [] : [labelRecord(label)])))
   }
   const sent = asked.size
-  await until('all answers', () => live.decisions.length + live.deadLetters.length === sent)
+  await until('all answers', () => live.decisions.length + live.deadLetters.length === sent, longestWait)
   const decided = new Map(live.decisions.map(({ content }) => [content.decision_id, content]))
   const [onKafka, inMemory, replayed] = [liveAnswers(), await embeddedAnswers(), await replayAnswers(waveOf)]
   for (const answers of [onKafka, inMemory, replayed]) expect(answers.size).toBe(sent)

@@ -26,6 +26,8 @@ for (const item of generate({
   if (item.kind === 'label') labels.push(item.label)
   if (item.kind === 'transaction') payments.push(item.transaction)
 }
+/** Seconds, on a machine that is busy with other tests. */
+const longestWait = 60
 const before = { payments: 1_000, labels: Math.floor(labels.length / 2) }
 
 const services = () => [`kafka.brokers=${inject('kafkaBrokers')}`, `redis.url=${inject('redisUrl')}`]
@@ -49,7 +51,7 @@ async function comeToRest(...installations: Installation[]): Promise<void> {
   const members = await Promise.all(installations.map((one) => one.start()))
   for (const member of members) await member.ready()
   for (const { config } of installations) {
-    await until(`${config.app} at rest`, async () => (await unsettled(config)) === null)
+    await until(`${config.app} at rest`, async () => (await unsettled(config)) === null, longestWait)
   }
   for (const member of members) {
     member.signal('SIGTERM')
@@ -66,7 +68,12 @@ it('a replay of the topics to their end has the very states that are live', asyn
   await live.send(...payments.slice(0, before.payments))
   await live.sendLabels(...labels.slice(0, before.labels))
   await comeToRest(live)
-  const { history } = await replayTo(path, 'replay-1')
+  const { code: replayed, stderr: news } = await weir([
+    ...live.flags(),
+    ...['replay', 'topic', '--state', path, '--out', join(folder, 'out')],
+  ])
+  expect(replayed, news).toBe(0)
+  const { history } = await replayTo(join(folder, 'own.weir'), 'replay-1')
   expect(history.labelled.size).toBeGreaterThan(2)
   const { code, stdout, stderr } = await state(live, 'check', path)
   const states = history.customers.size + history.labelled.size + history.entities.size
@@ -108,6 +115,7 @@ it('the new installation goes on as the first one does', async () => {
   await until(
     'all decisions',
     () => live.decisions.length === payments.length && warm.decisions.length === later,
+    longestWait,
   )
   const [cold, started] = [live.decisions.slice(decided), warm.decisions].map((decisions) =>
     decisions

@@ -59,8 +59,8 @@ it(
   `${most.toLocaleString('en-US')} live decisions of two members are computed again, without a difference`,
   async () => {
     await install()
-    const [first, second] = [await own.start(), await own.start()]
-    await Promise.all([first.ready(), second.ready()])
+    const first = await (await own.start()).ready()
+    const second = await (await own.start()).ready()
     await until('a share for both', async () => {
       const shares = [await first.health('/readyz'), await second.health('/readyz')]
       return shares.every((health) => health?.checks['lanes']?.detail.startsWith('6 partitions'))

@@ -1,10 +1,10 @@
 import { outcomes } from '../types.ts'
 import { Comparer } from './comparer.ts'
-import type { ComparedData, Comparison, Contestant } from './comparison.ts'
+import type { ComparedData, Comparison, Contestant, MetricRow } from './comparison.ts'
 import type { CandidateColumns, DecisionTable, SegmentField } from './decision-table.ts'
 import { amountOf, changesOf, decisionMatrix, outcomeAmounts } from './matrix.ts'
 import { type MetricName, metricNames } from './metrics.ts'
-import type { CompareOptions, Contender } from './options.ts'
+import { type CompareOptions, type Contender, compareDefaults } from './options.ts'
 import { level, quantile } from './resamples.ts'
 import { allRows, cutByField, cutByPeriod, daysOf, spanOf } from './slices.ts'
 import { otherTruths, type Truth, truthAt } from './truth.ts'
@@ -47,6 +47,13 @@ export function compare(
     periods: { length, slices: comparer.slices(cutByPeriod(table, length), metricNames) },
     curves: { champion: comparer.curves(0), candidate: comparer.curves(1) },
   }
+}
+
+/** The metrics of one contender, over all payments and without intervals; no rows for an empty table. */
+export function metricsAlone(table: DecisionTable, contender: Contender): readonly MetricRow[] {
+  if (table.rows === 0) return []
+  const truth = truthAt(table, null, 0)
+  return new Comparer(table, [contender, contender], truth, { ...compareDefaults, resamples: 0 }).whole([])
 }
 
 const metricsBy = (field: SegmentField) => (field === 'fraud_type' ? ofFrauds : metricNames)

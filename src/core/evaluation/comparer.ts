@@ -29,6 +29,8 @@ export class Comparer {
   readonly #columns: Both<CandidateColumns>
   readonly #truth: Truth
   readonly #rows: Omit<PartRows, 'days'>
+  /** Whether anybody labelled any of the judged. */
+  readonly #labelled: boolean
   readonly #cards: number
   readonly #once: Weights
   readonly #resamples: readonly Weights[]
@@ -61,6 +63,7 @@ export class Comparer {
       alerts: [alertsOf(both[0]), alertsOf(both[1])],
       ranked: [rank(judged, both[0].columns.score), rank(judged, both[1].columns.score)],
     }
+    this.#labelled = judged.some((row) => truth.labelled[row] === 1)
     this.#cards = cards
     this.#once = once(customers)
     this.#resamples = drawCustomers(customers, resamples, seed)
@@ -110,7 +113,7 @@ export class Comparer {
     cases: readonly Both<Measured>[] | null,
   ): MetricRow[] {
     const samples = this.#measured(rows, this.#truth, [this.#once, ...this.#resamples])
-    const canJudge = rows.judged.length > 0 && this.#truth.labelled.includes(1)
+    const canJudge = rows.judged.length > 0 && this.#labelled
     return names.map((metric) => {
       const known = canJudge || !metrics[metric].needsLabels
       const estimate = (of: (pair: Both<Measured>) => number): Estimate =>

@@ -4,7 +4,7 @@ import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 import type { Truth } from './truth.ts'
 
 /** Payments and their value. Whole hundredths add up exactly. */
-export class Sum {
+class Sum {
   #payments = 0
   #hundredths = 0
 

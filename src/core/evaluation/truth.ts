@@ -47,8 +47,10 @@ function lastTime({ rows, eventTime, labelKnownTime }: DecisionTable): number {
 
 /**
  * The same truth for each way in which payments without an outcome could have turned out, beside the given one, by
- * which they are honest: all fraud; fraud where `flagged` says so; fraud where it does not. Counts are extreme in one
- * of the four, since each only grows or falls with every such payment that is a flagged, or a missed, fraud.
+ * which they are honest: all fraud; fraud where `flagged` says so; fraud where it does not. Counts and amounts of
+ * payments, and their shares, are extreme in one of the four, since each only grows or falls with every such payment
+ * that is a flagged, or a missed, fraud. After Manski: Nonparametric bounds on treatment effects. American Economic
+ * Review 80(2), 1990.
  *
  * @param unknown rows.
  */

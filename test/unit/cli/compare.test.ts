@@ -2,9 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compareReplay } from '../../../src/apps/compare.ts'
 import type { Comparison } from '../../../src/core/evaluation/comparison.ts'
 import { segmentFields } from '../../../src/core/evaluation/decision-table.ts'
 import { metricNames } from '../../../src/core/evaluation/metrics.ts'
+import { compareDefaults } from '../../../src/core/evaluation/options.ts'
 import { weir } from '../../helpers/weir.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-compare-'))
@@ -24,7 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const compare = (...args: string[]) => weir(['compare', replayed, ...args])
 
 describe('weir compare', () => {
-  it('prints the whole result as JSON, the same bytes again', async () => {
+  it('prints the whole result as JSON', async () => {
     const { code, stdout, stderr } = await compare('--candidate', 'strict', '--json')
     expect([code, stderr]).toEqual([0, ''])
     const comparison = JSON.parse(stdout) as Comparison
@@ -40,7 +42,6 @@ describe('weir compare', () => {
     ])
     expect(comparison.metrics.map(({ metric }) => metric)).toEqual(metricNames)
     expect(comparison.segments.map(({ field }) => field)).toEqual(segmentFields)
-    expect((await compare('--candidate', 'strict', '--json')).stdout).toBe(stdout)
   })
 
   it('shows a table without colours where there is no terminal', async () => {
@@ -69,52 +70,54 @@ describe('weir compare', () => {
     expect(stdout).not.toContain('newly')
   })
 
-  it('says what can be had before any label', async () => {
-    const { code, stdout, stderr } = await compare('--candidate', 'strict', '--labels-until', '2025-01-01')
+  it('says that metrics need labels where the replay had none', async () => {
+    const [payments, out] = [join(folder, 'payments.jsonl'), join(folder, 'unlabelled')]
+    await weir(['generate', '--events', '500', '--out', payments])
+    expect(await weir(['replay', payments, '--out', out])).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await weir(['compare', out])
     expect(code).toBe(0)
-    expect(stderr).toContain('every payment is too young to be judged')
-    expect(stdout).toMatch(/^Alert rate /m)
-    expect(stdout).not.toMatch(/^Recall/m)
+    expect(stderr).toContain('no payment has a label')
+    expect(stdout).toMatch(/^Review load /m)
+    expect(stdout).not.toMatch(/^(Precision|Fraud value)/m)
   })
 
-  it.each<[string, string[], string, string]>([
-    [
-      'a name that is not there',
-      ['--candidate', 'strikt'],
-      'holds no candidate strikt',
-      'did you mean strict?',
-    ],
-    ['several to choose from', [], 'holds several candidates: strict, never', '--candidate strict'],
-  ])('ends with a cure for %s', async (_, args, message, cure) => {
-    const { code, stdout, stderr } = await compare(...args)
+  it('ends with code and cure', async () => {
+    const { code, stdout, stderr } = await compare('--candidate', 'strikt')
     expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toContain(message)
-    expect(stderr).toContain(cure)
+    expect(stderr).toContain('holds no candidate strikt')
+    expect(stderr).toContain('did you mean strict?')
+  })
+})
+
+describe('what cannot be compared', () => {
+  const request = { ...compareDefaults, champion: undefined, candidate: 'strict' }
+
+  it('says which of several it could be', async () => {
+    await expect(compareReplay(replayed, { ...request, candidate: undefined })).rejects.toMatchObject({
+      code: 'WEIR_CLI_USAGE',
+      message: expect.stringContaining('holds several candidates: strict, never'),
+      cure: expect.stringContaining('--candidate strict'),
+    })
   })
 
   it('does not claim labels that the replay did not read', async () => {
     const other = join(folder, 'earlier')
     cpSync(replayed, other, { recursive: true })
     const replay = JSON.parse(readFileSync(join(other, 'replay.json'), 'utf8'))
-    writeFileSync(
-      join(other, 'replay.json'),
-      JSON.stringify({ ...replay, labels_until: '2026-01-06T00:00:00.000Z' }),
-    )
-    const { code, stderr } = await weir([
-      'compare',
-      other,
-      '--candidate',
-      'strict',
-      '--labels-until',
-      '2026-02-01',
-    ])
-    expect(code).toBe(2)
-    expect(stderr).toContain('has labels until 2026-01-06T00:00:00.000Z only')
+    const labels_until = '2026-01-06T00:00:00.000Z'
+    writeFileSync(join(other, 'replay.json'), JSON.stringify({ ...replay, labels_until }))
+    const labelsUntil = Date.UTC(2026, 1, 1)
+    await expect(compareReplay(other, { ...request, labelsUntil })).rejects.toMatchObject({
+      message: expect.stringContaining(`has labels until ${labels_until} only`),
+    })
+    const { data } = await compareReplay(other, { ...request, by: [], resamples: 0 })
+    expect(data.labels_until).toBe(labels_until)
   })
 
-  it('ends with a cure for a folder without a replay', async () => {
-    const { code, stderr } = await weir(['compare', folder])
-    expect(code).toBe(1)
-    expect(stderr).toContain('holds no finished replay')
+  it('is a folder without a replay', async () => {
+    await expect(compareReplay(folder, request)).rejects.toMatchObject({
+      code: 'WEIR_CLI_INPUT',
+      message: expect.stringContaining('holds no finished replay'),
+    })
   })
 })

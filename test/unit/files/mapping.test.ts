@@ -197,7 +197,7 @@ describe('a mapping file', () => {
   })
 
   it('names other files from where it lies itself', () => {
-    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
+    expect(loadMapping('handbook').defaults?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
   })
 
   it('with a misspelt field is refused', () => {

@@ -294,6 +294,7 @@ describe('loading', () => {
     expect(await refusal(target)).toMatch(
       /^WEIR_STATE_MISMATCH: lane e0 of app third is half loaded from another snapshot/,
     )
+    await expect(checkSnapshot(other, target, () => {})).rejects.toThrow('of app third is half loaded')
     await loadSnapshot(other, target, newToken, () => {})
   })
 

@@ -54,7 +54,7 @@ const kinds = (items: readonly HistoryItem[], kind: HistoryItem['kind']) =>
 describe('history from the topics', () => {
   it('is all that was accepted, each partition in order, labels when they were observed', async () => {
     const log = await world()
-    const { items, done } = await itemsOf({ log })
+    const { items, source, done } = await itemsOf({ log })
     const sent = generated.filter(({ kind }) => kind === 'transaction')
     expect(kinds(items, 'transaction')).toHaveLength(sent.length)
     expect(kinds(items, 'label')).toHaveLength(generated.filter(({ kind }) => kind === 'label').length)
@@ -71,6 +71,14 @@ describe('history from the topics', () => {
     }
     expect(beforeItsTime).toBeLessThan(3)
     expect(done.at(-1)).toBeGreaterThan(0.9)
+    const ends = async (topic: string, count: number) =>
+      Promise.all(
+        Array.from({ length: count }, async (_, partition) => (await log.bounds({ topic, partition })).end),
+      )
+    expect(source.places?.()).toEqual({
+      topics,
+      positions: { transactions: await ends('t', partitions), labels: await ends('l', 2) },
+    })
     const [first] = kinds(items, 'rejected')
     expect(first).toMatchObject({
       at: expect.stringMatching(/^t-\d, offset \d+$/),
@@ -98,6 +106,7 @@ describe('history from the topics', () => {
       item.offset >= (offsets.from.offsets[item.partition] ?? 0) &&
       item.offset < (offsets.to.offsets[item.partition] ?? 0)
     expect(kinds(part, 'transaction')).toEqual(items.filter(within))
+    expect(source.places).toBeUndefined()
     expect(source.ranges.transactions.map(({ from, to }) => to - from).slice(0, 2)).toEqual([90, 180])
     const sent = generated.flatMap((made) => (made.kind === 'transaction' ? [made.time] : []))
     const [from, to] = [sent[500] as number, sent[1_500] as number]

@@ -192,6 +192,24 @@ describe('a difference is named', () => {
     expect(await foundByOther(spoilt)).toBe(0)
   })
 
+  it('in what was refused by a limit that is another now; it is no part of the past', async () => {
+    const wide = loadConfig({
+      file: '/dev/null',
+      env: {},
+      set: ['topics.partitions=3', 'limits.event_time_past_ms=999999999999999'],
+    }).config
+    const verdict = await verifyDecisions({
+      config: wide,
+      log: fixedLog(records),
+      contracts: await openContracts(wide),
+      atHand,
+    })
+    const found = verdict.finish()
+    expect(found.dead_letters.differ).toBeGreaterThan(0)
+    expect(found.first_difference).toMatchObject({ recorded: 'WEIR_RECORD_EVENT_TIME', recomputed: null })
+    expect(found).toMatchObject({ lost: 0, as_recorded: { differ: 0 }, recomputed: { differ: 0 } })
+  })
+
   it('in a dead letter', async () => {
     const [letters = [], ...others] = records[topics.dead_letters] ?? []
     const [first, ...rest] = letters as [LogRecord, ...LogRecord[]]
