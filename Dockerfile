@@ -4,12 +4,13 @@ WORKDIR /app
 ARG NPM_CONFIG_REGISTRY
 ARG NPM_CONFIG_CA
 COPY package.json package-lock.json .npmrc ./
-# ONNX Runtime brings its libraries for every platform; an image needs those of its own.
+# ONNX Runtime brings its libraries for every platform; an image needs those of its own. echarts/dist is for browsers.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
  && rm -rf node_modules/node \
  && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 -type d \
       ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + \
- && rm -f node_modules/onnxruntime-node/bin/napi-v6/linux/*/libonnxruntime_providers_*
+ && rm -f node_modules/onnxruntime-node/bin/napi-v6/linux/*/libonnxruntime_providers_* \
+ && rm -rf node_modules/echarts/dist
 
 FROM node:24-bookworm-slim
 WORKDIR /app

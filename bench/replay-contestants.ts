@@ -61,7 +61,7 @@ const batches = [250, 500, 1_000, 2_000, 4_000, 8_000]
  * size at which a trial was fastest.
  */
 export async function onnxAlone(config: Config, features: Float32Array) {
-  const dir = folderOf(config.models.champion, config)
+  const dir = await folderOf(config.models.champion, config)
   const { providers, threads } = config.models
   const files = await readPackage(dir, await readManifest(dir))
   const model = await loadOnnxModel(files, { providers, threads }, () => {})

@@ -69,6 +69,8 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
       }
     },
 
+    watermark: (lane) => store.watermark(lane),
+    keys: (lane) => store.keys(lane),
     close: () => store.close(),
   }
   return { ...store, ...cached }

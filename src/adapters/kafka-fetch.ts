@@ -52,7 +52,10 @@ export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> 
   return records
 }
 
-/** Appends the records of a batch, all or none, and returns how many bytes were unpacked for them. */
+/**
+ * Appends the records of a batch, all or none, and returns how many bytes were unpacked for them. Where compaction took
+ * the last ones, a control record stands at the batch's last offset: else its end would be asked for again.
+ */
 async function decodeBatch(batch: Buffer, into: FetchedRecord[]): Promise<number> {
   const magic = batch.readInt8(16)
   if (magic !== 2) throw new Error(`it is of format ${magic}, which ended with Kafka 0.11`)
@@ -62,13 +65,24 @@ async function decodeBatch(batch: Buffer, into: FetchedRecord[]): Promise<number
   const packed = batch.subarray(batchHeaderBytes)
   if (codec === 0 || count <= 0) {
     decodeRecords(batch, packed, count, into)
+    passOver(batch, into)
     return 0
   }
   const decompress = decompressors[codec as keyof typeof decompressors]
   if (decompress === undefined) throw new Error(`it is packed by codec ${codec}, which does not exist`)
   const unpacked = await decompress(packed)
   decodeRecords(batch, unpacked, count, into)
+  passOver(batch, into)
   return unpacked.length
+}
+
+const noContext = { producerId: '-1', inTransaction: false }
+
+function passOver(batch: Buffer, into: FetchedRecord[]): void {
+  const offset = Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23)
+  if ((into.at(-1)?.offset ?? -1) >= offset) return
+  const nothing = { key: null, value: null, headers: noHeaders }
+  into.push({ offset, timestamp: 0, ...nothing, isControlRecord: true, batchContext: noContext })
 }
 
 function decodeRecords(batch: Buffer, bytes: Buffer, count: number, into: FetchedRecord[]): void {

@@ -1,6 +1,7 @@
 import { WeirError } from '../core/errors.ts'
 import type {
   Log,
+  LogRecord,
   NewRecord,
   RunHandler,
   Subscription,
@@ -15,8 +16,10 @@ import {
   type KafkaClientOptions,
   type Producer,
 } from './kafka-client.ts'
+import { KafkaReader } from './kafka-reader.ts'
 import { KafkaSubscription, type KafkaSubscriptionOptions } from './kafka-subscription.ts'
 import { createKafkaWriter } from './kafka-writer.ts'
+import { historyGone } from './log-errors.ts'
 
 export interface KafkaLogOptions extends KafkaSubscriptionOptions {
   readonly client: KafkaClientOptions
@@ -34,6 +37,7 @@ export class KafkaLog implements Log {
   readonly #subscriptions = new Set<KafkaSubscription>()
   #admin: Promise<Admin> | undefined
   #producer: Promise<Producer> | undefined
+  #reader: Promise<KafkaReader> | undefined
 
   constructor(options: KafkaLogOptions) {
     this.#options = options
@@ -64,11 +68,28 @@ export class KafkaLog implements Log {
     const offsets = await this.#ask(`asking for the bounds of ${topic}`, (admin) =>
       admin.fetchTopicOffsets(topic),
     )
-    const found = offsets.find((at) => at.partition === partition)
-    if (found === undefined) {
-      throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`)
+    const { low, high } = ofPartition(offsets, { topic, partition })
+    return { first: Number(low), end: Number(high) }
+  }
+
+  async offsetAt({ topic, partition }: TopicPartition, time: number): Promise<number> {
+    const offsets = await this.#ask(`asking for offsets of ${topic} by time`, (admin) =>
+      admin.fetchTopicOffsetsByTimestamp(topic, time),
+    )
+    return Number(ofPartition(offsets, { topic, partition }).offset)
+  }
+
+  async *read(at: TopicPartition, from: number, to: number): AsyncGenerator<LogRecord[]> {
+    const { first, end } = await this.bounds(at)
+    const last = Math.min(to, end)
+    if (from >= last) return
+    if (from < first) throw historyGone(at, from, first)
+    this.#reader ??= KafkaReader.open(this.#options.client)
+    try {
+      yield* (await this.#reader).read(at, from, last)
+    } catch (error) {
+      throw asLogError(error, `reading ${at.topic}`)
     }
-    return { first: Number(found.low), end: Number(found.high) }
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {
@@ -116,7 +137,8 @@ export class KafkaLog implements Log {
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()))
     this.#subscriptions.clear()
-    const open = [this.#admin, this.#producer]
+    const open = [this.#admin, this.#producer, this.#reader]
+    this.#reader = undefined
     this.#admin = undefined
     this.#producer = undefined
     await Promise.allSettled(open.map(async (client) => (await client)?.disconnect()))
@@ -159,4 +181,13 @@ export class KafkaLog implements Log {
     await producer.connect()
     return producer
   }
+}
+
+function ofPartition<T extends { readonly partition: number }>(
+  all: readonly T[],
+  { topic, partition }: TopicPartition,
+): T {
+  const found = all.find((one) => one.partition === partition)
+  if (found !== undefined) return found
+  throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`)
 }

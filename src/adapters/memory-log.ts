@@ -2,12 +2,14 @@ import { WeirError } from '../core/errors.ts'
 import type {
   Clock,
   Log,
+  LogRecord,
   NewRecord,
   RunHandler,
   Subscription,
   TopicPartition,
   TransactionalWriter,
 } from '../core/ports.ts'
+import { historyGone } from './log-errors.ts'
 import { type GroupPartition, MemoryGroup, MemoryMember } from './memory-group.ts'
 import { MemoryPartition } from './memory-partition.ts'
 
@@ -60,6 +62,26 @@ export class MemoryLog implements Log {
   async bounds(at: TopicPartition): Promise<{ first: number; end: number }> {
     const { first, end } = this.#partition(at)
     return { first, end }
+  }
+
+  async offsetAt(at: TopicPartition, time: number): Promise<number> {
+    const partition = this.#partition(at)
+    for await (const records of this.read(at, partition.first, partition.end)) {
+      const found = records.find(({ timestamp }) => timestamp >= time)
+      if (found !== undefined) return found.offset
+    }
+    return partition.end
+  }
+
+  async *read(at: TopicPartition, from: number, to: number): AsyncGenerator<LogRecord[]> {
+    const partition = this.#partition(at)
+    const last = Math.min(to, partition.end)
+    for (let next = from; next < last; ) {
+      if (next < partition.first) throw historyGone(at, next, partition.first)
+      const records = partition.read(next, Math.min(this.#maxRunRecords, last - next))
+      next += records.length
+      yield records
+    }
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {

@@ -49,6 +49,12 @@ export function createMemoryStore(): StateStore {
       const { states } = laneOf(id)
       return keys.map((key) => states.get(key) ?? null)
     },
+    async watermark(id) {
+      return laneOf(id).watermark
+    },
+    async *keys(id) {
+      yield [...laneOf(id).states.keys()]
+    },
     async close() {},
   }
 }

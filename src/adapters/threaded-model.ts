@@ -33,7 +33,6 @@ export async function openThreadedModel(
   const thread = new Worker(new URL('./threaded-model-worker.ts', import.meta.url), { workerData })
   // Rejects when the thread fails before it has loaded the model.
   await once(thread, 'message')
-  thread.unref()
   const waiting: { resolve(scores: Scores): void; reject(error: Error): void }[] = []
   thread.on('message', (answer: Answer) => {
     const asked = waiting.shift()
@@ -44,6 +43,8 @@ export async function openThreadedModel(
   thread.on('error', (error: Error) => {
     for (const asked of waiting.splice(0)) asked.reject(error)
   })
+  // Only after a listener has been put on: that makes the program wait for the thread again.
+  thread.unref()
   return {
     ...model,
     score(features, rows) {

@@ -5,9 +5,12 @@ import { createFileSchemaSource } from '../adapters/avro-schema-files.ts'
 import type { KafkaClientOptions } from '../adapters/kafka-client.ts'
 import { createKafkaLog, type KafkaLog } from '../adapters/kafka-log.ts'
 import type { KafkaSubscriptionOptions } from '../adapters/kafka-subscription.ts'
+import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
 import { createSchemaRegistry } from '../adapters/schema-registry.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import type { Log } from '../core/ports.ts'
 
 interface PemTexts {
   readonly ca?: string
@@ -20,12 +23,7 @@ interface PemTexts {
  *
  * @throws {WeirError} WEIR_CONFIG_UNREADABLE that names the file.
  */
-export function readTls({
-  enabled,
-  ca_file,
-  cert_file,
-  key_file,
-}: Config['redis']['tls']): PemTexts | undefined {
+function readTls({ enabled, ca_file, cert_file, key_file }: Config['redis']['tls']): PemTexts | undefined {
   if (!enabled) return undefined
   return {
     ...(ca_file !== null && { ca: readPem(ca_file) }),
@@ -70,6 +68,65 @@ export function openKafka(
     partitionsConsumedConcurrently: config.chunk.concurrency,
     ...(onEvent !== undefined && { onEvent }),
   })
+}
+
+/**
+ * The states of an installation in Redis; connects at once.
+ *
+ * @param onConnection see RedisStoreOptions.
+ */
+export function openStore(
+  { app, redis }: Config,
+  { layoutHash }: Pick<CompiledFeatures, 'layoutHash'>,
+  onConnection: (error?: Error) => void,
+): RedisStore {
+  const { url, username, password, deadline_ms } = redis
+  const tls = readTls(redis.tls)
+  return createRedisStore({
+    url,
+    prefix: `${app}.${layoutHash}`,
+    deadlineMs: deadline_ms,
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    onConnection,
+  })
+}
+
+/** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
+export async function checkStore(store: RedisStore): Promise<void> {
+  const [finding] = await store.check().catch((cause: unknown) => {
+    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
+      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
+      retriable: true,
+      cause,
+    })
+  })
+  if (finding === undefined) return
+  throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
+}
+
+/** Partitions are pinned: with another number customers would move away from their states. */
+export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
+  const names = [
+    topics.transactions,
+    topics.labels,
+    topics.decisions,
+    topics.alerts,
+    topics.dead_letters,
+    topics.entity_updates,
+  ]
+  for (const name of names) {
+    const partitions = await log.partitions(name)
+    if (partitions === topics.partitions) continue
+    throw new WeirError(
+      'WEIR_LOG_TOPIC',
+      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
+      {
+        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
+      },
+    )
+  }
 }
 
 /** The codecs of all topics, with schema ids from the registry where one is configured, else from files. */

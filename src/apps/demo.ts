@@ -22,6 +22,8 @@ export interface DemoOptions {
   readonly seed: number
   /** Folder for decisions.jsonl and alerts.jsonl. */
   readonly out: string
+  /** Gets one line a graph on where it runs. */
+  readonly onModel: (line: string) => void
   /** Told after every step. */
   readonly onStep: (tally: DemoTally, newAlerts: readonly Alert[]) => void
   /** Called between steps; waits when the demo is to go slower. */
@@ -57,7 +59,7 @@ const stepRecords = 2_000
  * only timings differ.
  */
 export async function runDemo(config: Config, options: DemoOptions): Promise<DemoTally> {
-  const active = await loadActiveSet(config, () => {})
+  const active = await loadActiveSet(config, options.onModel)
   const contracts = await openContracts(config)
   const tally: DemoTally = {
     events: 0,
@@ -168,7 +170,8 @@ function* steps({ events, seed }: DemoOptions): Generator<Generated[], void, und
   if (step.length > 0) yield step
 }
 
-function toRecord(item: Generated, { topics }: Config, contracts: Contracts): NewRecord {
+/** The record that carries what was generated, as it reaches the log. */
+export function toRecord(item: Generated, { topics }: Config, contracts: Contracts): NewRecord {
   if (item.kind === 'label') {
     const key = item.label.customer_id
     return {

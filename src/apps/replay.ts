@@ -1,18 +1,24 @@
-import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
+import { metricsAlone } from '../core/evaluation/compare.ts'
+import type { CandidateColumns, DecisionTable } from '../core/evaluation/decision-table.ts'
+import type { MetricName } from '../core/evaluation/metrics.ts'
 import type { History } from '../core/history.ts'
 import type { Decision } from '../core/types.ts'
+import { writeWhole } from '../files/write-whole.ts'
 import type { Candidate } from '../replay/candidates.ts'
 import { hasCheckpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from '../replay/checkpoint.ts'
 import type { DecidedChunk, Sink } from '../replay/decided-chunk.ts'
 import { createDecisionsFolder } from '../replay/decisions-folder.ts'
+import { readDecisionTable } from '../replay/decisions-table.ts'
 import { historiesOf, knownBy, newTally, Pass, type PassTally } from '../replay/pass.ts'
 import { createScoresFile } from '../replay/scores-file.ts'
 import { type SnapshotHead, writeSnapshot } from '../replay/snapshot.ts'
 import type { HistoryItem, Source } from '../replay/source.ts'
+import { checkHomes } from '../replay/target.ts'
 import { makeFolder } from './demo.ts'
 
 export interface ReplayOptions {
@@ -64,7 +70,14 @@ export interface CandidateSummary {
   readonly alert_on: readonly string[]
   /** Payments by outcome, or by status where there is none. */
   readonly outcomes: Readonly<Record<string, number>>
+  /** As docs/evaluation.md defines them, of all payments; null where there are too many to hold in memory. */
+  readonly metrics: Metrics | null
 }
+
+export type Metrics = Readonly<Record<MetricName, number | null>>
+
+/** With more payments than that a replay leaves metrics to `weir compare`: they take some 100 bytes a payment. */
+const mostMeasured = 3_000_000
 
 /**
  * Runs history through the candidates and leaves the folder of its decisions. In event time, with states of its own:
@@ -98,7 +111,14 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
   })
   const headOf = ({ features }: History) => snapshotHead(config, source, tally, features.hash)
 
+  if (options.state !== null && source.places !== undefined && Number.isFinite(options.limit)) {
+    throw new WeirError(
+      'WEIR_CLI_USAGE',
+      'the states of a topic are those at its end: --state does not go with --limit',
+    )
+  }
   for await (const items of untaken(source, options, tally.items)) {
+    if (options.state !== null) checkHomes(items, config.topics.partitions)
     await pass.take(withinLimit(items, options.limit - tally.payments))
     options.onItems(tally.items)
     if (options.signal.aborted) {
@@ -115,7 +135,8 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
     const [history] = histories as [History]
     await writeSnapshot(options.state, headOf(history), history)
   }
-  const summary = summaryOf(options, tally, counts)
+  const measured = tally.payments > mostMeasured ? null : metricsOf(await readDecisionTable(out), candidates)
+  const summary = summaryOf(options, tally, counts, measured)
   writeWhole(join(out, 'replay.json'), `${JSON.stringify(summary, null, 2)}\n`)
   removeCheckpoint(out)
   return summary
@@ -188,6 +209,7 @@ function snapshotHead(
     source: source.name,
     partitions,
     positions: { transactions: byPartition(next), labels: byPartition([]) },
+    ...source.places?.(),
     times: byPartition(latest),
   }
 }
@@ -232,6 +254,7 @@ function summaryOf(
   { source, labelsUntil, candidates }: ReplayOptions,
   { payments, labels, rejected, firstTime, lastTime }: PassTally,
   { totals: { duplicates, frauds, outcomes } }: Counts,
+  metrics: readonly Metrics[] | null,
 ): ReplaySummary {
   const iso = (time: number) => (Number.isFinite(time) ? new Date(time).toISOString() : null)
   return {
@@ -253,13 +276,18 @@ function summaryOf(
       thresholds: policy.file.thresholds,
       alert_on: policy.file.alert_on,
       outcomes: Object.fromEntries(Object.entries(outcomes[c] ?? {}).toSorted()),
+      metrics: metrics?.[c] ?? null,
     })),
   }
 }
 
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.part`, text)
-  renameSync(`${path}.part`, path)
+/** By candidate. */
+function metricsOf(table: DecisionTable, candidates: readonly Candidate[]): Metrics[] {
+  return candidates.map(({ active }, c) => {
+    const columns = table.candidates[c] as CandidateColumns
+    const rows = metricsAlone(table, { columns, alertOn: active.policy.file.alert_on })
+    return Object.fromEntries(rows.map(({ metric, champion }) => [metric, champion.value])) as Metrics
+  })
 }
 
 /** @throws WeirError WEIR_CLI_INPUT when the folder holds no finished replay. */

@@ -2,18 +2,19 @@ import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import { createCachedStore } from '../adapters/cached-store.ts'
 import type { KafkaLog } from '../adapters/kafka-log.ts'
-import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
+import type { RedisStore } from '../adapters/redis-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import { WeirError } from '../core/errors.ts'
+import { contractFields } from '../files/contract.ts'
 import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
+import type { TestEventRoute } from '../http/test-event.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
-import { openContracts, openKafka, readTls } from './connect.ts'
+import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
 
 export interface Stream {
   /** Where health and metrics are served. */
@@ -43,7 +44,7 @@ export async function startStream(
   const metrics = createMetrics()
   metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
   const connection = { store: false }
-  const store = openStore(config, active, logger, connection)
+  const store = openLoggedStore(config, active, logger, connection)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
@@ -67,7 +68,8 @@ export async function startStream(
       newToken: randomUUID,
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
-    http = await serve(config, metrics, () => scorer, log, connection)
+    const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
+    http = await serve(config, metrics, () => scorer, log, connection, testEvents)
     scorer = await startScorer(parts)
     const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
@@ -83,66 +85,22 @@ function levelOf(fields: object): 'info' | 'warn' | 'error' {
   return isSevere(fields.error) ? 'error' : 'warn'
 }
 
-function openStore(
+/** The store, with a line of the log whenever its connection comes or goes. */
+function openLoggedStore(
   config: Config,
-  active: ActiveSet,
+  { features }: ActiveSet,
   logger: Logger,
   connection: { store: boolean },
 ): RedisStore {
-  const { url, username, password, deadline_ms, cache_mib } = config.redis
-  const tls = readTls(config.redis.tls)
-  const store = createRedisStore({
-    url,
-    prefix: `${config.app}.${active.features.layoutHash}`,
-    deadlineMs: deadline_ms,
-    ...(username === null ? {} : { username }),
-    ...(password === null ? {} : { password }),
-    ...(tls === undefined ? {} : { tls }),
-    onConnection(error) {
-      if (connection.store !== (error === undefined)) {
-        if (error === undefined) logger.info('connected to Redis')
-        else logger.warn({ reason: error.message }, 'Redis cannot be reached')
-      }
-      connection.store = error === undefined
-    },
+  const store = openStore(config, features, (error) => {
+    if (connection.store !== (error === undefined)) {
+      if (error === undefined) logger.info('connected to Redis')
+      else logger.warn({ reason: error.message }, 'Redis cannot be reached')
+    }
+    connection.store = error === undefined
   })
+  const { cache_mib } = config.redis
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
-}
-
-/** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
-async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check().catch((cause: unknown) => {
-    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
-      retriable: true,
-      cause,
-    })
-  })
-  if (finding === undefined) return
-  throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
-}
-
-/** Partitions are pinned: with another number customers would move away from their states. */
-async function checkTopics({ topics }: Config, log: KafkaLog): Promise<void> {
-  const names = [
-    topics.transactions,
-    topics.labels,
-    topics.decisions,
-    topics.alerts,
-    topics.dead_letters,
-    topics.entity_updates,
-  ]
-  for (const name of names) {
-    const partitions = await log.partitions(name)
-    if (partitions === topics.partitions) continue
-    throw new WeirError(
-      'WEIR_LOG_TOPIC',
-      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
-      {
-        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
-      },
-    )
-  }
 }
 
 function serve(
@@ -151,6 +109,7 @@ function serve(
   scorer: () => Scorer | undefined,
   log: KafkaLog,
   connection: { readonly store: boolean },
+  testEvents: TestEventRoute | null,
 ): Promise<HttpServer> {
   const states = () =>
     scorer()
@@ -178,7 +137,21 @@ function serve(
       return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
     },
   }
-  return startHttp({ ...config.http, registry: metrics.registry, live, ready })
+  const { host, port } = config.http
+  return startHttp({ host, port, registry: metrics.registry, live, ready, testEvents })
+}
+
+const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost$)/.test(host)
+
+/** Test events tell of customers to whoever asks: only on this machine, unless the operator says otherwise. */
+function testEventsOf(
+  { http, limits }: Config,
+  { features }: ActiveSet,
+  answer: TestEventRoute['answer'],
+): TestEventRoute | null {
+  if (!(http.test_events ?? isLoopback(http.host))) return null
+  const fields = Object.keys(contractFields('transaction.avsc'))
+  return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
 /** Looks after what no record brings about: gauges, and partitions that could not be taken over. */

@@ -21,7 +21,8 @@ export interface TrainOptions {
   readonly source: Source
   readonly features: CompiledFeatures
   readonly periods: TrainPeriods
-  readonly family: string
+  /** Several are fused, as is `all`, which stands for every family that the table has columns for. */
+  readonly families: readonly string[]
   readonly recipe: string | null
   /** Where the data comes from, for the model card. */
   readonly data: string
@@ -45,6 +46,8 @@ export interface Trained {
   readonly feature_hash: string
   readonly periods: Readonly<Record<string, { from: string; to: string; rows: number; frauds: number }>>
   readonly metrics: Readonly<Record<string, number>>
+  /** Of several families, whether fusing them was worth it, in a sentence. */
+  readonly verdict: string | null
   readonly seconds: Readonly<Record<Step, number>>
 }
 
@@ -59,13 +62,15 @@ const dayMs = 86_400_000
  * @throws WeirError of the step that failed.
  */
 export async function train(options: TrainOptions): Promise<Trained> {
-  const { models, python, features, family } = options
+  const { models, python, features } = options
   const { root, name, version } = targetOf(options.out)
   if (options.keep !== null && existsSync(options.keep)) {
     throw new WeirError('WEIR_CLI_USAGE', `${options.keep} is there already`, {
       cure: 'name another folder to keep',
     })
   }
+  // What is wrong with families or recipe is told now, not after the export.
+  await runStep(python, ['settings', ...options.families, ...flagsOfRecipe(options.recipe)])
   const made = mkdirSync(root, { recursive: true })
   const scratch = mkdtempSync(join(root, '.train-'))
   const [table, run] = [join(scratch, 'table.parquet'), join(scratch, 'run')]
@@ -79,13 +84,12 @@ export async function train(options: TrainOptions): Promise<Trained> {
     seconds[step] = Math.round((performance.now() - begun) / 100) / 10
     return result
   }
-  const recipe = options.recipe === null ? [] : ['--recipe', options.recipe]
   const target = ['--out', staged, '--data', options.data]
   try {
     await timed('export', () => exportTo(table, options))
     const { periods } = await timed('prepare', () => prepare(table, run, options))
-    await timed('train', () => runStep(python, ['train', family, '--run', run, ...recipe]))
-    const { metrics } = await timed('package', () => writePackage(python, [family, '--run', run, ...target]))
+    const { part, verdict } = await timed('train', () => trainFamilies(run, options))
+    const { metrics } = await timed('package', () => writePackage(python, [part, '--run', run, ...target]))
     await timed('check', () => admit(staged, features, models))
     if (options.keep !== null) {
       for (const made of [table, run]) cpSync(made, join(options.keep, basename(made)), { recursive: true })
@@ -99,6 +103,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
       feature_hash: features.hash,
       periods,
       metrics,
+      verdict,
       seconds,
     }
   } catch (error) {
@@ -139,6 +144,19 @@ function flagsOf({ trainStart, trainDays, delayDays, validationDays, testDays }:
     flags.push('--test-start', day(trainStart + (lastTrainDays + between) * dayMs))
   }
   return flags.map(String)
+}
+
+const flagsOfRecipe = (recipe: string | null): string[] => (recipe === null ? [] : ['--recipe', recipe])
+
+/** Trains, and fuses what is several; returns what is packaged. */
+async function trainFamilies(
+  run: string,
+  { python, families, recipe }: TrainOptions,
+): Promise<{ part: string } & Pick<Trained, 'verdict'>> {
+  await runStep(python, ['train', ...families, '--run', run, ...flagsOfRecipe(recipe)])
+  if (families.length === 1 && !families.includes('all')) return { part: families.join(), verdict: null }
+  const { verdict } = (await runStep(python, ['fuse', ...families, '--run', run])) as { verdict: string }
+  return { part: 'fusion', verdict }
 }
 
 async function writePackage(python: Python, args: readonly string[]): Promise<Pick<Trained, 'metrics'>> {

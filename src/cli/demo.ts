@@ -37,6 +37,7 @@ export function registerDemo(program: Command): void {
           : lines(flags, seconds)
       const tally = await runDemo(config, {
         ...flags,
+        onModel: note,
         onStep: display.step,
         pause: (events) => waitFor(events, flags.rate, seconds),
       })

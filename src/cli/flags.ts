@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Position } from '../replay/topic-source.ts'
 
 /** Flags that every command takes, before or after its name. */
 interface GlobalFlags {
@@ -44,4 +45,18 @@ export function time(text: string): number {
   if (Number.isNaN(instant))
     throw new InvalidArgumentError('Write ISO 8601, for example 2026-01-05T00:00:00Z.')
   return instant
+}
+
+/** For a flag that names a place on the log: a moment, or an offset for each partition. */
+export function position(text: string): Position {
+  if (/^\d+(,\d+)*$/.test(text)) return { offsets: text.split(',').map(Number) }
+  if (text.includes('-')) return { time: time(text) }
+  throw new InvalidArgumentError('Give a moment in ISO 8601, or an offset for each partition: 0,120,7.')
+}
+
+/** For a flag that is so many days, parts of one too: 0 or more. */
+export function days(text: string): number {
+  const value = number(text)
+  if (value >= 0) return value
+  throw new InvalidArgumentError('Give a number of days, 0 or more.')
 }

@@ -4,7 +4,7 @@ import { listModels } from '../adapters/model-package.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
 import { configOf, wantsJson } from './flags.ts'
-import { print, printJson, printTable, styled } from './output.ts'
+import { note, print, printJson, printTable, styled } from './output.ts'
 
 export function registerModel(program: Command): void {
   const model = program.command('model').description('the model packages')
@@ -60,6 +60,7 @@ export function registerModel(program: Command): void {
         features: loadFeatures(config.features),
         providers,
         threads,
+        log: note,
       })
       if (wantsJson(command)) {
         printJson(

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
-import type { Row } from '../files/mapping.ts'
+import type { Row } from '../files/cells.ts'
 import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { readRows } from '../files/rows.ts'
 import { configOf, count } from './flags.ts'
@@ -46,20 +46,20 @@ export function registerProduce(program: Command): void {
 }
 
 /** Sends what a row says; throws an Error that tells what is wrong with the row. */
-type Send = (row: Row, sink: Sink) => Promise<void>
+type Send = (row: Row, line: number, sink: Sink) => Promise<void>
 
 function paymentSender(map: string | undefined): Send {
   const paymentOf = paymentReader(mappingOf(map))
-  return async (row, sink) => {
-    const { transaction, label } = paymentOf(row)
+  return async (row, line, sink) => {
+    const { transaction, label } = paymentOf(row, line)
     await sink.transaction(transaction, transaction.event_time)
     if (label !== null) await sink.label(label, label.observed_time)
   }
 }
 
 function labelSender(): Send {
-  return async (row, sink) => {
-    const label = labelOf(row)
+  return async (row, line, sink) => {
+    const label = labelOf(row, line)
     await sink.label(label, label.observed_time)
   }
 }
@@ -76,7 +76,7 @@ async function produce(
   let rows = 0
   for await (const batch of readRows(file, { onFraction: progress.reach })) {
     for (const read of batch.slice(0, limit - rows)) {
-      const error = 'error' in read ? read.error : await tryToSend(send, read.row, sink)
+      const error = 'error' in read ? read.error : await tryToSend(() => send(read.row, read.line, sink))
       if (error !== undefined) {
         if (onError === 'stop') await sink.close()
         bad.add({ at: `${file}, line ${read.line}`, reason: error }, '; the rows before it were sent')
@@ -90,9 +90,9 @@ async function produce(
 }
 
 /** What is wrong with the row, or undefined when it was sent. A log that fails is no fault of the row. */
-async function tryToSend(send: Send, row: Row, sink: Sink): Promise<string | undefined> {
+async function tryToSend(send: () => Promise<void>): Promise<string | undefined> {
   try {
-    await send(row, sink)
+    await send()
     return undefined
   } catch (error) {
     if (error instanceof WeirError) throw error

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
 import { registerExport } from './export.ts'
@@ -11,8 +12,10 @@ import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerReplay } from './replay.ts'
+import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
+import { registerThreshold } from './threshold.ts'
 import { registerTopics } from './topics.ts'
 import { registerTrain } from './train.ts'
 
@@ -26,10 +29,13 @@ const commands: readonly ((program: Command) => void)[] = [
   registerProduce,
   registerTail,
   registerReplay,
+  registerCompare,
+  registerThreshold,
   registerFeatures,
   registerExport,
   registerTrain,
   registerModel,
+  registerState,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

@@ -1,24 +1,24 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { type ReplayOptions, type ReplaySummary, replay } from '../apps/replay.ts'
-import { WeirError } from '../core/errors.ts'
-import { openCandidates, parseCandidate } from '../replay/candidates.ts'
-import { generatedSource, type Source } from '../replay/source.ts'
-import { configOf, count, time, wantsJson } from './flags.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import { mappingOf } from '../files/payments.ts'
+import { parseCandidate } from '../replay/candidate-spec.ts'
+import type { Source } from '../replay/source.ts'
+import { configOf, count, position, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, type FileFlags, openFiles } from './source.ts'
+import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { type VerifyFlags, verify } from './verify.ts'
 
-interface Flags extends FileFlags {
+interface Flags extends SourceFlags, VerifyFlags {
+  readonly verify: boolean
   readonly out: string
   readonly scores?: string
   readonly state?: string
   readonly model?: string
   readonly policy?: string
   readonly features?: string
-  readonly candidate: readonly string[]
+  readonly candidate?: readonly string[]
   readonly labelsUntil: number
-  readonly events?: number
-  readonly seed: number
   readonly limit: number
   readonly rate: number
   readonly resume: boolean
@@ -31,43 +31,58 @@ export function registerReplay(program: Command): void {
     .argument('[source...]', 'files of payments (globs too), - for standard input, or topic')
   addFileFlags(command, 'skip')
     .option('--model <model>', 'the champion: a package folder, or name@version (default: the configuration)')
-    .option('--policy <file>', "the champion's policy (default: the configuration)")
-    .option('--features <file>', "the champion's feature file (default: the configuration)")
+    .option('--policy <file>', "the champion's policy (default: the mapping's, then the configuration)")
+    .option('--features <file>', "the champion's feature file (default: likewise)")
     .option(
       '--candidate <name:key=value,...>',
       'beside the champion, in the same pass; keys: model, policy, features, challenge, review, decline',
-      (text, earlier: readonly string[]) => [...earlier, text],
-      [],
+      (text, earlier: readonly string[] = []) => [...earlier, text],
     )
     .option('--events <n>', 'in place of a source: so many generated payments', positive)
     .option('--seed <n>', 'seed for --events', count, 1)
-    .option(
-      '--labels-until <time>',
-      'labels known by then, ISO 8601 (default: all)',
-      time,
-      Number.POSITIVE_INFINITY,
+    .addOption(
+      new Option('--labels-until <time>', 'labels known by then, ISO 8601')
+        .argParser(time)
+        .default(Number.POSITIVE_INFINITY, 'all'),
     )
-    .option('--limit <n>', 'payments at most', count, Number.POSITIVE_INFINITY)
+    .addOption(
+      new Option('--limit <n>', 'payments at most')
+        .argParser(count)
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
     .option('--rate <n>', 'payments and labels a second at most; 0: as fast as possible', count, 0)
     .option('--out <folder>', 'folder for the decisions', 'out/replay')
     .option('--scores <file>', 'CSV of every payment: transaction_id, score, risk_score, outcome')
     .option('--state <file>', 'the states at the end, for a warm start')
     .option('--resume', 'go on with the replay that was stopped in --out', false)
+    .option(
+      '--verify',
+      'compute the live decisions of the topics again and compare them field by field',
+      false,
+    )
+    .option('--from <place>', 'of topics: a moment (ISO 8601), or an offset for each partition', position)
+    .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
+    .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
+      if (flags.verify) return verify(flags, command)
       const { config } = configOf(command)
-      const { model, policy, features } = flags
+      const { defaults } = flags.map === undefined ? {} : mappingOf(flags.map)
+      const { model, policy = defaults?.policy, features = defaults?.features } = flags
       const champion = { name: 'champion', model, policy, features, thresholds: {} }
-      const specs = [champion, ...flags.candidate.map(parseCandidate)]
-      const source = sourceOf(paths, flags, config.topics.partitions)
-      const candidates = await openCandidates(config, specs)
-      try {
-        await interruptible(
-          (signal) => run(source, candidates.all, flags, signal, command),
-          `stopped; go on with --resume: ${flags.out}`,
-        )
-      } finally {
-        await candidates.close()
-      }
+      const specs = [champion, ...(flags.candidate ?? []).map(parseCandidate)]
+      // onnxruntime takes a while to load.
+      const { openCandidates } = await import('../replay/candidates.ts')
+      await withSource(paths, flags, config, async (source) => {
+        const candidates = await openCandidates(config, specs)
+        try {
+          await interruptible(
+            (signal) => run(source, candidates.all, flags, signal, command),
+            `stopped; go on with --resume: ${flags.out}`,
+          )
+        } finally {
+          await candidates.close()
+        }
+      })
     })
 
   async function run(
@@ -77,6 +92,7 @@ export function registerReplay(program: Command): void {
     signal: AbortSignal,
     command: Command,
   ): Promise<void> {
+    const { replay } = await import('../apps/replay.ts')
     const { config } = configOf(command)
     const total = Math.min(flags.limit, flags.events ?? Number.POSITIVE_INFINITY)
     const progress = startProgress('payments and labels', total)
@@ -112,17 +128,6 @@ function positive(text: string): number {
   const events = count(text)
   if (events > 0 && Number.isFinite(events)) return events
   throw new InvalidArgumentError('Give a whole number, 1 or more.')
-}
-
-function sourceOf(paths: readonly string[], flags: Flags, partitions: number): Source {
-  const { events, seed } = flags
-  if (paths.length > 0 === (events !== undefined)) {
-    throw new WeirError('WEIR_CLI_USAGE', 'replay takes either a source or --events', {
-      cure: 'weir replay payments.csv --map handbook, weir replay topic, or weir replay --events 100000',
-    })
-  }
-  if (events !== undefined) return generatedSource({ events, seed, partitions })
-  return openFiles(paths, flags, partitions)
 }
 
 function show(summary: ReplaySummary, out: string, seconds: number): void {

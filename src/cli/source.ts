@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander'
+import { withConnection } from '../apps/connect.ts'
+import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import { streamFormats } from '../files/rows.ts'
 import { type FileSourceOptions, fileSource } from '../replay/file-source.ts'
-import type { Source } from '../replay/source.ts'
+import { generatedSource, type Source } from '../replay/source.ts'
+import { openTopicSource, type Position } from '../replay/topic-source.ts'
 import { grouped, note } from './output.ts'
 
 export interface FileFlags {
@@ -29,6 +32,43 @@ export function addFileFlags(command: Command, onError: OnError): Command {
 
 export const onErrorOption = (fallback: OnError): Option =>
   new Option('--on-error <do>', 'what a bad row does').choices(['stop', 'skip']).default(fallback)
+
+/** What stands for the topics among sources. */
+const topicWord = 'topic'
+
+export interface SourceFlags extends FileFlags {
+  readonly events?: number
+  readonly seed: number
+  /** Of the topics. */
+  readonly from?: Position
+  readonly to?: Position
+}
+
+/** Opens history for the time that `use` takes: files, the word `topic`, or, with --events, generated payments. */
+export async function withSource<T>(
+  given: readonly string[],
+  flags: SourceFlags,
+  config: Config,
+  use: (source: Source) => Promise<T>,
+): Promise<T> {
+  const { events, seed, from, to } = flags
+  const { topics } = config
+  if (given.length > 0 === (events !== undefined)) {
+    throw new WeirError('WEIR_CLI_USAGE', 'take either a source or --events', {
+      cure: `name files of payments, - for standard input, or ${topicWord}; or give --events 100000`,
+    })
+  }
+  if (events !== undefined) return use(generatedSource({ events, seed, partitions: topics.partitions }))
+  if (given[0] !== topicWord) return use(openFiles(given, flags, topics.partitions))
+  if (given.length > 1) {
+    throw new WeirError('WEIR_CLI_USAGE', `${topicWord} is a source of its own`, {
+      cure: `a file of this name is ./${topicWord}`,
+    })
+  }
+  return withConnection(config, async (connection) =>
+    use(await openTopicSource({ ...connection, topics, from, to })),
+  )
+}
 
 /** History in the files, as the flags have it. */
 export function openFiles(paths: readonly string[], flags: FileFlags, partitions: number): Source {

@@ -13,7 +13,7 @@ interface Flags extends FileFlags {
   readonly out: string
   readonly features?: string
   readonly recipe?: string
-  readonly family: string
+  readonly family: readonly string[]
   readonly data?: string
   readonly keep?: string
   readonly trainStart?: number
@@ -54,13 +54,18 @@ export function registerTrain(program: Command): void {
       7,
     )
     .option('--features <file>', 'feature file (default: that of the mapping, else of the configuration)')
-    .option('--family <name>', 'what to train: training/README.md', 'lightgbm')
+    .option(
+      '--family <names>',
+      'what to train, lightgbm,gru for example, or all: several are fused (training/README.md)',
+      (names) => [...new Set(names.split(','))],
+      ['lightgbm'],
+    )
     .option('--recipe <file>', 'settings of the family (default: those of the mapping, if it has any)')
     .option('--keep <folder>', 'keep table and run folder there, for further steps of weir-training')
     .option('--data <text>', 'where the data comes from, for the model card')
     .action(async (files: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
-      const { train: suggested } = mappingOf(flags.map)
+      const { defaults: suggested } = mappingOf(flags.map)
       const featureFile = flags.features ?? suggested?.features ?? config.features
       const features = loadFeatures(featureFile)
       const source = openFiles(files, flags, config.topics.partitions)
@@ -71,7 +76,7 @@ export function registerTrain(program: Command): void {
           source,
           features,
           periods: flags,
-          family: flags.family,
+          families: flags.family,
           recipe: flags.recipe ?? suggested?.recipe ?? null,
           data: flags.data ?? dataOf(source.name, flags.map),
           out: flags.out,
@@ -116,7 +121,10 @@ function progress(): { onStep: (step: Step) => void; rows: () => Progress | null
   }
 }
 
-function show({ package: dir, model, metrics, periods, seconds }: Trained, featureFile: string): void {
+function show(
+  { package: dir, model, metrics, verdict, periods, seconds }: Trained,
+  featureFile: string,
+): void {
   printTable(
     ['PERIOD', 'FROM', 'TO (BEFORE)', 'PAYMENTS', 'FRAUDS'],
     Object.entries(periods).map(([name, { from, to, rows, frauds }]) => [
@@ -132,6 +140,7 @@ function show({ package: dir, model, metrics, periods, seconds }: Trained, featu
     ['ON TEST', ''],
     Object.entries(metrics).map(([name, value]) => [name.replaceAll('_', ' '), value.toFixed(4)]),
   )
+  if (verdict !== null) print(`\n${verdict}`)
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0)
   print(`\n${model} is admitted, after ${total.toFixed(0)} s: ${dir}`)
   print(styled('dim', `serves with --set features=${featureFile} --set models.champion=${model}`))

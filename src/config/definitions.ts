@@ -26,7 +26,7 @@ export const sha256 = (content: string | Uint8Array): string =>
   createHash('sha256').update(content).digest('hex')
 
 /** An object of exactly these keys; for any other it says which one was likely meant. */
-const only = <Shape extends z.ZodRawShape>(shape: Shape) =>
+export const only = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, Object.keys(shape)) : undefined,
@@ -126,7 +126,11 @@ const featureFile = only({
     tiles,
     remember: z.partialRecord(remembered, z.int().min(1).max(256)),
   }),
-  entities: only({ tiles, most_customers: z.int().min(1).max(64) }),
+  entities: only({
+    tiles,
+    most_customers: z.int().min(1).max(64),
+    odd: only({ feature: z.string(), at_least: z.number() }).optional(),
+  }),
   features: z.array(feature).min(1).max(1000),
   sequence: only({
     steps: z.int().min(2).max(64),
@@ -220,7 +224,18 @@ export function loadPolicy(path: string, features: CompiledFeatures): CompiledPo
   return compilePolicy(file, features, sha256)
 }
 
-function readYaml(path: string, schema: z.ZodType, code: ErrorCode): unknown {
+/**
+ * The content of a YAML file as the schema has it.
+ *
+ * @param syntax where a user reads what may be written.
+ * @throws WeirError of `code` that names the place in the file.
+ */
+export function readYaml(
+  path: string,
+  schema: z.ZodType,
+  code: ErrorCode,
+  syntax = 'docs/features.md',
+): unknown {
   const content = extended(path, parseYaml(path, code), code)
   const parsed = schema.safeParse(content, { error: missing })
   if (parsed.success) return parsed.data
@@ -228,7 +243,7 @@ function readYaml(path: string, schema: z.ZodType, code: ErrorCode): unknown {
     `${path}: ${place(content, issue.path)} ${issue.message}`.replace(':  ', ': '),
   )
   throw new WeirError(code, lines.join('\n'), {
-    cure: 'mend the lines that are named; docs/features.md has the syntax',
+    cure: `mend the lines that are named; ${syntax} has the syntax`,
   })
 }
 

@@ -186,9 +186,14 @@ export const configSchema = z
         'Milliseconds of event time that merchant, terminal and device values may be behind; older ones count as missing.',
       ),
     }),
-    http: section('Health and metrics. No authentication: keep it inside.', {
+    http: section('Health, metrics and test events. No authentication: keep it inside.', {
       host: setting(text, '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container.'),
       port: setting(z.int().min(0).max(65_535), 8_080, 'Port; 0: any free one.'),
+      test_events: setting(
+        z.boolean().nullable(),
+        null,
+        'Whether POST /v1/test-event answers; null: only where `host` is a loopback address, since the answer tells of a customer.',
+      ),
     }),
     log: section("weir's own log, on standard error.", {
       level: setting(

@@ -212,16 +212,19 @@ function enrichEntity(
     const event = events[place] as FeatureEvent
     const arrival = arrivals[place] as Enriching['arrivals'][number]
     if (arrival.duplicateOf >= 0) continue
+    const odd = oddCount(chunk, place)
     if (state === null || value === null) arrival.stale = true
     else {
       readEntity(chunk, kind, place, state, value.ageMs)
       state.add(event.time, 1, event.amount)
+      state.addOddPayments(event.time, odd)
     }
     const isNew = state === null || state.addCustomer(event.customer)
     const time = Math.floor(event.time / tileMs) * tileMs
     if (delta?.time === time) {
       delta.count += 1
       delta.sum += event.amount
+      delta.odd_payments += odd
       if (isNew && !delta.customers.includes(event.customer)) delta.customers.push(event.customer)
       continue
     }
@@ -233,10 +236,18 @@ function enrichEntity(
       sum: event.amount,
       frauds: 0,
       payment_frauds: 0,
+      odd_payments: odd,
       customers: isNew ? [event.customer] : [],
     }
     deltas.push(delta)
   }
+}
+
+/** 1 for an odd payment, else 0: by what `enrichCustomer` wrote; where it wrote nothing, the payment is odd. */
+export function oddCount({ features, rows }: Enriching, place: number): 0 | 1 {
+  const { names, oddColumn, entity } = features
+  if (entity.oddPayments === undefined) return 0
+  return (rows[place * names.length + oddColumn] as number) < entity.oddPayments.atLeast ? 0 : 1
 }
 
 /** Writes an entity's columns, from its state as it stands, into the row of one payment. */
@@ -259,6 +270,7 @@ export function readEntity(
 interface GrowingDelta extends EntityDelta {
   count: number
   sum: number
+  odd_payments: number
   readonly customers: number[]
 }
 

@@ -1,7 +1,8 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), CLI, TRAIN.
+ * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), HTTP (test events), CLI, TRAIN,
+ * REPLAY.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -38,12 +39,17 @@ export const errorCodes = [
   'WEIR_STORE_UNAVAILABLE',
   'WEIR_STORE_NOT_OWNER',
   'WEIR_STORE_LAYOUT',
+  'WEIR_STORE_LOADING',
   'WEIR_STATE_SNAPSHOT',
+  'WEIR_STATE_MISMATCH',
+  'WEIR_STATE_DIFFERS',
   'WEIR_SCHEMA_REGISTRY',
+  'WEIR_HTTP_NOT_READY',
   'WEIR_CLI_USAGE',
   'WEIR_CLI_INPUT',
   'WEIR_TRAIN_PYTHON',
   'WEIR_TRAIN_STEP',
+  'WEIR_REPLAY_DIFFERS',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

@@ -49,10 +49,11 @@ export function fold(
 /** Adds what a chunk says of an entity to its opened state. */
 export function addDelta(
   state: EntityState,
-  { time, count, sum, frauds, payment_frauds, customers }: EntityDelta,
+  { time, count, sum, frauds, payment_frauds, odd_payments, customers }: EntityDelta,
 ): void {
   state.add(time, count, sum)
   state.addFrauds(time, frauds)
   state.addPaymentFrauds(time, payment_frauds)
+  state.addOddPayments(time, odd_payments)
   for (const customer of customers) state.addCustomer(customer)
 }

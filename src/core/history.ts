@@ -1,4 +1,12 @@
-import { begin, type Enriched, type Enriching, enrichCustomer, oneMissing, readEntity } from './enrich.ts'
+import {
+  begin,
+  type Enriched,
+  type Enriching,
+  enrichCustomer,
+  oddCount,
+  oneMissing,
+  readEntity,
+} from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { FeatureEvent } from './features/event.ts'
 import { addDelta } from './fold.ts'
@@ -19,14 +27,21 @@ export interface PlacedLabel {
  * little later.
  */
 export class History {
-  readonly customers = new PackedStates()
+  readonly customers: Map<string, Buffer>
   /** By customer: which of their transactions are labelled. */
-  readonly labelled = new PackedStates()
+  readonly labelled: Map<string, Buffer>
   /** By `entityKey`. */
-  readonly entities = new PackedStates()
+  readonly entities: Map<string, Buffer>
   readonly features: CompiledFeatures
 
-  constructor(features: CompiledFeatures) {
+  /** @param shared states of another history with the same layout, which goes on in both. */
+  constructor(
+    features: CompiledFeatures,
+    shared: Partial<Pick<History, 'customers' | 'labelled' | 'entities'>> = {},
+  ) {
+    this.customers = shared.customers ?? new PackedStates()
+    this.labelled = shared.labelled ?? new PackedStates()
+    this.entities = shared.entities ?? new PackedStates()
     this.features = features
   }
 
@@ -84,6 +99,7 @@ export class History {
       readEntity(chunk, kind, place, state, 0)
       const event = chunk.events[place] as FeatureEvent
       state.add(event.time, 1, event.amount)
+      state.addOddPayments(event.time, oddCount(chunk, place))
       state.addCustomer(event.customer)
     }
     for (; known < deltas.length; known++) addDelta(state, (deltas[known] as PlacedDelta).delta)

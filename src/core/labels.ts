@@ -42,7 +42,8 @@ export function applyLabels(
     for (const kind of features.kinds) {
       const key = ids[entityKinds.indexOf(kind)] ?? null
       if (key === null) continue
-      const delta = { kind, key, count: 0, sum: 0, frauds: 0, payment_frauds: 0, customers: [] }
+      const nothing = { count: 0, sum: 0, frauds: 0, payment_frauds: 0, odd_payments: 0, customers: [] }
+      const delta = { kind, key, ...nothing }
       deltas.push({ ...delta, time: tileOf(label.observed_time), frauds: change })
       if (features.entity.paymentFrauds === undefined) continue
       deltas.push({ ...delta, time: tileOf(label.effective_time), payment_frauds: change })

@@ -41,7 +41,7 @@ export interface CompiledPolicy {
 }
 
 const mostReasons = 4
-const staleReason: Reason = {
+export const staleReason: Reason = {
   code: 'ENTITY_VALUES_STALE',
   text: 'What is known of the merchant, terminal or device was too old to be used.',
 }
@@ -78,8 +78,13 @@ export function compilePolicy(
 }
 
 /** The outcome of a risk score, 0 to 999. */
-export function outcomeOf(policy: CompiledPolicy, riskScore: number): Outcome {
-  const { challenge, review, decline } = policy.file.thresholds
+export const outcomeOf = (policy: CompiledPolicy, riskScore: number): Outcome =>
+  outcomeAt(policy.file.thresholds, riskScore)
+
+export function outcomeAt(
+  { challenge, review, decline }: PolicyFile['thresholds'],
+  riskScore: number,
+): Outcome {
   if (riskScore >= decline) return 'decline'
   if (riskScore >= review) return 'review'
   if (riskScore >= challenge) return 'challenge'

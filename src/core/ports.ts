@@ -78,8 +78,16 @@ export interface TransactionalWriter {
 export interface Log {
   /** Number of partitions of a topic. Rejects with WEIR_LOG_TOPIC when it does not exist. */
   partitions(topic: string): Promise<number>
-  /** First readable offset and the offset after the last record. */
+  /** First readable offset and the one after the last record; records of open transactions and later ones lie behind it. */
   bounds(at: TopicPartition): Promise<{ first: number; end: number }>
+  /** First offset whose record's timestamp is `time` (epoch milliseconds) or later; the end when there is none. */
+  offsetAt(at: TopicPartition, time: number): Promise<number>
+  /**
+   * Committed records with offsets in [`from`, `to`) and before the end as it is when reading begins, in order, some at
+   * a time, outside any group. Rejects with WEIR_LOG_HISTORY_GONE where the range begins before the first readable
+   * offset.
+   */
+  read(at: TopicPartition, from: number, to: number): AsyncIterable<readonly LogRecord[]>
   /** Appends without a transaction: for producers of payments and labels, not for lanes. */
   append(records: readonly NewRecord[]): Promise<void>
   /**
@@ -137,6 +145,10 @@ export interface StateStore {
   ): Promise<void>
   /** States of another lane, whoever owns it: no order with its owner's writes is promised. */
   peek(lane: LaneId, keys: readonly string[]): Promise<(Buffer | null)[]>
+  /** Watermark of another lane, whoever owns it; null when it holds nothing. */
+  watermark(lane: LaneId): Promise<number | null>
+  /** Keys of another lane, many at a time, perhaps some twice. Only at rest are they all. */
+  keys(lane: LaneId): AsyncIterable<readonly string[]>
   close(): Promise<void>
 }
 

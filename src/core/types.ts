@@ -133,6 +133,7 @@ export interface EntityDelta {
   readonly sum: number
   readonly frauds: number
   readonly payment_frauds: number
+  readonly odd_payments: number
   readonly customers: readonly number[]
 }
 

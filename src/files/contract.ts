@@ -5,7 +5,9 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readSchema } from '../adapters/avro-schema-files.ts'
 import { WeirError } from '../core/errors.ts'
-import { type Cell, type Mapping, mappingSchema } from './mapping.ts'
+import type { Cell } from './cells.ts'
+import type { Form } from './conversions.ts'
+import { type Mapping, mappingSchema } from './mapping.ts'
 
 /** What `--map NAME` finds without a path. */
 const builtIn = new URL('../../mappings/', import.meta.url)
@@ -25,6 +27,7 @@ export function contractFields(schema: string): Record<string, Cell> {
       {
         column: name,
         as: formOf(type),
+        strip: '',
         prefix: '',
         round: false,
         optional: fallback !== undefined,
@@ -34,8 +37,9 @@ export function contractFields(schema: string): Record<string, Cell> {
   )
 }
 
-function formOf(type: unknown): 'text' | 'integer' | 'number' | 'boolean' {
+function formOf(type: unknown): Form {
   const text = JSON.stringify(type)
+  if (text.includes('timestamp-millis')) return 'epoch_ms'
   if (/"(int|long)"/.test(text)) return 'integer'
   if (text.includes('"double"')) return 'number'
   return text.includes('"boolean"') ? 'boolean' : 'text'
@@ -75,9 +79,10 @@ export function loadMapping(name: string): Mapping {
 }
 
 /** Files that a mapping names lie where they lie from the mapping. */
-function beside(path: string | URL, { train, ...mapping }: Mapping): Mapping {
-  if (train === undefined) return mapping
+function beside(path: string | URL, { defaults, ...mapping }: Mapping): Mapping {
+  if (defaults === undefined) return mapping
   const folder = dirname(path instanceof URL ? fileURLToPath(path) : path)
   const from = (file: string | undefined) => file && join(folder, file)
-  return { ...mapping, train: { features: from(train.features), recipe: from(train.recipe) } }
+  const { features, policy, recipe } = defaults
+  return { ...mapping, defaults: { features: from(features), policy: from(policy), recipe: from(recipe) } }
 }

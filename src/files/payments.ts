@@ -1,7 +1,8 @@
 import type { Label } from '../core/types.ts'
 import { type EventTimeLimits, type Unchecked, validateLabel, validateTransaction } from '../core/validate.ts'
+import { fieldsReader, type Row } from './cells.ts'
 import { contractFields, contractMapping, loadMapping } from './contract.ts'
-import { fieldsReader, type Mapped, type Mapping, type Row, rowMapper } from './mapping.ts'
+import { type Mapped, type Mapping, rowMapper } from './mapping.ts'
 
 /** Times lie as far back as the file does; the limits are for live traffic. */
 const anyTime: EventTimeLimits = {
@@ -10,10 +11,10 @@ const anyTime: EventTimeLimits = {
 }
 
 /** Reads the payment of a row, and the label that the mapping makes of it. It throws an Error that tells what is wrong. */
-export function paymentReader(mapping: Mapping): (row: Row) => Mapped {
+export function paymentReader(mapping: Mapping): (row: Row, line: number) => Mapped {
   const map = rowMapper(mapping)
-  return (row) => {
-    const mapped = map(row)
+  return (row, line) => {
+    const mapped = map(row, line)
     const checked = validateTransaction(mapped.transaction, mapped.transaction.event_time, anyTime)
     if (!checked.ok) throw new Error(checked.rejection.message)
     return mapped
@@ -23,8 +24,8 @@ export function paymentReader(mapping: Mapping): (row: Row) => Mapped {
 const labelFields = fieldsReader(contractFields('label.avsc'))
 
 /** The label of a row whose columns are the contract's fields. Throws an Error that tells what is wrong. */
-export function labelOf(row: Row): Label {
-  const label = labelFields(row) as unknown as Label
+export function labelOf(row: Row, line: number): Label {
+  const label = labelFields(row, line) as unknown as Label
   const checked = validateLabel(label as Unchecked<Label>, label.observed_time, anyTime)
   if (!checked.ok) throw new Error(checked.rejection.message)
   return label

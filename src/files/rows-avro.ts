@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import avsc from 'avsc'
-import type { Row } from './mapping.ts'
+import type { Row } from './cells.ts'
 import type { FileRow, RowOptions } from './rows.ts'
 import { gathered } from './rows-text.ts'
 
@@ -13,7 +13,9 @@ interface Decoder {
 export async function* readAvro(bytes: Readable, { onColumns }: RowOptions): AsyncGenerator<FileRow[]> {
   const decoder = bytes.pipe(new avsc.streams.BlockDecoder())
   bytes.on('error', (error) => decoder.destroy(error))
+  let hasHeader = false
   decoder.on('metadata', (type: avsc.Type) => {
+    hasHeader = true
     try {
       onColumns(fieldsOf(type))
     } catch (error) {
@@ -25,7 +27,7 @@ export async function* readAvro(bytes: Readable, { onColumns }: RowOptions): Asy
     yield records.map((row) => ({ line: ++line, row }))
   }
   const { buf, pos } = (decoder as unknown as Decoder)._tap
-  if (pos < buf.length || buf.length === 0) throw new Error(`it was cut off after ${line} records`)
+  if (pos < buf.length || !hasHeader) throw new Error(`it was cut off after ${line} records`)
 }
 
 function fieldsOf(type: avsc.Type): string[] {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { parse } from 'csv-parse'
-import type { Row } from './mapping.ts'
+import type { Row } from './cells.ts'
 import type { FileRow, RowOptions } from './rows.ts'
 
 /** RFC 4180, with a first line that names the columns. */

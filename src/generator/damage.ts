@@ -1,5 +1,5 @@
+import type { Random } from '../core/random.ts'
 import type { Transaction } from '../core/types.ts'
-import type { Random } from './random.ts'
 
 interface Damage {
   readonly name: string

@@ -1,3 +1,4 @@
+import { Random } from '../core/random.ts'
 import type { Label, Transaction } from '../core/types.ts'
 import { Agenda } from './agenda.ts'
 import { type Spoilt, spoilt } from './damage.ts'
@@ -7,7 +8,6 @@ import { feelsLikeIt, honestPayment, meanMood, subscribe } from './honest.ts'
 import { labelsOf } from './labels.ts'
 import { type GeneratorOptions, type Settings, settle } from './options.ts'
 import { Payments } from './payments.ts'
-import { Random } from './random.ts'
 import type { Scene } from './scene.ts'
 import { anyCustomer, createWorld } from './world.ts'
 

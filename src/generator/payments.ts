@@ -1,6 +1,6 @@
+import type { Random } from '../core/random.ts'
 import type { Transaction } from '../core/types.ts'
 import { minorUnitsPerCent } from './catalogue.ts'
-import type { Random } from './random.ts'
 import { type Card, type Customer, type Merchant, remember } from './world.ts'
 
 /** Whose hands a remote payment comes from. */

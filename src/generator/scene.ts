@@ -1,7 +1,7 @@
+import type { Random } from '../core/random.ts'
 import type { Transaction } from '../core/types.ts'
 import type { Drift } from './drift.ts'
 import type { Payments } from './payments.ts'
-import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
 /** What actors, honest or not, can see and do. */

@@ -1,3 +1,4 @@
+import type { Random } from '../core/random.ts'
 import {
   awayCities,
   type Category,
@@ -12,7 +13,6 @@ import {
   subscriptionCategory,
 } from './catalogue.ts'
 import type { Settings } from './options.ts'
-import type { Random } from './random.ts'
 
 export interface Merchant {
   readonly id: string

@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import type { Registry } from 'prom-client'
 import { WeirError } from '../core/errors.ts'
+import { serveTestEvents, type TestEventRoute } from './test-event.ts'
 
 /** Whether one part is well, and in a few words how it is. Must not block or throw. */
 export type Probe = () => { readonly ok: boolean; readonly detail: string }
@@ -17,6 +18,8 @@ export interface HttpOptions {
   readonly live: Probes
   /** False while there is no use in sending work: not assigned yet, rebuilding, shutting down. */
   readonly ready: Probes
+  /** Null: there are none. */
+  readonly testEvents?: TestEventRoute | null
 }
 
 export interface HttpServer {
@@ -28,11 +31,12 @@ export interface HttpServer {
 }
 
 /**
- * Serves /livez, /readyz (200 or 503, with each check in JSON) and /metrics (Prometheus text).
+ * Serves /livez, /readyz (200 or 503, with each check in JSON), /metrics (Prometheus text) and, where wanted, test events.
  *
  * @throws {WeirError} WEIR_CONFIG_INVALID when the address cannot be listened on.
  */
-export async function startHttp({ host, port, registry, live, ready }: HttpOptions): Promise<HttpServer> {
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { host, port, registry, live, ready, testEvents = null } = options
   const server = Fastify({ logger: false, forceCloseConnections: true })
   let draining = false
   const stopping: Probe = () => ({ ok: !draining, detail: draining ? 'shutting down' : 'running' })
@@ -45,6 +49,9 @@ export async function startHttp({ host, port, registry, live, ready }: HttpOptio
     const { ok, body } = runProbes({ shutdown: stopping, ...ready })
     return reply.code(ok ? 200 : 503).send(body)
   })
+  if (testEvents !== null) {
+    serveTestEvents(server, testEvents, () => firstFailure({ shutdown: stopping, ...ready }))
+  }
   server.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()))
 
   try {
@@ -63,6 +70,14 @@ export async function startHttp({ host, port, registry, live, ready }: HttpOptio
       cause,
     })
   }
+}
+
+function firstFailure(probes: Probes): string | null {
+  for (const [name, probe] of Object.entries(probes)) {
+    const { ok, detail } = probe()
+    if (!ok) return `${name}: ${detail}`
+  }
+  return null
 }
 
 function runProbes(probes: Probes) {

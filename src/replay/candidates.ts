@@ -1,26 +1,15 @@
 import { join } from 'node:path'
 import { admitModel } from '../adapters/model-admission.ts'
+import { listModels } from '../adapters/model-package.ts'
 import { openThreadedModel, type ThreadedModel } from '../adapters/threaded-model.ts'
 import { loadFeatures, loadPolicy, sha256 } from '../config/definitions.ts'
-import { nearestPath } from '../config/nearest.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import { compilePolicy, type PolicyFile } from '../core/policy.ts'
+import { compilePolicy } from '../core/policy.ts'
 import type { Model } from '../core/ports.ts'
-
-/** What differs from the configuration; what is not named is that of the configuration. */
-export interface CandidateSpec {
-  readonly name: string
-  /** Folder of a package, or name@version of one in the model folder. */
-  readonly model?: string | undefined
-  /** Paths. */
-  readonly policy?: string | undefined
-  readonly features?: string | undefined
-  /** In place of the policy's. */
-  readonly thresholds: Partial<PolicyFile['thresholds']>
-}
+import { type CandidateSpec, usage } from './candidate-spec.ts'
 
 /** One of those that are replayed: everything that decides, under a name. */
 export interface Candidate {
@@ -34,47 +23,6 @@ export interface Candidates {
   close(): Promise<void>
 }
 
-const keys = ['model', 'policy', 'features', 'challenge', 'review', 'decline'] as const
-const cutOffs = ['challenge', 'review', 'decline'] as const
-
-/**
- * `strict:policy=strict.yaml,challenge=300`: a name, then what differs.
- *
- * @throws WeirError WEIR_CLI_USAGE that names the part.
- */
-export function parseCandidate(text: string): CandidateSpec {
-  const [, name, rest = ''] = /^([a-z][a-z0-9_-]{0,31}):(.+)$/s.exec(text) ?? []
-  if (name === undefined) throw usage(`--candidate ${text}: begins with no name`)
-  const given: Record<string, string> = {}
-  for (const part of rest.split(',')) {
-    const [key = '', ...value] = part.split('=')
-    if (!(keys as readonly string[]).includes(key)) {
-      const near = nearestPath(key, keys)
-      throw usage(
-        `--candidate ${name}: there is no "${key}"${near === undefined ? '' : `; did you mean ${near}?`}`,
-      )
-    }
-    if (value.join('=') === '') throw usage(`--candidate ${name}: ${key} has no value`)
-    given[key] = value.join('=')
-  }
-  const thresholds = Object.fromEntries(
-    cutOffs.flatMap((cutOff) => (given[cutOff] === undefined ? [] : [[cutOff, riskScore(given[cutOff])]])),
-  )
-  const { model, policy, features } = given
-  return { name, model, policy, features, thresholds }
-}
-
-function riskScore(text: string): number {
-  if (/^\d{1,3}$/.test(text)) return Number(text)
-  if (text === '1000') return 1_000
-  throw usage(`--candidate: ${text} is no risk score, 0 to 999, or 1000 for never`)
-}
-
-const usage = (message: string): WeirError =>
-  new WeirError('WEIR_CLI_USAGE', message, {
-    cure: `write NAME:key=value,key=value with keys ${keys.join(', ')}, for example strict:challenge=300`,
-  })
-
 /**
  * Loads each and holds it against every check that it must pass before it serves. Those with the same features share
  * them, those with the same model its thread.
@@ -84,33 +32,36 @@ const usage = (message: string): WeirError =>
 export async function openCandidates(config: Config, specs: readonly CandidateSpec[]): Promise<Candidates> {
   const double = specs.find(({ name }, i) => specs.findIndex((other) => other.name === name) !== i)
   if (double !== undefined) throw usage(`two candidates have the name ${double.name}`)
-  const models = new Map<string, { model: Model; features: CompiledFeatures }>()
-  const compiled = new Map<string, CompiledFeatures>()
-  const threads: ThreadedModel[] = []
-  const all: Candidate[] = []
-  for (const spec of specs) {
+  const opened = new Opened(config)
+  try {
+    const all: Candidate[] = []
+    for (const spec of specs) all.push({ name: spec.name, active: await opened.activeSet(spec) })
+    return { all, close: () => opened.close() }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+/** What candidates share. */
+class Opened {
+  readonly #config: Config
+  readonly #features = new Map<string, CompiledFeatures>()
+  readonly #models = new Map<string, { readonly model: Model; readonly features: CompiledFeatures }>()
+  readonly #threads: ThreadedModel[] = []
+
+  constructor(config: Config) {
+    this.#config = config
+  }
+
+  async activeSet(spec: CandidateSpec): Promise<ActiveSet> {
+    const { limits, policy: configured } = this.#config
     try {
-      const featuresPath = spec.features ?? config.features
-      const dir = folderOf(spec.model ?? config.models.champion, config)
-      const key = `${dir}\n${featuresPath}`
-      if (!models.has(key)) {
-        const base = compiled.get(featuresPath) ?? loadFeatures(featuresPath)
-        compiled.set(featuresPath, base)
-        const execution = { providers: config.models.providers, threads: config.models.threads }
-        const { model, features } = await admitModel(dir, { ...execution, features: base })
-        const thread = await openThreadedModel(model, dir, execution)
-        threads.push(thread)
-        models.set(key, { model: remembering(thread), features })
-      }
-      const { model, features } = models.get(key) as { model: Model; features: CompiledFeatures }
-      const { file } = loadPolicy(spec.policy ?? config.policy, features)
-      const policy = compilePolicy(
-        { ...file, thresholds: { ...file.thresholds, ...spec.thresholds } },
-        features,
-        sha256,
-      )
-      const active = { features, model, policy, entityAgeLimitMs: config.limits.entity_age_ms }
-      all.push({ name: spec.name, active })
+      const { model, features } = await this.#modelOf(spec)
+      const { file } = loadPolicy(spec.policy ?? configured, features)
+      const thresholds = { ...file.thresholds, ...spec.thresholds }
+      const policy = compilePolicy({ ...file, thresholds }, features, sha256)
+      return { features, model, policy, entityAgeLimitMs: limits.entity_age_ms }
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       throw new WeirError(error.code, `candidate ${spec.name}: ${error.message}`, {
@@ -119,19 +70,40 @@ export async function openCandidates(config: Config, specs: readonly CandidateSp
       })
     }
   }
-  return {
-    all,
-    async close() {
-      await Promise.all(threads.map((thread) => thread.close()))
-    },
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()))
+  }
+
+  async #modelOf(spec: CandidateSpec): Promise<{ model: Model; features: CompiledFeatures }> {
+    const { models, features: configured } = this.#config
+    const path = spec.features ?? configured
+    const dir = await folderOf(spec.model ?? models.champion, this.#config)
+    const key = `${dir}\n${path}`
+    const known = this.#models.get(key)
+    if (known !== undefined) return known
+    const compiled = this.#features.get(path) ?? loadFeatures(path)
+    this.#features.set(path, compiled)
+    const execution = { providers: models.providers, threads: models.threads }
+    const { model, features } = await admitModel(dir, { ...execution, features: compiled })
+    const thread = await openThreadedModel(model, dir, execution)
+    this.#threads.push(thread)
+    const opened = { model: remembering(thread), features }
+    this.#models.set(key, opened)
+    return opened
   }
 }
 
-/** `champion@1.0.0` is in the model folder; anything else is a path. */
-export function folderOf(model: string, { models }: Config): string {
+/** `champion@1.0.0` is in the model folder; anything else is the path of a package, or of a folder with only one. */
+export async function folderOf(model: string, { models }: Config): Promise<string> {
   const [, name, version] = /^([a-z0-9_-]+)@(\d+\.\d+\.\d+)$/.exec(model) ?? []
-  if (name === undefined || version === undefined) return model
-  return join(models.directory, name, version)
+  if (name !== undefined && version !== undefined) return join(models.directory, name, version)
+  const packages = await listModels(model)
+  const [only] = packages
+  if (packages.length < 2) return only?.dir ?? model
+  throw new WeirError('WEIR_CLI_USAGE', `${model} holds ${packages.length} packages`, {
+    cure: `name one: ${packages.map(({ dir }) => dir).join(', ')}`,
+  })
 }
 
 /** Policies that share a model ask it for the same batch: it answers once. */

@@ -42,7 +42,7 @@ interface FolderState {
 }
 
 /** Name of the n-th file, from 0. */
-export const partName = (part: number): string => `decisions-${String(part).padStart(5, '0')}.parquet`
+const partName = (part: number): string => `decisions-${String(part).padStart(5, '0')}.parquet`
 
 /** Columns of one candidate. */
 export const candidateColumns = (name: string) => ({

@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   asyncBufferFromFile,
@@ -17,23 +17,26 @@ import {
 import { outcomes } from '../core/types.ts'
 import { candidateColumns } from './decisions-folder.ts'
 
+/** Event times, epoch milliseconds: from `from` up to `to`, without it. */
+export interface Window {
+  readonly from: number
+  readonly to: number
+}
+
+const always: Window = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+
 /**
  * Reads what a replay left in its folder, but for duplicates, which the first decision stands for. Some 60 bytes a
  * payment and 11 a candidate are held in memory.
  *
- * @throws WeirError WEIR_CLI_INPUT when the folder holds no whole replay.
+ * @throws WeirError WEIR_CLI_INPUT where a file of it cannot be read.
  */
-export async function readDecisionTable(folder: string): Promise<DecisionTable> {
-  if (!existsSync(join(folder, 'replay.json'))) {
-    throw new WeirError('WEIR_CLI_INPUT', `${folder} holds no finished replay`, {
-      cure: 'weir replay SOURCE --out FOLDER makes one; one that was stopped goes on with --resume',
-    })
-  }
+export async function readDecisionTable(folder: string, window: Window = always): Promise<DecisionTable> {
   const parts: Part[] = []
   for (const file of globSync(join(folder, 'decisions-*.parquet')).toSorted())
     parts.push(await openPart(file))
   const rows = parts.reduce((sum, { metadata }) => sum + Number(metadata.num_rows), 0)
-  const kept = await keptRows(parts, rows)
+  const kept = await keptRows(parts, rows, window)
   const numbers = async <T extends NumberArray>(column: string, into: T, of: (value: unknown) => number) => {
     await eachValue(parts, column, (value, row) => {
       const place = kept.places[row] as number
@@ -106,17 +109,20 @@ async function eachValue(
   }
 }
 
-/** Where each row goes; -1 for a duplicate. */
+/** Where each row goes; -1 for a duplicate, or one outside the window. */
 interface Kept {
   readonly rows: number
   readonly places: Int32Array
 }
 
-async function keptRows(parts: readonly Part[], rows: number): Promise<Kept> {
+async function keptRows(parts: readonly Part[], rows: number, { from, to }: Window): Promise<Kept> {
   const places = new Int32Array(rows)
+  await eachValue(parts, 'event_time', (time, row) => {
+    places[row] = Number(time) >= from && Number(time) < to ? 0 : -1
+  })
   let kept = 0
   await eachValue(parts, 'duplicate', (duplicate, row) => {
-    places[row] = duplicate === true ? -1 : kept++
+    places[row] = places[row] === -1 || duplicate === true ? -1 : kept++
   })
   return { rows: kept, places }
 }

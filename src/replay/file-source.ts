@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
 import { WeirError } from '../core/errors.ts'
 import type { Label } from '../core/types.ts'
+import type { Row } from '../files/cells.ts'
 import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
-import { columnsOf, type Mapped, type Row } from '../files/mapping.ts'
+import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
 import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
 import { Arrivals } from './arrivals.ts'
@@ -29,7 +30,9 @@ export interface FileSourceOptions {
 const mostSorted = 3_000_000
 
 type Rejected = Extract<HistoryItem, { kind: 'rejected' }>
-type Payment = Mapped & { readonly line: number }
+/** What was read at a line. */
+type At<T> = { readonly line: number; readonly value: T }
+type Payment = At<Mapped>
 
 /**
  * History from files, in their order: CSV, JSON Lines, Avro, Parquet, globs of them, or standard input (`-`).
@@ -38,6 +41,16 @@ type Payment = Mapped & { readonly line: number }
  */
 export function fileSource(paths: readonly string[], options: FileSourceOptions): Source {
   const files = inputFiles(paths)
+  const mapping = mappingOf(options.map)
+  if (files.length > 1 && hasLineIds(mapping)) {
+    throw new WeirError(
+      'WEIR_CLI_INPUT',
+      `lines are the ids of mapping ${options.map}, so it reads one file`,
+      {
+        cure: 'join the files to one, or give their rows an id',
+      },
+    )
+  }
   const labelFiles = options.labels === undefined ? [] : inputFiles([options.labels])
   let known: Promise<{ labels: Label[]; rejected: Rejected[] }> | undefined
   const readLabels = () => {
@@ -53,7 +66,7 @@ export function fileSource(paths: readonly string[], options: FileSourceOptions)
       if (rejected.length > 0) yield rejected
       const between = new LabelsBetween(labels)
       const numbering = new Numbering(options.partitions)
-      const read = readPayments(files, options, notes, onFraction)
+      const read = readPayments(files, mapping, options, notes, onFraction)
       for await (const batch of options.order === 'sort' ? sorted(read) : read) {
         yield itemsOf(batch, between, numbering)
       }
@@ -76,9 +89,10 @@ function itemsOf(
   for (const one of batch) {
     if ('kind' in one) items.push(one)
     else {
-      between.before(one.transaction, items)
-      items.push(numbering.item(one.transaction, one.label))
-      if (one.label !== null) between.add(one.label)
+      const { transaction, label } = one.value
+      between.before(transaction, items)
+      items.push(numbering.item(transaction, label))
+      if (label !== null) between.add(label)
     }
   }
   return items
@@ -86,11 +100,11 @@ function itemsOf(
 
 async function* readPayments(
   files: readonly InputFile[],
+  mapping: Mapping,
   { map, format, order }: FileSourceOptions,
   notes: string[],
   onFraction: (done: number) => void,
 ): AsyncGenerator<(Payment | Rejected)[]> {
-  const mapping = mappingOf(map)
   const wanted = columnsOf(mapping)
   const columns = new Columns(wanted)
   const paymentOf = paymentReader(mapping)
@@ -112,7 +126,7 @@ async function* readPayments(
     })
     for await (const batch of rows) {
       const read = readBatch(file, batch, paymentOf)
-      for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.transaction.event_time)
+      for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.value.transaction.event_time)
       arrivals.check(false)
       yield read
     }
@@ -124,16 +138,16 @@ async function* readPayments(
 }
 
 /** Each row read, or why it cannot be. */
-function readBatch<T extends object>(
+function readBatch<T>(
   file: string,
   rows: readonly FileRow[],
-  read: (row: Row) => T,
-): ((T & { line: number }) | Rejected)[] {
+  read: (row: Row, line: number) => T,
+): (At<T> | Rejected)[] {
   return rows.map((found) => {
     const { line } = found
     try {
       if ('error' in found) throw new Error(found.error)
-      return { ...read(found.row), line }
+      return { line, value: read(found.row, line) }
     } catch (error) {
       return { kind: 'rejected', at: `${file}, line ${line}`, reason: (error as Error).message }
     }
@@ -146,9 +160,9 @@ async function loadLabels(files: readonly InputFile[]): Promise<{ labels: Label[
   for (const { path } of files) {
     const file = fileName(path)
     for await (const rows of readRows(path)) {
-      for (const one of readBatch(file, rows, (row) => ({ label: labelOf(row) }))) {
+      for (const one of readBatch(file, rows, labelOf)) {
         if ('kind' in one) rejected.push(one)
-        else labels.push(one.label)
+        else labels.push(one.value)
       }
     }
   }
@@ -168,9 +182,12 @@ async function* sorted(
       cure: 'sort the files by time with a tool that does it on disk, or replay them one after the other',
     })
   }
-  payments.sort((a, b) => a.transaction.event_time - b.transaction.event_time)
+  payments.sort((a, b) => a.value.transaction.event_time - b.value.transaction.event_time)
   for (let at = 0; at < payments.length; at += 1_000) yield payments.slice(at, at + 1_000)
 }
+
+const hasLineIds = ({ transaction: { transaction_id: id } }: Mapping): boolean =>
+  typeof id === 'object' && 'line' in id
 
 const fileName = (path: string): string => (path === standardInput ? 'standard input' : path)
 

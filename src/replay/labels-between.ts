@@ -47,11 +47,11 @@ export class LabelsBetween {
     const notes = []
     if (this.#early !== undefined) {
       const { count, first } = this.#early
-      notes.push(`${count} labels were known before their payment was made (the first: of ${first})`)
+      notes.push(`payments whose label was known before they were made: ${count} (the first: ${first})`)
     }
     const [unknown] = this.#awaited.keys()
     if (unknown !== undefined) {
-      notes.push(`labels of ${this.#awaited.size} payments that are not there (the first: of ${unknown})`)
+      notes.push(`labels of payments that are not there: ${this.#awaited.size} (the first: of ${unknown})`)
     }
     return notes
   }

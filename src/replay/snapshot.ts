@@ -6,23 +6,29 @@ import { damaged, type Frame, type FrameKind, readFrames, writeFrames } from './
 
 const offset = z.int().min(0)
 
-const headSchema = z.strictObject({
-  version: z.literal(1),
-  /** Of the feature file that the states were made with. */
-  feature_hash: z.string(),
-  /** For people: what history was read. */
-  source: z.string(),
-  /**
-   * The topics that the positions are of. Absent where history came from files: duplicates in such states would name
-   * offsets that no topic has.
-   */
-  topics: z.strictObject({ transactions: z.string(), labels: z.string() }).optional(),
-  partitions: z.int().min(1),
-  /** Next offset by partition. */
-  positions: z.strictObject({ transactions: z.array(offset), labels: z.array(offset) }),
-  /** Latest event time by partition of transactions, epoch milliseconds; 0 where there was none. */
-  times: z.array(z.int().min(0)),
-})
+const headSchema = z
+  .strictObject({
+    version: z.literal(1),
+    /** Of the feature file that the states were made with. */
+    feature_hash: z.string(),
+    /** For people: what history was read. */
+    source: z.string(),
+    /**
+     * The topics that the positions are of. Absent where history came from elsewhere, such as files: duplicates in such states would name
+     * offsets that no topic has.
+     */
+    topics: z.strictObject({ transactions: z.string(), labels: z.string() }).optional(),
+    partitions: z.int().min(1),
+    /** By partition: the states contain the log up to this offset. */
+    positions: z.strictObject({ transactions: z.array(offset), labels: z.array(offset) }),
+    /** Latest event time by partition of transactions, epoch milliseconds; 0 where there was none. */
+    times: z.array(z.int().min(0)),
+  })
+  .refine(
+    ({ partitions, positions, times }) =>
+      [positions.transactions, positions.labels, times].every(({ length }) => length === partitions),
+    'there is not one position and time for each partition',
+  )
 
 /** What the states of a snapshot are: made with which features, of which history, up to where. */
 export type SnapshotHead = z.infer<typeof headSchema>

@@ -1,6 +1,7 @@
 import { partitionOf } from '../core/partition.ts'
 import type { Label, Transaction } from '../core/types.ts'
 import { generate } from '../generator/generate.ts'
+import type { SnapshotHead } from './snapshot.ts'
 
 /** One thing of history, in the order in which it reached, or would have reached, the log. */
 export type HistoryItem =
@@ -29,6 +30,11 @@ export interface Source {
   items(onFraction?: (done: number) => void): AsyncIterable<readonly HistoryItem[]>
   /** All labels that lie apart from the payments, by observed_time: for the truth. Can be read before the items. */
   labels(): AsyncIterable<readonly Label[]>
+  /**
+   * Where on its topics the history ends, for a snapshot of the states after it: complete once all items have been read.
+   * Absent for files, and for topics that were not read from their beginning.
+   */
+  places?(): Required<Pick<SnapshotHead, 'topics' | 'positions'>>
   /** What whoever reads the results should know of the data, a sentence each. Complete once the items have been read. */
   notes(): readonly string[]
 }

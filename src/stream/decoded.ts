@@ -24,10 +24,9 @@ export async function decodeRecords<T>(
   const accepted: LogRecord[] = []
   const deadLetters: NewRecord[] = []
   const rejections: Rejection[] = []
-  const checked = await codec.decode(records)
-  checked.forEach((decoded, i) => {
+  const checked = await checkRecords(codec, records)
+  checked.forEach((one, i) => {
     const record = records[i] as LogRecord
-    const one: Checked<T> = hasSmallKeyAndHeaders(record) ? decoded : tooLarge
     if (one.ok) {
       values.push(one.value)
       accepted.push(record)
@@ -37,6 +36,12 @@ export async function decodeRecords<T>(
     }
   })
   return { values, accepted, deadLetters, rejections }
+}
+
+/** The value of each record, or why it is refused. */
+export async function checkRecords<T>(codec: Codec<T>, records: readonly LogRecord[]): Promise<Checked<T>[]> {
+  const decoded = await codec.decode(records)
+  return decoded.map((one, i) => (hasSmallKeyAndHeaders(records[i] as LogRecord) ? one : tooLarge))
 }
 
 /** Keys are identifiers and headers a trace: what is larger could make the answer larger than brokers accept. */

@@ -77,6 +77,16 @@ async function firstMissing(
     if (first > 0) onHistoryCut(first)
     return Math.min(first, limit)
   }
+  if (watermark < 0) {
+    throw new WeirError(
+      'WEIR_STORE_LOADING',
+      `the states of ${topic}-${id.partition} are being loaded from a snapshot, or that broke off`,
+      {
+        cure: 'wait for `weir state load`; if it broke off, run it again with the same file',
+        retriable: true,
+      },
+    )
+  }
   if (watermark < first && watermark < limit) {
     throw new WeirError(
       'WEIR_LOG_HISTORY_GONE',

@@ -14,6 +14,7 @@ import { createLabelWork } from './labels.ts'
 import { Lane, type LaneObserver } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
+import { createTestEvent, type TestEvent } from './test-event.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
 /** What a scorer is made of: the same parts on Kafka and Redis and on the embedded log and store. */
@@ -34,6 +35,7 @@ export interface ScorerParts {
 export interface Scorer {
   readonly member: Member
   readonly subscription: Subscription
+  readonly testEvent: TestEvent
   /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
   stop(): Promise<void>
 }
@@ -45,7 +47,12 @@ const foldEveryMs = 250
 export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const { config, log } = parts
   const { transactions, labels, entity_updates } = config.topics
-  const createLane = await prepareLanes(parts)
+  const homes = await log.partitions(entity_updates)
+  const shared = {
+    updates: new EntityUpdates(entity_updates, homes, parts.contracts.entityUpdates),
+    transactions: withRates(parts.contracts.transactions, parts.active.features),
+  }
+  const createLane = prepareLanes(parts, shared)
   const kinds = { [transactions]: 't', [labels]: 'l', [entity_updates]: 'e' } as const
   const member = new Member(
     ({ topic, partition }) => createLane[kinds[topic] as 't' | 'l' | 'e'](partition),
@@ -53,6 +60,15 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   )
   const topics = [transactions, labels, entity_updates]
   const subscription = await log.subscribe(config.group, topics, member, { [entity_updates]: foldEveryMs })
+  const testEvent = createTestEvent({
+    topic: transactions,
+    partitions: config.topics.partitions,
+    codec: shared.transactions,
+    active: parts.active,
+    store: parts.store,
+    updates: shared.updates,
+    owns: (partition) => member.lanes().some(({ id }) => id.kind === 't' && id.partition === partition),
+  })
   let stopped: Promise<void> | undefined
   const stop = async () => {
     await subscription.stop()
@@ -61,6 +77,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   return {
     member,
     subscription,
+    testEvent,
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -70,9 +87,18 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
 
 type LaneOf = (partition: number) => PartitionLane
 
+/** What all lanes of a member have in common. */
+interface Shared {
+  readonly updates: EntityUpdates
+  readonly transactions: Codec<Transaction>
+}
+
 /** The lane of each kind of input, by partition. */
-async function prepareLanes(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e', LaneOf>> {
-  const { config, log, store, contracts, active, clock, observer } = parts
+function prepareLanes(
+  parts: ScorerParts,
+  { updates, transactions }: Shared,
+): Record<'t' | 'l' | 'e', LaneOf> {
+  const { config, store, contracts, active, clock, observer } = parts
   const { group } = config
   const { features } = active
   const topics = {
@@ -83,9 +109,7 @@ async function prepareLanes(parts: ScorerParts): Promise<Record<'t' | 'l' | 'e',
     deadLetters: config.topics.dead_letters,
     entityUpdates: config.topics.entity_updates,
   }
-  const homes = await log.partitions(topics.entityUpdates)
-  const updates = new EntityUpdates(topics.entityUpdates, homes, contracts.entityUpdates)
-  const codecs = { ...contracts, transactions: withRates(contracts.transactions, features) }
+  const codecs = { ...contracts, transactions }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
   return {
     t(partition) {

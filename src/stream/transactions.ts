@@ -1,12 +1,13 @@
 import type { Codec } from '../adapters/avro.ts'
 import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from '../core/decide.ts'
-import { advance, type EntityValue, entityHome } from '../core/enrich.ts'
+import { advance } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
 import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
 import type { Alert, Decision, Transaction } from '../core/types.ts'
 import { type Decoded, decodeRecords } from './decoded.ts'
-import { type EntityUpdates, progressKey, progressOf } from './entity-updates.ts'
+import { type EntityUpdates, progressOf } from './entity-updates.ts'
+import { peekEntities } from './entity-values.ts'
 import type { Answer, LaneWork } from './lane.ts'
 
 /** Told what was committed, and what failed on the way; adds nothing to it. */
@@ -101,24 +102,10 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     }
   }
 
-  async function entitiesOf({ entities }: Parties, time: number): Promise<Map<string, EntityValue>> {
-    const homes = Array.from({ length: updates.partitions }, () => [progressKey])
-    for (const ofKind of entities) {
-      for (const { key } of ofKind) homes[entityHome(key, homes.length)]?.push(key)
-    }
-    const values = new Map<string, EntityValue>()
-    await Promise.all(
-      homes.map(async (names, home) => {
-        if (names.length === 1) return
-        const [progress, ...packed] = await store.peek({ kind: 'e', partition: home }, names)
-        const ageMs = updates.ageMs(home, partition, progressOf(progress ?? null, partition), time)
-        packed.forEach((value, i) => {
-          values.set(names[i + 1] as string, { packed: value, ageMs })
-        })
-      }),
+  const entitiesOf = (parties: Parties, time: number) =>
+    peekEntities(store, parties, updates.partitions, (home, progress) =>
+      updates.ageMs(home, partition, progressOf(progress, partition), time),
     )
-    return values
-  }
 
   return {
     async work(records, read) {

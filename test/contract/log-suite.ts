@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Log, NewRecord, Run, RunHandler, TopicPartition } from '../../src/core/ports.ts'
+import type { Log, LogRecord, NewRecord, Run, RunHandler, TopicPartition } from '../../src/core/ports.ts'
 
 /** What the suite needs of an implementation. */
 export interface LogUnderTest {
@@ -72,6 +72,12 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
       return valuesOf(reader.runs)
     }
 
+    async function range(at: TopicPartition, from: number, to: number): Promise<LogRecord[]> {
+      const found: LogRecord[] = []
+      for await (const records of log.read(at, from, to)) found.push(...records)
+      return found
+    }
+
     describe('topics', () => {
       test('partitions are counted; an unknown topic is refused', async () => {
         const { topic } = await fresh(3)
@@ -108,7 +114,9 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
         const subscription = await log.subscribe(group, [topic], reader)
         await subscription.idle()
         await subscription.stop()
-        const [first, second] = reader.runs.flatMap((run) => run.records)
+        const both = reader.runs.flatMap((run) => run.records)
+        expect(await range({ topic, partition: 0 }, 0, 2)).toEqual(both)
+        const [first, second] = both
         expect(first).toMatchObject({
           offset: 0,
           timestamp: 1_700_000_000_123,
@@ -218,6 +226,83 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
         await subscription.stop()
         expect(finished).toBe(true)
         await subscription.stop()
+      })
+    })
+
+    describe('read and offsetAt', () => {
+      const timed = (topic: string, ...times: number[]): NewRecord[] =>
+        times.map((timestamp) => ({
+          topic,
+          partition: 1,
+          key: 'k',
+          value: Buffer.from(`${timestamp}`),
+          timestamp,
+        }))
+
+      test('a range is read in order, bounded on both sides, as often as one likes', async () => {
+        const { topic } = await fresh(2)
+        const at = { topic, partition: 1 }
+        await log.append(records(topic, 1, ...Array.from({ length: 5_000 }, (_, i) => i)))
+        for (const [from, to] of [
+          [0, 5_000],
+          [17, 4_321],
+          [17, 4_321],
+          [4_999, 9_999],
+        ] as const) {
+          const found = await range(at, from, to)
+          expect(found.map(({ offset }) => offset)).toEqual(
+            Array.from({ length: Math.min(to, 5_000) - from }, (_, i) => from + i),
+          )
+          expect(found.every(({ offset, value }) => String(value) === String(offset))).toBe(true)
+        }
+        expect(await range(at, 5_000, 9_999)).toEqual([])
+        expect(await range({ topic, partition: 0 }, 0, 10)).toEqual([])
+      })
+
+      test('what is appended while a range is read is not part of it', async () => {
+        const { topic } = await fresh()
+        await log.append(records(topic, 0, 'a', 'b'))
+        const seen: string[] = []
+        for await (const found of log.read({ topic, partition: 0 }, 0, Number.POSITIVE_INFINITY)) {
+          seen.push(...found.map(({ value }) => String(value)))
+          await log.append(records(topic, 0, 'later'))
+        }
+        expect(seen).toEqual(['a', 'b'])
+      })
+
+      test('committed records only, and gaps between them are no matter', async () => {
+        const { topic, group } = await fresh()
+        const { topic: output } = await fresh()
+        const at = { topic, partition: 0 }
+        const old = await log.fence(group, at)
+        for (let i = 0; i < 5; i++) await old.commit(records(output, 0, i), i + 1)
+        const successor = await log.fence(group, at)
+        await expect(old.commit(records(output, 0, 'zombie'), 9)).rejects.toEqual(fenced)
+        await successor.commit(records(output, 0, 'after'), 9)
+        await successor.close()
+        await (await log.fence(group, at)).close()
+        const found = await range({ topic: output, partition: 0 }, 0, Number.POSITIVE_INFINITY)
+        expect(found.map(({ value }) => String(value))).toEqual(['0', '1', '2', '3', '4', 'after'])
+        const [third] = found.slice(2) as [LogRecord]
+        const rest = await range({ topic: output, partition: 0 }, third.offset + 1, Number.POSITIVE_INFINITY)
+        expect(rest).toEqual(found.slice(3))
+      })
+
+      test('offsetAt is the first offset at a time or later, the end when there is none', async () => {
+        const { topic } = await fresh(2)
+        const at = { topic, partition: 1 }
+        expect(await log.offsetAt(at, 1_000)).toBe(0)
+        await log.append(timed(topic, 1_000, 2_000, 2_000, 3_000))
+        const asked = [0, 1_000, 1_001, 2_000, 3_000, 3_001]
+        expect(await Promise.all(asked.map((time) => log.offsetAt(at, time)))).toEqual([0, 0, 1, 1, 3, 4])
+      })
+
+      test('an unknown topic or partition is refused', async () => {
+        const { topic } = await fresh(2)
+        const unknown = { code: 'WEIR_LOG_TOPIC' }
+        await expect(range({ topic, partition: 2 }, 0, 1)).rejects.toMatchObject(unknown)
+        await expect(range({ topic: `${topic}-no`, partition: 0 }, 0, 1)).rejects.toMatchObject(unknown)
+        await expect(log.offsetAt({ topic, partition: 2 }, 0)).rejects.toMatchObject(unknown)
       })
     })
 

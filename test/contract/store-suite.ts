@@ -89,6 +89,29 @@ export function storeSuite(name: string, open: () => Promise<StateStore>): void 
       expect(await store.peek(freshLane(), ['x'])).toEqual([null])
     })
 
+    test('anybody can ask for watermark and keys of a lane, and nobody loses it by that', async () => {
+      const lane = freshLane()
+      expect(await store.watermark(lane)).toBeNull()
+      expect(await keysOf(lane)).toEqual([])
+      const names = Array.from({ length: 3_000 }, (_, i) => `c[${i}]*?`)
+      await store.acquire(lane, 'a')
+      const states = names.map((name) => [name, Buffer.from(name)] as const)
+      await store.write(lane, 'a', { from: null, to: -5 }, states)
+      await store.acquire({ kind: 'e', partition: lane.partition }, 'a')
+      await store.write({ kind: 'e', partition: lane.partition }, 'a', { from: null, to: 1 }, [
+        ['other', Buffer.from('x')],
+      ])
+      expect(await store.watermark(lane)).toBe(-5)
+      expect(await keysOf(lane)).toEqual(names.toSorted())
+      expect(await store.read(lane, 'a', -5, ['c[7]*?'])).toEqual([Buffer.from('c[7]*?')])
+    })
+
+    const keysOf = async (lane: LaneId): Promise<string[]> => {
+      const found = new Set<string>()
+      for await (const keys of store.keys(lane)) for (const key of keys) found.add(key)
+      return [...found].sort()
+    }
+
     test('a full chunk of large states is written and read whole', async () => {
       const lane = freshLane()
       const states = Array.from(

@@ -35,7 +35,7 @@ async function demo(
     out,
     '--json',
   ])
-  expect(stderr).toBe('')
+  expect(stderr).toMatch(/^model \S+ runs on cpu\n$/)
   expect(code).toBe(0)
   const [decisions, alerts] = await Promise.all(
     ['decisions.jsonl', 'alerts.jsonl'].map((file) => readFile(join(out, file), 'utf8')),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Random } from '../../src/generator/random.ts'
+import { Random } from '../../src/core/random.ts'
 import { failpoints } from '../../src/stream/lane.ts'
 import { MemberProcess, type Place } from './member-process.ts'
 import { chooseSeed, flawless, judge, openScene, type Scene, say, settle, startFeed } from './scene.ts'

@@ -163,6 +163,7 @@ export function compareDeltas(
           sum: event.amount,
           frauds: 0,
           payment_frauds: 0,
+          odd_payments: 0,
           customers: [event.customer],
         })
       }

@@ -112,6 +112,7 @@ export function anEntityUpdate(changes: Partial<EntityUpdate> = {}): EntityUpdat
         sum: 4_200,
         frauds: -1,
         payment_frauds: -1,
+        odd_payments: 2,
         customers: [17, -4],
       },
     ],

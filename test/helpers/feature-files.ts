@@ -97,6 +97,7 @@ export const everyAggregate: FeatureFile = {
   entities: {
     tiles: { '5m': '1m', '2h': '30m', '2d': '1d', '14d': '1d', '3d': '6h', '10d': '6h' },
     most_customers: 2,
+    odd: { feature: 'robust_ratio_3', at_least: 1.5 },
   },
   features: [
     ...windowAggregates.filter((aggregate) => aggregate !== 'distinct').flatMap(perWindow),

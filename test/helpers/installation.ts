@@ -36,8 +36,11 @@ export class Installation implements AsyncDisposable {
     this.#log = openKafka(config)
   }
 
-  /** @param set `key=value` as for --set; `kafka.brokers` and `redis.url` among them. */
-  static async create(set: readonly string[]): Promise<Installation> {
+  /**
+   * @param set `key=value` as for --set; `kafka.brokers` and `redis.url` among them.
+   * @param reads whether what weir writes is kept in memory.
+   */
+  static async create(set: readonly string[], reads = true): Promise<Installation> {
     const app = `test-${randomUUID().slice(0, 8)}`
     const names = [
       'transactions',
@@ -54,7 +57,7 @@ export class Installation implements AsyncDisposable {
     const created = await weir(['topics', 'create', ...flags(all)])
     if (created.code !== 0) throw new Error(created.stderr)
     const installation = new Installation(all, config, await openContracts(config))
-    await installation.#read()
+    if (reads) await installation.#read()
     return installation
   }
 
@@ -161,14 +164,14 @@ export interface Readiness {
 
 /** A running `weir stream`. */
 export class MemberProcess {
-  readonly #url: string
+  readonly url: string
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
   /** Everything that it wrote to standard output and standard error. */
   output = ''
 
   constructor(port: number, flags: readonly string[]) {
-    this.#url = `http://127.0.0.1:${port}`
+    this.url = `http://127.0.0.1:${port}`
     this.#child = spawn(process.execPath, [main, 'stream', ...flags], {
       cwd: root,
       env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', WEIR_CONFIG: '/dev/null' },
@@ -189,7 +192,7 @@ export class MemberProcess {
   /** The answer of a health check; null when nobody listens. */
   async health(path: '/livez' | '/readyz'): Promise<Readiness | null> {
     try {
-      const response = await fetch(this.#url + path)
+      const response = await fetch(this.url + path)
       const { checks } = (await response.json()) as Pick<Readiness, 'checks'>
       return { status: response.status, checks }
     } catch {
@@ -198,16 +201,20 @@ export class MemberProcess {
   }
 
   async ready(): Promise<this> {
-    await until('readiness', async () => {
-      if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
-      return (await this.health('/readyz'))?.status === 200
-    })
+    await until(
+      'readiness',
+      async () => {
+        if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
+        return (await this.health('/readyz'))?.status === 200
+      },
+      60,
+    )
     return this
   }
 
   /** Sum of a metric's samples whose labels contain these texts. */
   async metric(name: string, ...labels: string[]): Promise<number> {
-    const text = await (await fetch(`${this.#url}/metrics`)).text()
+    const text = await (await fetch(`${this.url}/metrics`)).text()
     return text
       .split('\n')
       .filter((line) => /^[a-z_]+/.exec(line)?.[0] === name && labels.every((label) => line.includes(label)))
@@ -231,9 +238,13 @@ export class MemberProcess {
   }
 }
 
-/** @throws Error that names what was waited for, after 15 seconds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
+/** @throws Error that names what was waited for, after so many seconds. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = 15,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
     await pause(20)

@@ -29,6 +29,7 @@ interface Payment {
   /** Hundredths of the reference currency. */
   readonly amount: number
   readonly chunk: number
+  readonly isOdd: boolean
 }
 
 /** A fraud report, or one taken back. */
@@ -73,10 +74,12 @@ export class NaiveFeatures {
       (earlier) => earlier.transaction.transaction_id === transaction.transaction_id,
     )
     if (first !== undefined) return { duplicateOf: first.offset, late, features: new Float32Array() }
-    const now = { transaction, offset, amount: this.#amount(transaction), chunk }
-    const features = this.#file.features.map((feature) => this.#value(feature, now, history, visible))
-    this.#payments.push(now)
-    return { duplicateOf: -1, late, features: Float32Array.from(features) }
+    const now = { transaction, offset, amount: this.#amount(transaction), chunk, isOdd: false }
+    const features = Float32Array.from(
+      this.#file.features.map((feature) => this.#value(feature, now, history, visible)),
+    )
+    this.#payments.push({ ...now, isOdd: this.#isOdd(features) })
+    return { duplicateOf: -1, late, features }
   }
 
   /** A label becomes known. */
@@ -88,6 +91,13 @@ export class NaiveFeatures {
     this.#labelled.set(label.customer_id, after)
     if (label.fraud && !known?.fraud) this.#reports.push({ label, change: 1, chunk })
     if (!label.fraud && known?.fraud) this.#reports.push({ label, change: -1, chunk })
+  }
+
+  #isOdd(features: Float32Array): boolean {
+    const { odd } = this.#file.entities
+    if (odd === undefined) return false
+    const value = features[this.#file.features.findIndex(({ name }) => name === odd.feature)] as number
+    return Number.isNaN(value) || value >= odd.at_least
   }
 
   #amount({ amount_minor, currency }: Transaction): number {
@@ -250,6 +260,11 @@ export class NaiveFeatures {
         windowMs,
         delayMs: milliseconds(delay as string),
         payments: stillKept(there, paymentTime, { tileMs, keptMs }).map(paymentTime),
+        oddPayments: stillKept(
+          there.filter(({ isOdd }) => isOdd),
+          paymentTime,
+          { tileMs, keptMs: maturedMs },
+        ).map(paymentTime),
         reports: stillKept(reports, ({ label }) => label.effective_time, { tileMs, keptMs: maturedMs }).map(
           ({ label, change }) => ({ time: label.effective_time, change }),
         ),

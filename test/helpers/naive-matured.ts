@@ -8,11 +8,12 @@ interface Known {
   readonly windowMs: number
   readonly delayMs: number
   readonly payments: readonly number[]
+  readonly oddPayments: readonly number[]
   readonly reports: readonly { readonly time: number; readonly change: number }[]
 }
 
 export function naiveMatured(aggregate: MaturedAggregate, known: Known): number {
-  const { now, tileMs, windowMs, delayMs, payments, reports } = known
+  const { now, tileMs, windowMs, delayMs, payments, oddPayments, reports } = known
   const tileOf = (time: number) => Math.floor(time / tileMs)
   const lastMatured = tileOf(now - delayMs) - 1
   const first = lastMatured - windowMs / tileMs + 1
@@ -42,6 +43,10 @@ export function naiveMatured(aggregate: MaturedAggregate, known: Known): number 
       return seconds(good)
     case 'fraud_run':
       return run.reduce((total, { frauds }) => total + frauds, 0)
+    case 'fraud_run_usual': {
+      const odd = (tile: number) => oddPayments.filter((time) => tileOf(time) === tile).length
+      return run.reduce((total, { tile, frauds }) => total + Math.max(0, frauds - odd(tile)), 0)
+    }
     case 'fraud_run_age':
       return seconds(Math.min(...run.map(({ tile }) => tile)))
   }

@@ -144,7 +144,17 @@ it('weir generate fills the topics, at a rate', async () => {
   const contracts = await openContracts({ ...config, topics })
   const decoded = await contracts.transactions.decode(await readAll(topics.transactions))
   expect(decoded.filter(({ ok }) => ok).length).toBeGreaterThanOrEqual(300)
-  expect(decoded.filter(({ ok }) => !ok).length).toBeGreaterThan(5)
+  const refused = decoded.filter(({ ok }) => !ok).length
+  expect(refused).toBeGreaterThan(5)
+
+  const out = ['--out', join(folder, 'from-topic.parquet'), ...own.flags]
+  const stopped = await weir(['export', 'topic', ...out])
+  expect(stopped.code).toBe(1)
+  expect(stopped.stderr).toMatch(/-\d, offset \d+: .*WEIR_RECORD_/)
+  const exported = await weir(['export', 'topic', '--on-error', 'skip', '--json', ...out])
+  expect(exported.code).toBe(0)
+  expect(JSON.parse(exported.stdout)).toMatchObject({ rows: 300 })
+  expect(exported.stderr).toContain(`${refused} of ${300 + refused} rows were skipped`)
 })
 
 describe('weir tail', () => {

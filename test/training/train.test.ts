@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Random } from '../../src/generator/random.ts'
+import { Random } from '../../src/core/random.ts'
 import { weir } from '../helpers/weir.ts'
 
 const python =
@@ -53,7 +53,7 @@ function written(name: string, rows: readonly string[], columns = head): string 
 const all = payments()
 const file = written('payments.csv.gz', all)
 const recipe = join(folder, 'recipe.yaml')
-writeFileSync(recipe, 'families: { lightgbm: { trees: 20, min_rows_in_leaf: 10 } }')
+writeFileSync(recipe, 'families: { lightgbm: { trees: 20, min_rows_in_leaf: 10 }, forest: { trees: 20 } }')
 const flags = ['--map', 'handbook', '--recipe', recipe, '--train-start', '2018-04-20', '--train-days', '7']
 const train = (out: string, ...more: string[]) =>
   weir(['train', file, '--out', out, ...flags, ...more], { env: { WEIR_PYTHON: python } })
@@ -109,13 +109,33 @@ describe.runIf(hasPython)('weir train', () => {
     })
   })
 
+  test('fuses several families into one package, and says whether that was worth it', async () => {
+    const out = join(folder, 'fused')
+    const { code, stdout, stderr } = await train(out, '--json', '--family', 'lightgbm,forest')
+    expect(stderr).toContain('5/5 check')
+    expect(code).toBe(0)
+    const trained = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
+    expect(trained).toMatchObject({
+      model: 'champion@1.0.0',
+      verdict: expect.stringMatching(/^The fusion (beats|is)/),
+    })
+    const manifest = JSON.parse(readFileSync(join(out, 'champion/1.0.0/model.json'), 'utf8'))
+    expect(manifest.parts.map(({ name }: { name: string }) => name)).toEqual(['lightgbm', 'forest'])
+    const models = ['--set', `models.directory=${out}`, '--set', `features=${trained.features}`]
+    expect(await weir(['model', 'check', 'champion@1.0.0', ...models])).toMatchObject({ code: 0 })
+  })
+
   test.each([
     [
       'an empty window',
       ['--train-start', '2019-01-01'],
       /^error: prepare: The train period \(7 days\) has 0 rows/m,
     ],
-    ['an unknown family', ['--family', 'lightgbn'], /^error: train: .*lightgbn/m],
+    [
+      'an unknown family',
+      ['--family', 'lightgbm,lightgbn'],
+      /^error: settings: There is no family lightgbn/m,
+    ],
     ['a file of features that is not there', ['--features', 'none.yaml'], /^error: cannot read none.yaml/m],
   ])('%s is one clear sentence, and leaves nothing', async (_, more, message) => {
     const out = join(folder, 'failed')

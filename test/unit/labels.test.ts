@@ -19,7 +19,8 @@ function changes(...chunks: Partial<Label>[][]): number[][] {
 test('a report adds one at each entity that the label names, at its time in tiles', () => {
   const label = aLabel({ observed_time: noon + 13 * minute, terminal_id: 't-1' })
   const { deltas } = applyLabels([label], new Map(), shipped)
-  const delta = { time: noon + 10 * minute, count: 0, sum: 0, frauds: 1, payment_frauds: 0, customers: [] }
+  const nothing = { count: 0, sum: 0, payment_frauds: 0, odd_payments: 0, customers: [] }
+  const delta = { ...nothing, time: noon + 10 * minute, frauds: 1 }
   expect(deltas).toEqual([
     { ...delta, kind: 'merchant', key: 'm-1' },
     { ...delta, kind: 'terminal', key: 't-1' },

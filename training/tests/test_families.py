@@ -1,6 +1,7 @@
 """Every family on the same small table: it learns, its export says the same, and it does so again."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_a_wrong_recipe_is_told_by_name(
     assert message in capsys.readouterr().err
 
 
+def test_settings_shows_what_is_set_and_what_it_means(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("families: { lightgbm: { leaves: 9 } }")
+    assert main(["settings", "lightgbm", "logistic", "--recipe", str(path)]) == 0
+    assert re.search(r"leaves +Leaves of a tree\. +9 *\n", capsys.readouterr().err)
+    assert main(["--json", "settings", "all", "--recipe", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)["families"]
+    assert list(found) == NAMES
+    assert found["lightgbm"]["leaves"] == 9
+    assert main(["settings", "lightgbn"]) == 1
+    assert "There is no family lightgbn" in capsys.readouterr().err
+
+
 def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", "lightgbm", "--run", str(tmp_path)]) == 1
     assert "holds no prepared table" in capsys.readouterr().err
@@ -117,14 +131,13 @@ def test_what_is_not_there_is_told(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "champion").exists()
 
 
-def test_a_folder_that_is_there_is_left_alone(
-    run: Path, table_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "champion/1.0.0"
     out.mkdir(parents=True)
     (out / "notes.txt").write_text("mine")
-    assert main(["export", "lightgbm", "--run", str(run), "--out", str(out), "--data", "None."]) == 1
-    assert main(["prepare", "--table", str(table_path), "--out", str(out)]) == 1
+    # Neither has anything to read: the folder is looked at first.
+    assert main(["export", "lightgbm", "--run", str(tmp_path), "--out", str(out), "--data", "None."]) == 1
+    assert main(["prepare", "--table", str(tmp_path / "none.parquet"), "--out", str(out)]) == 1
     assert capsys.readouterr().err.count("is there already") == 2
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
     assert [path.name for path in out.parent.iterdir()] == ["1.0.0"]

@@ -207,8 +207,16 @@ def test_neighbours_shows_what_lies_near(table: Path, tmp_path: Path, capsys: py
     assert re.search(r"m-Paris-3 B Market Paris 5411 +m-Paris-\d+ \w \w+ Paris", capsys.readouterr().err)
     assert main(["neighbours", str(out), "m-nowhere"]) == 1
     assert "has no m-nowhere" in capsys.readouterr().err
-    assert learn(table, out, names=("merchants",)) == 1
-    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_file_that_is_there_is_told_before_the_table_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "lookups.json"
+    out.write_text("mine")
+    assert learn(tmp_path / "none.parquet", out, names=("merchants",)) == 1
+    assert "lookups.json is there already" in capsys.readouterr().err
+    assert out.read_text() == "mine"
 
 
 def looked_up(table: Path, path: Path, lookups: str) -> Path:

@@ -84,7 +84,7 @@ def test_all_leaves_out_what_the_table_has_no_columns_for(
     names = all_of(prepared)
     assert [name for name in NAMES if name not in names] == ["cnn", "image", "lstm", "gru", "rnn"]
     assert all_of(replace(prepared, columns=COLUMNS)) == NAMES
-    assert main(["train", "lstm", "--run", str(run)]) == 1
+    assert main(["train", "logistic", "lstm", "--run", str(run)]) == 1
     assert "lstm reads a customer's last payments" in capsys.readouterr().err
     assert not (run / "families").exists()
 

@@ -7,10 +7,12 @@ from weir_training.calibrate import Knots, fit_calibration, score_map
 from weir_training.dataset import Rows
 from weir_training.errors import TrainingError
 from weir_training.evaluate import Scored, calibration, evaluate
+from weir_training.families import family
 from weir_training.families.base import Fitted
 from weir_training.families.lightgbm import LightGbm, LightGbmSettings
 from weir_training.normalise import Normaliser
 from weir_training.package import onnx_scores, require_parity
+from weir_training.recipe import settings_of
 from weir_training.split import DAY, Plan, plan_periods
 
 
@@ -127,3 +129,24 @@ def test_a_test_that_begins_on_a_day_has_all_before_the_delay_to_train_on() -> N
     periods = plan_periods(days, Plan(validation_days=0, test_start=20 * DAY, test_days=5))
     found = {name: (period.start // DAY, period.end // DAY) for name, period in periods.items()}
     assert found == {"train": (0, 13), "test": (20, 25)}
+
+
+# The families of trees, and settings with which a cut lies between any two values.
+TREES = {
+    "lightgbm": {"min_rows_in_leaf": 5},
+    "xgboost": {"min_child_weight": 1.0},
+    "histgb": {"min_rows_in_leaf": 5},
+    "forest": {"trees": 20},
+    "isolation": {"rows_a_tree": 4096},
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_row_goes_the_same_way_in_the_export_however_near_the_cut(name: str) -> None:
+    """Values so near each other that a cut seldom has room between two, and the last bit of a value decides."""
+    rng = np.random.default_rng(9)
+    X = (1000 + rng.random((20_000, 3))).astype(np.float32)
+    X[rng.random(X.shape) < 0.02] = np.nan
+    label = np.nan_to_num(X).sum(axis=1) + rng.normal(0, 0.2, len(X)) > 3002
+    fitted = family(name).train(rows_of(X, label), None, settings_of(name, TREES[name]))
+    assert require_parity(fitted.raw(X), fitted.to_onnx(), X, (3,)) < 2e-6

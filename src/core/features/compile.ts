@@ -45,6 +45,8 @@ export interface CompiledFeatures {
   readonly columns: readonly Placed<Column>[]
   /** Columns of merchants, terminals and devices, by position in entityKinds. */
   readonly entityColumns: readonly (readonly Placed<EntityColumn>[])[]
+  /** Column of the feature that tells odd payments; -1 when the file has none. */
+  readonly oddColumn: number
   readonly scans: readonly Scan[]
   readonly aggregates: readonly Aggregate[]
   readonly customer: CustomerLayout
@@ -85,6 +87,7 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
     names: file.features.map(({ name }) => name),
     columns: compiler.columns,
     entityColumns: compiler.entityColumns,
+    oddColumn: file.features.findIndex(({ name }) => name === file.entities.odd?.feature),
     scans: compiler.scans,
     aggregates: compiler.scans.map(() => new Aggregate()),
     customer: compiler.customer,

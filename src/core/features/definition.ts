@@ -32,6 +32,15 @@ export interface EntitySettings {
   readonly tiles: Readonly<Record<string, string>>
   /** How many distinct customers are told apart. */
   readonly most_customers: number
+  /** Needed by fraud_run_usual alone. */
+  readonly odd?: OddSettings | undefined
+}
+
+/** A payment is odd for its customer when a feature of it is at least so much, or missing. */
+export interface OddSettings {
+  /** Name of a feature of the transaction or its customer. */
+  readonly feature: string
+  readonly at_least: number
 }
 
 export const rememberedFields = ['merchant_id', 'device_id', 'country', 'mcc'] as const
@@ -93,6 +102,7 @@ export const maturedAggregates = [
   'time_since_fraud',
   'time_since_good',
   'fraud_run',
+  'fraud_run_usual',
   'fraud_run_age',
 ] as const
 export type MaturedAggregate = (typeof maturedAggregates)[number]

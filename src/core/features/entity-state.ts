@@ -10,6 +10,14 @@ export interface EntityLayout {
   readonly mostCustomers: number
   /** Fraud labels by time of payment; absent when no feature asks. */
   readonly paymentFrauds?: Tier
+  /** Payments that were odd for their customers; absent when no feature asks. */
+  readonly oddPayments?: OddTier
+}
+
+/** Also what made a payment odd: without it the counts have no meaning. */
+export interface OddTier extends Tier {
+  readonly of: object
+  readonly atLeast: number
 }
 
 const version = 1
@@ -23,8 +31,11 @@ export class EntityState {
   readonly frauds: Tiles
   /** Null when no feature asks. */
   readonly paymentFrauds: Tiles | null
+  readonly oddPayments: Tiles | null
   readonly #mostCustomers: number
-  /** Version, sizes of frauds and customers, one size a tier, that of paymentFrauds: padded for the doubles after. */
+  /** Those that some feature asks for, in packed order. */
+  readonly #optional: readonly Tiles[]
+  /** Version, sizes of frauds and customers, one size a tier, those of the optional: padded for the doubles after. */
   readonly #head: Uint32Array
   /** The smallest hashes of customers seen, ascending: exact while fewer than mostCustomers were seen. */
   readonly customers: number[] = []
@@ -34,7 +45,9 @@ export class EntityState {
     this.frauds = new Tiles(layout.frauds, 0)
     this.#mostCustomers = layout.mostCustomers
     this.paymentFrauds = layout.paymentFrauds === undefined ? null : new Tiles(layout.paymentFrauds, 0)
-    this.#head = new Uint32Array(even(3 + this.tiers.length + (this.paymentFrauds === null ? 0 : 1)))
+    this.oddPayments = layout.oddPayments === undefined ? null : new Tiles(layout.oddPayments, 0)
+    this.#optional = [this.paymentFrauds, this.oddPayments].filter((tiles) => tiles !== null)
+    this.#head = new Uint32Array(even(3 + this.tiers.length + this.#optional.length))
   }
 
   /** @param sum hundredths of the reference currency. */
@@ -51,17 +64,16 @@ export class EntityState {
 
   /** @param time when the label became known; `count` is negative when a report is taken back. */
   addFrauds(time: number, count: number): void {
-    if (count === 0 || this.frauds.capacity === 0) return
-    const at = this.frauds.at(time)
-    if (at >= 0) this.frauds.count[at] = (this.frauds.count[at] as number) + count
+    if (this.frauds.capacity > 0) addCount(this.frauds, time, count)
   }
 
   /** @param time of the payment that the label is about; `count` is negative when a report is taken back. */
   addPaymentFrauds(time: number, count: number): void {
-    if (count === 0 || this.paymentFrauds === null) return
-    const { paymentFrauds } = this
-    const at = paymentFrauds.at(time)
-    if (at >= 0) paymentFrauds.count[at] = (paymentFrauds.count[at] as number) + count
+    if (this.paymentFrauds !== null) addCount(this.paymentFrauds, time, count)
+  }
+
+  addOddPayments(time: number, count: number): void {
+    if (this.oddPayments !== null) addCount(this.oddPayments, time, count)
   }
 
   /** @param customer hash53 of the customer. Returns whether anything changed. */
@@ -82,7 +94,7 @@ export class EntityState {
     let section = 3
     for (const tiles of this.tiers) from.tiles(tiles, from.head(section++))
     from.tiles(this.frauds, from.head(1))
-    if (this.paymentFrauds !== null) from.tiles(this.paymentFrauds, from.head(section))
+    for (const tiles of this.#optional) from.tiles(tiles, from.head(section++))
     this.customers.length = 0
     for (let i = from.head(2); i > 0; i--) this.customers.push(from.number())
     return this
@@ -95,11 +107,11 @@ export class EntityState {
     head[2] = this.customers.length
     let section = 3
     for (const tiles of this.tiers) head[section++] = tiles.size
-    if (this.paymentFrauds !== null) head[section] = this.paymentFrauds.size
+    for (const tiles of this.#optional) head[section++] = tiles.size
     const to = packer.begin(head, this.#sizes(head))
     for (const tiles of this.tiers) to.tiles(tiles)
     to.tiles(this.frauds)
-    if (this.paymentFrauds !== null) to.tiles(this.paymentFrauds)
+    for (const tiles of this.#optional) to.tiles(tiles)
     for (const customer of this.customers) to.number(customer)
     return to.take()
   }
@@ -115,15 +127,21 @@ export class EntityState {
       doubles += tiles
       words += tiles * 2
     }
-    if (this.paymentFrauds !== null) words += checkedSize(head[section], this.paymentFrauds.capacity) * 2
+    for (const { capacity } of this.#optional) words += checkedSize(head[section++], capacity) * 2
     return { doubles, words }
   }
 
   #clear(): this {
     for (const tiles of this.tiers) tiles.size = 0
     this.frauds.size = 0
-    if (this.paymentFrauds !== null) this.paymentFrauds.size = 0
+    for (const tiles of this.#optional) tiles.size = 0
     this.customers.length = 0
     return this
   }
+}
+
+function addCount(tiles: Tiles, time: number, count: number): void {
+  if (count === 0) return
+  const at = tiles.at(time)
+  if (at >= 0) tiles.count[at] = (tiles.count[at] as number) + count
 }

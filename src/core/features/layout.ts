@@ -41,7 +41,27 @@ export function entityLayout(file: FeatureFile): EntityLayout {
     frauds: { tileMs: dayMs, tiles: reachMs / dayMs },
     mostCustomers: file.entities.most_customers,
   }
-  return withMatured(layout, windowed, file.entities.tiles)
+  return withOdd(withMatured(layout, windowed, file.entities.tiles), file, windowed)
+}
+
+/** The layout with what tells usual frauds from odd ones: unchanged where no feature does. */
+function withOdd(
+  layout: EntityLayout,
+  { entities: { odd }, features }: FeatureFile,
+  windowed: readonly EntityWindowFeature[],
+): EntityLayout {
+  const usual = windowed.find(({ aggregate }) => aggregate === 'fraud_run_usual')
+  if (odd === undefined) {
+    if (usual === undefined) return layout
+    throw invalid(usual.name, 'leaves odd payments out, but entities.odd does not say which those are')
+  }
+  const feature = features.find(({ name }) => name === odd.feature)
+  if (feature?.entity !== 'transaction' && feature?.entity !== 'customer') {
+    throw invalid('entities.odd', `has ${odd.feature}, which is no feature of a transaction or customer`)
+  }
+  if (usual === undefined || layout.paymentFrauds === undefined) return layout
+  const { name: _, description: __, ...of } = feature
+  return { ...layout, oddPayments: { ...layout.paymentFrauds, of, atLeast: odd.at_least } }
 }
 
 export function tileOf(name: string, tiles: Readonly<Record<string, string>>, window: string): number {

@@ -37,6 +37,8 @@ export function maturedColumn(aggregate: MaturedAggregate, window: MaturedWindow
       return (entity, { time }) => secondsSince(walk(entity, window, time).lastGood, time)
     case 'fraud_run':
       return (entity, { time }) => walk(entity, window, time).run
+    case 'fraud_run_usual':
+      return (entity, { time }) => walk(entity, window, time).usual
     case 'fraud_run_age':
       return (entity, { time }) => secondsSince(walk(entity, window, time).runStart, time)
   }
@@ -57,17 +59,18 @@ function maturedIn(
   return Math.max(0, count)
 }
 
-/** Starts of tiles, NaN where there is none, and the frauds since the last good payment. */
+/** Starts of tiles, NaN where there is none, and the frauds since the last good payment: all, and those not odd. */
 interface Walk {
   lastFraud: number
   lastGood: number
   runStart: number
   run: number
+  usual: number
 }
 
 /** From the tile of the event back to the start of the window, or to where nothing more can be learnt. */
 function walk(entity: EntityState, { tier, tileMs, tiles, delayMs }: MaturedWindow, time: number): Walk {
-  const found: Walk = { lastFraud: missing, lastGood: missing, runStart: missing, run: 0 }
+  const found: Walk = { lastFraud: missing, lastGood: missing, runStart: missing, run: 0, usual: 0 }
   const frauds = entity.paymentFrauds as Tiles
   const payments = entity.tiers[tier] as Tiles
   const lastMatured = Math.floor((time - delayMs) / tileMs) - 1
@@ -86,11 +89,18 @@ function walk(entity: EntityState, { tier, tileMs, tiles, delayMs }: MaturedWind
       if (paid > reported) found.lastGood = tile * tileMs
       else if (reported > 0) {
         found.run += reported
+        found.usual += Math.max(0, reported - oddIn(entity.oddPayments, tile))
         found.runStart = tile * tileMs
       }
     }
     if (!Number.isNaN(found.lastFraud) && !Number.isNaN(found.lastGood)) return found
   }
+}
+
+function oddIn(odd: Tiles | null, tile: number): number {
+  if (odd === null) return 0
+  const at = odd.to(tile * odd.tileMs) - 1
+  return at >= 0 && odd.index[at] === tile ? (odd.count[at] as number) : 0
 }
 
 /** The layout with what windows of matured payments need: unchanged where no feature has one. */

@@ -155,3 +155,19 @@ test.each([
   expect(records[2]?.unreadable?.message).toContain('offsets 12 to 13 cannot be read')
   expect(records[2]?.unreadable?.message).toContain(why)
 })
+
+test('where compaction took the last records of a batch, or all, its end is passed over', async () => {
+  const kept = batchOf([{ value: 'a' }, { value: 'b' }], { firstOffset: 10n })
+  kept.writeInt32BE(4, 23)
+  const emptied = Buffer.from(batchOf([{ value: 'c' }], { firstOffset: 15n }).subarray(0, batchHeaderBytes))
+  emptied.writeInt32BE(batchHeaderBytes - 12, 8)
+  emptied.writeInt32BE(2, 23)
+  emptied.writeInt32BE(0, 57)
+  const records = await decodeFetched(fetched(kept, emptied) as never)
+  expect(records.map(({ offset, isControlRecord }) => [offset, isControlRecord])).toEqual([
+    [10, false],
+    [11, false],
+    [14, true],
+    [17, true],
+  ])
+})

@@ -25,6 +25,15 @@ describe('weir', () => {
     expect(await weir(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 
+  it.each([
+    ['model', 'check'],
+    ['demo', '--events', '20', '--out', folder],
+  ])('%s says where the model runs, and why not on the provider that was asked for', async (...command) => {
+    const { code, stderr } = await weir([...command, '--set', 'models.providers=abacus,cpu'])
+    expect(stderr).toMatch(/^model \S+ runs on cpu; not on abacus: .+/m)
+    expect(code).toBe(0)
+  })
+
   it.each<[string, string[], string]>([
     ['an unknown command', ['strem'], "unknown command 'strem'"],
     ['an unknown flag', ['generate', '--evnts', '5'], '(Did you mean --events?)'],

@@ -36,7 +36,7 @@ describe('precedence', () => {
     expect(config.group).toBe('weir')
     expect(config.app).toBe('from-file')
     expect(config.kafka.client_id).toBe('from-env')
-    expect(config.http).toEqual({ host: 'from-file', port: 4 })
+    expect(config.http).toMatchObject({ host: 'from-file', port: 4 })
     expect(Object.fromEntries(sources)).toEqual({
       app: yaml,
       'http.host': yaml,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { PackedStates } from '../../../src/core/packed-states.ts'
-import { Random } from '../../../src/generator/random.ts'
+import { Random } from '../../../src/core/random.ts'
 
 test('states that come and grow and shrink are what a plain map says', () => {
   const random = new Random(1, 1)
@@ -33,7 +33,10 @@ test('states of changing lengths share a few slabs', () => {
 test('a state longer than a slab has its own memory', () => {
   const states = new PackedStates()
   const long = Buffer.alloc(3 * 1024 * 1024, 7)
-  states.set('long', long).set('empty', Buffer.alloc(0)).set('short', Buffer.from([1]))
+  states
+    .set('long', long)
+    .set('empty', Buffer.alloc(0))
+    .set('short', Buffer.from([1]))
   expect(states.get('long')?.equals(long)).toBe(true)
   expect(states.get('empty')).toHaveLength(0)
   expect(states.get('short')).toEqual(Buffer.from([1]))

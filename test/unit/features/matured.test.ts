@@ -1,18 +1,46 @@
 import { expect, test } from 'vitest'
 import { sha256 } from '../../../src/config/definitions.ts'
+import { deltasAlone, enrich } from '../../../src/core/enrich.ts'
 import { compileFeatures } from '../../../src/core/features/compile.ts'
-import { type FeatureDefinition, maturedAggregates } from '../../../src/core/features/definition.ts'
-import type { Label } from '../../../src/core/types.ts'
+import {
+  type FeatureDefinition,
+  type FeatureFile,
+  maturedAggregates,
+} from '../../../src/core/features/definition.ts'
+import { byEntity, fold } from '../../../src/core/fold.ts'
+import { applyLabels } from '../../../src/core/labels.ts'
+import type { Label, Transaction } from '../../../src/core/types.ts'
 import { aLabel } from '../../helpers/contracts.ts'
 import { past } from '../../helpers/entity-values.ts'
-import { at, day, hour, last, midnight, minute, shipped } from '../../helpers/feature-values.ts'
+import {
+  arrivals,
+  at,
+  day,
+  hour,
+  last,
+  midnight,
+  minute,
+  shipped,
+  unknownEntities,
+} from '../../helpers/feature-values.ts'
 
-/** Windows of a day and of ten, payments mature after two, all in tiles of an hour. */
-const features = compileFeatures(
-  {
-    ...shipped.file,
-    entities: { ...shipped.file.entities, tiles: { '24h': '1h', '10d': '1h' } },
-    features: maturedAggregates.flatMap((aggregate): FeatureDefinition[] =>
+const amount: FeatureDefinition = {
+  name: 'amount',
+  entity: 'transaction',
+  value: 'amount',
+  description: 'For tests.',
+}
+
+/** Windows of a day and of ten, payments mature after two, all in tiles of an hour. From 100.00 on they are odd. */
+const file: FeatureFile = {
+  ...shipped.file,
+  entities: {
+    ...shipped.file.entities,
+    tiles: { '24h': '1h', '10d': '1h' },
+    odd: { feature: 'amount', at_least: 100 },
+  },
+  features: [
+    ...maturedAggregates.flatMap((aggregate): FeatureDefinition[] =>
       ['24h', '10d'].map((window) => ({
         name: `${aggregate}_${window}`,
         entity: 'merchant',
@@ -22,9 +50,10 @@ const features = compileFeatures(
         description: 'For tests.',
       })),
     ),
-  },
-  sha256,
-)
+    amount,
+  ],
+}
+const features = compileFeatures(file, sha256)
 
 let labels = 0
 
@@ -112,8 +141,56 @@ test('without fraud there is no time since it, and no run', () => {
   })
 })
 
+/** The frauds not odd of a run of payments, each an hour after the one before, which all turned out to be fraud. */
+function usualOf(payments: readonly Partial<Transaction>[], alone = false): number | undefined {
+  const chunk = arrivals(payments.map((payment, i) => ({ ...payment, event_time: midnight + i * hour })))
+  const deltas = alone
+    ? deltasAlone(chunk, features)
+    : enrich(chunk, { customers: new Map(), entities: unknownEntities(chunk) }, features, minute).deltas
+  const reports = chunk.map(({ transaction }) => fraud(transaction.event_time))
+  const updates = [{ deltas }, { deltas: applyLabels(reports, new Map(), features).deltas }]
+  const folded = fold(byEntity(updates), new Map(), features)
+  const values = new Map(folded.map(([key, packed]) => [key, { packed, ageMs: 0 }]))
+  const found = last(at(midnight + 5 * day), features, values)
+  expect(found['fraud_run_10d']).toBe(payments.length)
+  return found['fraud_run_usual_10d']
+}
+
+test('frauds of a run are usual unless their payments were odd, or could not be told', () => {
+  const [usual, odd] = [{ amount_minor: 9_999 }, { amount_minor: 10_000 }]
+  const euros = { currency: 'EUR' }
+  const run = [usual, odd, odd, usual, usual].map((payment) => ({ ...payment, ...euros }))
+  expect(usualOf(run)).toBe(3)
+  expect(usualOf(run.slice(1, 3))).toBe(0)
+  expect(usualOf(run, true)).toBe(0)
+})
+
+test('which payments are odd is part of what the states mean, and must be told where it is needed', () => {
+  const layoutOf = (odd: FeatureFile['entities']['odd'], more: readonly FeatureDefinition[] = []) =>
+    compileFeatures(
+      { ...file, entities: { ...file.entities, odd }, features: [...more, ...file.features] },
+      sha256,
+    ).layoutHash
+  expect(layoutOf({ feature: 'amount', at_least: 100 }, [{ ...amount, name: 'other' }])).toBe(
+    features.layoutHash,
+  )
+  expect(layoutOf({ feature: 'amount', at_least: 101 })).not.toBe(features.layoutHash)
+  expect(layoutOf({ feature: 'hour', at_least: 100 }, [{ ...amount, name: 'hour', value: 'hour' }])).not.toBe(
+    features.layoutHash,
+  )
+  expect(() => layoutOf(undefined)).toThrow(
+    'feature file: fraud_run_usual_24h leaves odd payments out, but entities.odd does not say which those are',
+  )
+  for (const feature of ['amuont', 'fraud_run_24h']) {
+    expect(() => layoutOf({ feature, at_least: 1 })).toThrow(
+      `feature file: entities.odd has ${feature}, which is no feature of a transaction or customer`,
+    )
+  }
+})
+
 test('a feature file without matured windows keeps what it kept before', () => {
   expect(shipped.entity).not.toHaveProperty('paymentFrauds')
+  expect(shipped.entity).not.toHaveProperty('oddPayments')
   expect(shipped.hash).toBe('c5b5b5c9074543b5')
   const delta = (layout: typeof features) =>
     past(at(midnight), [fraud(midnight)], layout).get('merchant:m-1')?.packed?.length

@@ -38,7 +38,7 @@ describe('a file of payments', () => {
     for (const payment of payments) await out.write(payment)
     await out.close()
     const back = (await rowsOf(path)).map(
-      (read) => 'row' in read && rowMapper(contractMapping())(read.row).transaction,
+      (read) => 'row' in read && rowMapper(contractMapping())(read.row, read.line).transaction,
     )
     expect(back).toEqual(payments)
   })

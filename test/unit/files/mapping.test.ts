@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { validateTransaction } from '../../../src/core/validate.ts'
 import { contractMapping, loadMapping } from '../../../src/files/contract.ts'
-import { mappingSchema, rowMapper, toMinorUnits } from '../../../src/files/mapping.ts'
+import { toMinorUnits } from '../../../src/files/conversions.ts'
+import { mappingSchema, rowMapper } from '../../../src/files/mapping.ts'
 
 const handbookRow = {
   TRANSACTION_ID: '3527',
@@ -25,14 +26,14 @@ const minimal = {
 }
 const row = { id: 't1', time: '2026-01-05T00:00:00Z', amount: '1', currency: 'EUR' }
 const map = (fields: object, values: object = {}) =>
-  rowMapper(mappingSchema.parse({ transaction: { ...minimal, ...fields } }))({ ...row, ...values })
+  rowMapper(mappingSchema.parse({ transaction: { ...minimal, ...fields } }))({ ...row, ...values }, 2)
     .transaction
 
 describe('the handbook mapping', () => {
   const handbook = loadMapping('handbook')
 
   it('makes a valid payment of a row', () => {
-    const { transaction } = rowMapper(handbook)(handbookRow)
+    const { transaction } = rowMapper(handbook)(handbookRow, 2)
     expect(transaction).toMatchObject({
       transaction_id: 'h3527',
       event_time: Date.UTC(2018, 3, 1, 10, 17, 43),
@@ -51,8 +52,8 @@ describe('the handbook mapping', () => {
   })
 
   it('makes a label, seven days later, of a fraud only', () => {
-    expect(rowMapper(handbook)({ ...handbookRow, TX_FRAUD: '0' }).label).toBeNull()
-    expect(rowMapper(handbook)(handbookRow).label).toEqual({
+    expect(rowMapper(handbook)({ ...handbookRow, TX_FRAUD: '0' }, 2).label).toBeNull()
+    expect(rowMapper(handbook)(handbookRow, 2).label).toEqual({
       label_id: 'h3527',
       transaction_id: 'h3527',
       customer_id: 'c3774',
@@ -156,17 +157,20 @@ describe('a column', () => {
 
 describe('a file whose columns are the fields', () => {
   it('needs no mapping: types and defaults are those of the contract', () => {
-    const { transaction } = rowMapper(contractMapping())({
-      transaction_id: 't1',
-      event_time: '5',
-      customer_id: 'c',
-      amount_minor: 12,
-      currency: 'EUR',
-      merchant_id: 'm',
-      latitude: '48.5',
-      longitude: '',
-      mcc: '0742',
-    })
+    const { transaction } = rowMapper(contractMapping())(
+      {
+        transaction_id: 't1',
+        event_time: '5',
+        customer_id: 'c',
+        amount_minor: 12,
+        currency: 'EUR',
+        merchant_id: 'm',
+        latitude: '48.5',
+        longitude: '',
+        mcc: '0742',
+      },
+      2,
+    )
     expect(transaction).toMatchObject({
       event_time: 5,
       amount_minor: 12,
@@ -181,7 +185,7 @@ describe('a file whose columns are the fields', () => {
   })
 
   it('must have the columns that have no default', () => {
-    expect(() => rowMapper(contractMapping())({ transaction_id: 't1' })).toThrow(
+    expect(() => rowMapper(contractMapping())({ transaction_id: 't1' }, 2)).toThrow(
       'there is no column event_time',
     )
   })
@@ -193,7 +197,7 @@ describe('a mapping file', () => {
   })
 
   it('names other files from where it lies itself', () => {
-    expect(loadMapping('handbook').train?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
+    expect(loadMapping('handbook').defaults?.features).toMatch(/^\/.*\/features-handbook\.yaml$/)
   })
 
   it('with a misspelt field is refused', () => {

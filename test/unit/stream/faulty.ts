@@ -40,6 +40,8 @@ export function faultyLog(log: Log, nextFate: () => Fate): Log {
   return {
     partitions: (topic) => log.partitions(topic),
     bounds: (at) => log.bounds(at),
+    offsetAt: (...given) => log.offsetAt(...given),
+    read: (...given) => log.read(...given),
     append: (records) => log.append(records),
     committed: (group, at) => log.committed(group, at),
     subscribe: (group, topics, handler) => log.subscribe(group, topics, handler),
@@ -71,6 +73,8 @@ export function faultyStore(store: StateStore, nextFate: () => Fate): StateStore
     read: (lane, token, watermark, keys) => call(() => store.read(lane, token, watermark, keys)),
     write: (lane, token, move, states) => call(() => store.write(lane, token, move, states)),
     peek: (lane, keys) => call(() => store.peek(lane, keys)),
+    watermark: (lane) => call(() => store.watermark(lane)),
+    keys: (lane) => store.keys(lane),
     close: () => store.close(),
   }
 }

@@ -247,10 +247,7 @@ describe('without the store', () => {
     // Acquiring is answered; reading is not.
     let isSlow = false
     const store: StateStore = {
-      acquire: (...given) => world.store.acquire(...given),
-      peek: (...given) => world.store.peek(...given),
-      close: async () => {},
-      write: (...given) => world.store.write(...given),
+      ...world.store,
       async read(...given) {
         if (isSlow) throw new WeirError('WEIR_STORE_UNAVAILABLE', 'too slow', { retriable: true })
         return world.store.read(...given)
@@ -302,6 +299,8 @@ describe('a position that cannot be', () => {
     const log: Log = {
       partitions: (topic) => world.log.partitions(topic),
       bounds: async () => ({ first, end: 10 }),
+      offsetAt: (...given) => world.log.offsetAt(...given),
+      read: (...given) => world.log.read(...given),
       append: (records) => world.log.append(records),
       fence: (...given) => world.log.fence(...given),
       committed: (...given) => world.log.committed(...given),

@@ -15,6 +15,7 @@ from weir_training.steps import (
     neighbours,
     optimise,
     prepare,
+    settings,
     train,
 )
 
@@ -40,6 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="weir-training", description="Train models that weir serves.")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for step in (learn, neighbours, prepare, optimise, train, fuse, evaluate, export, compare):
+    for step in (learn, neighbours, settings, prepare, optimise, train, fuse, evaluate, export, compare):
         step.add_parser(commands)
     return parser

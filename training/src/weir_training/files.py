@@ -14,8 +14,8 @@ def to_json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def whole_file(out: Path, text: str) -> None:
-    """Write a file that appears whole.
+def require_free(out: Path) -> None:
+    """Refuse a name that is taken; steps that take long ask before they begin.
 
     Raises
     ------
@@ -24,6 +24,17 @@ def whole_file(out: Path, text: str) -> None:
     """
     if out.exists():
         raise TrainingError(f"{out} is there already. Take another name, or remove it.")
+
+
+def whole_file(out: Path, text: str) -> None:
+    """Write a file that appears whole.
+
+    Raises
+    ------
+    TrainingError
+        When `out` is there already.
+    """
+    require_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     partial.write_text(text)
@@ -44,8 +55,8 @@ def whole_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     TrainingError
         When `out` is there and may not be replaced.
     """
-    if not replace and out.exists():
-        raise TrainingError(f"{out} is there already. Take another folder, or remove it.")
+    if not replace:
+        require_free(out)
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

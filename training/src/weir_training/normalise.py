@@ -11,40 +11,29 @@ LIMIT = 8.0
 
 
 @dataclass(frozen=True)
-class Normaliser:
-    """Missing values to the median, then signed logarithm, standard scale, and limits.
+class Filler:
+    """Missing values to the median, and for a column that was sometimes missing a second one, 1 where it was.
 
-    Amounts and counts have long tails: ``sign(x) * log(1 + |x|)`` brings them together and is 0 at 0. A column
-    that is sometimes missing gets a second one, 1 where it was. All arithmetic is in float32, as in the graph.
+    What comes out is what came in, to the bit, so that a tree's cut parts the same rows wherever it is computed.
 
     Attributes
     ----------
-    median, mean, scale : ndarray of float32, shape (columns,)
+    median : ndarray of float32, shape (columns,)
     holes : ndarray of int64
         Columns that were missing somewhere in the training rows.
     """
 
     median: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
     holes: np.ndarray
 
     @classmethod
-    def fit(cls, X: np.ndarray) -> "Normaliser":
-        """Learn from rows, float32 with NaN for missing. A column without a value, or with one only, becomes 0."""
+    def fit(cls, X: np.ndarray) -> "Filler":
+        """Learn from rows, float32 with NaN for missing. A column without a value becomes 0."""
         present = np.isfinite(X)
-        filled = np.where(present, X, np.nan)
         empty = ~present.any(axis=0)
         with np.errstate(all="ignore"):
-            median = np.nan_to_num(np.nanmedian(np.where(empty, 0, filled), axis=0)).astype(np.float32)
-        values = _signed_log(np.where(present, X, median).astype(np.float32))
-        scale = values.std(axis=0, dtype=np.float64)
-        return cls(
-            median=median,
-            mean=values.mean(axis=0, dtype=np.float64).astype(np.float32),
-            scale=np.where(scale > 1e-6, scale, 1.0).astype(np.float32),
-            holes=np.flatnonzero((~present).any(axis=0) & ~empty).astype(np.int64),
-        )
+            median = np.nan_to_num(np.nanmedian(np.where(present, X, np.where(empty, 0, np.nan)), axis=0))
+        return cls(median.astype(np.float32), np.flatnonzero((~present).any(axis=0) & ~empty).astype(np.int64))
 
     def by_column(self, shares: np.ndarray) -> np.ndarray:
         """Add up what is said of columns that came out, shape (width,), by the columns that went in."""
@@ -61,44 +50,114 @@ class Normaliser:
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Float32 rows without a missing value, shape (rows, width)."""
         missing = np.isnan(X)
-        values = (_signed_log(np.where(missing, self.median, X).astype(np.float32)) - self.mean) / self.scale
-        return np.hstack([np.clip(values, -LIMIT, LIMIT), missing[:, self.holes].astype(np.float32)])
+        filled = np.where(missing, self.median, X).astype(np.float32)
+        return np.hstack([self._scaled(filled), missing[:, self.holes].astype(np.float32)])
+
+    def _scaled(self, filled: np.ndarray) -> np.ndarray:
+        return filled
 
     def nodes(self, source: str, target: str, prefix: str = "normalise_") -> tuple[list, list]:
         """Give the same as nodes and initialisers of a graph, from tensor `source` to tensor `target`."""
-        name = {
-            key: f"{prefix}{key}"
-            for key in ("median", "mean", "scale", "one", "low", "high", "holes", "missing", "filled", "sign")
-        }
-        name |= {
-            key: f"{prefix}{key}" for key in ("size", "more", "log", "signed", "shifted", "scaled", "held", "mask")
-        }
+        names = ("missing", "median", "filled", "mask", "holes", "seen")
+        missing, median, filled, mask, holes, seen = (f"{prefix}{name}" for name in names)
+        node = helper.make_node
+        scaled, nodes, constants = self._scaling(filled, prefix)
+        nodes = [
+            node("IsNaN", [source], [missing]),
+            node("Where", [missing, median, source], [filled]),
+            *nodes,
+            node("Cast", [missing], [mask], to=TensorProto.FLOAT),
+            node("Gather", [mask, holes], [seen], axis=1),
+            node("Concat", [scaled, seen], [target], axis=1),
+        ]
+        own = [numpy_helper.from_array(self.median, median), numpy_helper.from_array(self.holes, holes)]
+        return nodes, [own[0], *constants, own[1]]
+
+    def _scaling(self, filled: str, prefix: str) -> tuple[str, list, list]:
+        """Tensor that comes out of `_scaled`, and the nodes and constants that make it."""
+        return filled, [], []
+
+
+@dataclass(frozen=True)
+class Normaliser(Filler):
+    """After filling, signed logarithm, standard scale, and limits.
+
+    Amounts and counts have long tails: ``sign(x) * log(1 + |x|)`` brings them together and is 0 at 0. All
+    arithmetic is in float32, as in the graph; but the logarithms of two libraries differ in the last bit, so no
+    tree may cut here.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float32, shape (columns,)
+        Of the logarithms.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, X: np.ndarray) -> "Normaliser":
+        """Learn from rows, float32 with NaN for missing. A column without a value, or with one only, becomes 0."""
+        filler = Filler.fit(X)
+        values = _signed_log(np.where(np.isfinite(X), X, filler.median).astype(np.float32))
+        scale = values.std(axis=0, dtype=np.float64)
+        return cls(
+            median=filler.median,
+            holes=filler.holes,
+            mean=values.mean(axis=0, dtype=np.float64).astype(np.float32),
+            scale=np.where(scale > 1e-6, scale, 1.0).astype(np.float32),
+        )
+
+    @property
+    def filler(self) -> Filler:
+        """What it does before it scales."""
+        return Filler(self.median, self.holes)
+
+    def unscaled(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Say what the filler gives where this gives `values` in `columns`; float64.
+
+        Examples
+        --------
+        >>> usual = Normaliser.fit(np.arange(100, dtype=np.float32)[:, None])
+        >>> usual.unscaled(usual(np.array([[5.0], [42.0]], dtype=np.float32))[:, 0], np.array([0, 0])).round(3)
+        array([ 5., 42.])
+        """
+        scaled = columns < len(self.median)
+        places = np.where(scaled, columns, 0)
+        logs = self.mean[places] + values * self.scale[places].astype(np.float64)
+        return np.where(scaled, np.sign(logs) * np.expm1(np.abs(logs)), values)
+
+    def _scaled(self, filled: np.ndarray) -> np.ndarray:
+        return np.clip((_signed_log(filled) - self.mean) / self.scale, -LIMIT, LIMIT)
+
+    def _scaling(self, filled: str, prefix: str) -> tuple[str, list, list]:
         constants = {
-            "median": self.median,
             "mean": self.mean,
             "scale": self.scale,
             "one": np.float32(1),
             "low": np.float32(-LIMIT),
             "high": np.float32(LIMIT),
-            "holes": self.holes,
         }
-        node = helper.make_node
-        nodes = [
-            node("IsNaN", [source], [name["missing"]]),
-            node("Where", [name["missing"], name["median"], source], [name["filled"]]),
-            node("Sign", [name["filled"]], [name["sign"]]),
-            node("Abs", [name["filled"]], [name["size"]]),
-            node("Add", [name["size"], name["one"]], [name["more"]]),
-            node("Log", [name["more"]], [name["log"]]),
-            node("Mul", [name["sign"], name["log"]], [name["signed"]]),
-            node("Sub", [name["signed"], name["mean"]], [name["shifted"]]),
-            node("Div", [name["shifted"], name["scale"]], [name["scaled"]]),
-            node("Clip", [name["scaled"], name["low"], name["high"]], [name["held"]]),
-            node("Cast", [name["missing"]], [name["mask"]], to=TensorProto.FLOAT),
-            node("Gather", [name["mask"], name["holes"]], [f"{prefix}seen"], axis=1),
-            node("Concat", [name["held"], f"{prefix}seen"], [target], axis=1),
+        steps = [
+            ("Sign", [filled], "sign"),
+            ("Abs", [filled], "size"),
+            ("Add", ["size", "one"], "more"),
+            ("Log", ["more"], "log"),
+            ("Mul", ["sign", "log"], "signed"),
+            ("Sub", ["signed", "mean"], "shifted"),
+            ("Div", ["shifted", "scale"], "scaled"),
+            ("Clip", ["scaled", "low", "high"], "held"),
         ]
-        return nodes, [numpy_helper.from_array(np.asarray(v), name[k]) for k, v in constants.items()]
+
+        def named(name: str) -> str:
+            return name if name == filled else f"{prefix}{name}"
+
+        nodes = [
+            helper.make_node(operator, [named(name) for name in sources], [named(made)])
+            for operator, sources, made in steps
+        ]
+        tensors = [numpy_helper.from_array(np.asarray(value), named(name)) for name, value in constants.items()]
+        return named("held"), nodes, tensors
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:

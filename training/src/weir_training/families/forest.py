@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, ClassifierSettings, Family, Fitted
-from weir_training.normalise import Normaliser, behind
+from weir_training.normalise import Filler, behind
 from weir_training.space import Space, between
 
 
@@ -26,27 +26,27 @@ class ForestSettings(ClassifierSettings):
 
 @dataclass
 class FittedForest(Fitted):
-    """A forest behind a normaliser, which it needs for missing values only."""
+    """A forest behind a filler: it cannot read missing values."""
 
-    normaliser: Normaliser
+    filler: Filler
     forest: RandomForestClassifier
     shape: tuple[int, ...]
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def raw(self, X: np.ndarray) -> np.ndarray:
-        return self.forest.predict_proba(self.normaliser(X))[:, 1].astype(np.float64)
+        return self.forest.predict_proba(self.filler(X))[:, 1].astype(np.float64)
 
     def to_onnx(self) -> bytes:
         body = to_onnx(
             self.forest,
-            initial_types=[("rows", FloatTensorType([None, self.normaliser.width]))],
+            initial_types=[("rows", FloatTensorType([None, self.filler.width]))],
             options={"zipmap": False},
             target_opset={"": 15, "ai.onnx.ml": 1},
         )
-        return behind(self.normaliser, body.SerializeToString(deterministic=True), self.shape[0])
+        return behind(self.filler, body.SerializeToString(deterministic=True), self.shape[0])
 
     def importance(self) -> np.ndarray | None:
-        return self.normaliser.by_column(self.forest.feature_importances_)
+        return self.filler.by_column(self.forest.feature_importances_)
 
 
 class Forest(Family):
@@ -63,7 +63,7 @@ class Forest(Family):
     }
 
     def train(self, rows: Rows, validation: Rows | None, settings: ForestSettings) -> FittedForest:
-        normaliser = Normaliser.fit(rows.X)
+        filler = Filler.fit(rows.X)
         forest = RandomForestClassifier(
             n_estimators=settings.trees,
             max_depth=settings.depth,
@@ -72,6 +72,6 @@ class Forest(Family):
             n_jobs=THREADS,
             random_state=settings.seed,
         )
-        forest.fit(normaliser(rows.X), rows.label, sample_weight=settings.weights(rows.label))
+        forest.fit(filler(rows.X), rows.label, sample_weight=settings.weights(rows.label))
         forest.set_params(n_jobs=1)  # threads add up the trees' scores in whatever order they end
-        return FittedForest(normaliser, forest, (rows.X.shape[1],))
+        return FittedForest(filler, forest, (rows.X.shape[1],))

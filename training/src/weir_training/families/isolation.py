@@ -11,7 +11,7 @@ from sklearn.ensemble import IsolationForest
 from weir_training.dataset import Rows
 from weir_training.families.base import THREADS, Family, Fitted, Settings
 from weir_training.families.lightgbm import floor32
-from weir_training.normalise import Normaliser, graph
+from weir_training.normalise import Filler, Normaliser, graph
 from weir_training.space import Space, between
 
 
@@ -35,21 +35,21 @@ class FittedIsolation(Fitted):
     F. Liu, K. Ting, Z.-H. Zhou: Isolation Forest. ICDM 2008.
     """
 
-    normaliser: Normaliser
+    filler: Filler
     forest: IsolationForest
     shape: tuple[int, ...]
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def raw(self, X: np.ndarray) -> np.ndarray:
-        return -self.forest.score_samples(self.normaliser(X)).astype(np.float64)
+        return -self.forest.score_samples(self.filler(X)).astype(np.float64)
 
     def to_onnx(self) -> bytes:
-        nodes, constants = self.normaliser.nodes("features", "normalised")
+        nodes, constants = self.filler.nodes("features", "filled")
         average = float(_average_depth(np.array([self.forest._max_samples]))[0])
         nodes += [
             helper.make_node(
                 "TreeEnsembleRegressor",
-                ["normalised"],
+                ["filled"],
                 ["depth"],
                 domain="ai.onnx.ml",
                 n_targets=1,
@@ -84,7 +84,21 @@ class Isolation(Family):
             random_state=settings.seed,
         )
         forest.fit(normaliser(rows.X))
-        return FittedIsolation(normaliser, forest, (rows.X.shape[1],))
+        _move_cuts(forest, normaliser)
+        return FittedIsolation(normaliser.filler, forest, (rows.X.shape[1],))
+
+
+def _move_cuts(forest: IsolationForest, normaliser: Normaliser) -> None:
+    """Have trees that grew on normalised rows read filled ones, so that no logarithm is compared with a cut.
+
+    Cuts are drawn evenly on the logarithms, which long tails need. Moved, they part the same rows, but for a row
+    within rounding of a cut, and are float32, as in the graph.
+    """
+    for estimator, columns in zip(forest.estimators_, forest.estimators_features_, strict=True):
+        tree = estimator.tree_
+        inner = tree.children_left != tree.children_right
+        moved = normaliser.unscaled(tree.threshold[inner], columns[tree.feature[inner]])
+        tree.threshold[inner] = floor32(moved)
 
 
 def _average_depth(rows: np.ndarray) -> np.ndarray:
@@ -121,7 +135,7 @@ def _trees(forest: IsolationForest) -> dict:
             nodes["treeids"].append(number)
             nodes["nodeids"].append(node)
             nodes["featureids"].append(0 if leaf else int(columns[tree.feature[node]]))
-            nodes["values"].append(0.0 if leaf else float(floor32(np.array([tree.threshold[node]]))[0]))
+            nodes["values"].append(0.0 if leaf else float(tree.threshold[node]))
             nodes["modes"].append("LEAF" if leaf else "BRANCH_LEQ")
             nodes["truenodeids"].append(0 if leaf else int(left))
             nodes["falsenodeids"].append(0 if leaf else int(right))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from weir_training.dataset import read_prepared
+from weir_training.files import require_free
 from weir_training.package import parse_target, write_package
 from weir_training.scores import read_model
 
@@ -22,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> dict:
     """Write the package and return its metrics."""
     parse_target(options.out)
+    require_free(options.out)
     prepared = read_prepared(options.folder)
     model = read_model(options.folder, options.family)
     metrics = write_package(options.out, prepared, model, options.data)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from weir_training.errors import TrainingError
-from weir_training.files import whole_file
+from weir_training.files import require_free, whole_file
 from weir_training.lookups import LEARNERS, learner
 from weir_training.lookups.base import COLUMN_OF, Learned, Learner, LookupSettings, LookupTable, write_lookups
 from weir_training.lookups.words import words_of
@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> dict:
     """Learn, write the file, and return what the tables are."""
+    require_free(options.out)
     names = LEARNERS if "all" in options.learner else list(dict.fromkeys(options.learner))
     recipe = read_recipe(options.recipe).lookups
     settings = {name: checked(learner(name).settings, name, recipe.get(name, {})) for name in names}

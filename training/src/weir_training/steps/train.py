@@ -41,9 +41,11 @@ def run(options: argparse.Namespace) -> dict:
     prepared = read_prepared(options.folder)
     recipe = read_recipe(options.recipe)
     names = all_of(prepared) if "all" in options.family else list(dict.fromkeys(options.family))
+    settings = {name: settings_of(name, recipe.families.get(name, {})) for name in names}
+    for name in names:
+        family(name).columns_of(settings[name], prepared.columns)
     plan = plan_of(options, recipe)
     folds = None if plan is None else folds_of(prepared, plan)
-    settings = {name: settings_of(name, recipe.families.get(name, {})) for name in names}
     metrics = {}
     for name in names:
         with console.status(f"training {name}"):

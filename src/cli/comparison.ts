@@ -1,0 +1,163 @@
+import type {
+  Amount,
+  ComparedData,
+  Comparison,
+  Estimate,
+  MetricRow,
+  Range,
+  Slice,
+} from '../core/evaluation/comparison.ts'
+import { type MetricDefinition, type MetricName, metrics } from '../core/evaluation/metrics.ts'
+import { outcomes } from '../core/types.ts'
+import { grouped, note, print, printTable } from './output.ts'
+
+/** Shows a comparison on the terminal: what was compared, what changes, every metric, then the cuts asked for. */
+export function showComparison(comparison: Comparison, overTime: boolean): void {
+  const { champion, candidate, data, metrics: rows, segments, periods } = comparison
+  print(`${candidate.name} against ${champion.name}: ${amount(data)} of ${grouped(data.customers)} customers`)
+  print(
+    `payments from ${day(data.first_event_time)} to ${day(data.last_event_time)}, ${judgedOn(comparison)}`,
+  )
+  for (const line of warnings(comparison)) note(line)
+  print('')
+  if (champion.name !== candidate.name) showChanges(comparison)
+  const bounded = data.blocked_without_outcome.payments > 0
+  const known = rows.filter(({ champion, candidate }) => champion.value !== null || candidate.value !== null)
+  if (champion.name === candidate.name) showOne(known, champion.name, bounded)
+  else showBoth(known, champion.name, candidate.name, bounded)
+  for (const { field, slices } of segments) showSlices(field, slices)
+  if (overTime) showSlices(periods.length, periods.slices)
+}
+
+const day = (iso: string): string => iso.slice(0, 10)
+
+const amount = ({ payments, value }: Amount): string =>
+  `${grouped(payments)} payments worth ${format('money', value)}`
+
+function judgedOn({ data }: Comparison): string {
+  const { frauds, judged, labels_until, judged_until, too_young } = data
+  const what = `${grouped(frauds.payments)} of ${grouped(judged.payments)} judged known as fraud`
+  const young =
+    too_young.payments === 0 ? '' : `; ${grouped(too_young.payments)} after ${day(judged_until)} too young`
+  return `${what} by ${labels_until}${young}`
+}
+
+/** What a reader must know before trusting the figures, a sentence each. */
+export function warnings({ data, champion, candidate }: Comparison): string[] {
+  const { judged, labelled, frauds, blocked_without_outcome: blocked, label_delay_days: delay } = data
+  const lines: string[] = []
+  if (judged.payments === 0) {
+    lines.push('every payment is too young to be judged: metrics that need labels are left out')
+  } else if (labelled === 0) {
+    lines.push('no payment has a label by then, and most metrics need labels: weir replay --labels FILE')
+  } else if (frauds.payments === 0 || frauds.payments === judged.payments) {
+    const only = frauds.payments === 0 ? 'honest' : 'fraud'
+    lines.push(`all that is judged is ${only}: AUC, average precision and what else needs both are left out`)
+  }
+  if (delay !== null && youngerThan(delay.p95, data)) {
+    lines.push(
+      `1 of 20 frauds took ${delay.p95.toFixed(1)} days or longer to be known, and younger payments are judged: --maturity-days leaves them out`,
+    )
+  }
+  if (blocked.payments > 0) {
+    lines.push(
+      `${amount(blocked)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
+    )
+  }
+  for (const { name, unscored } of [champion, candidate]) {
+    if (unscored > 0) lines.push(`${grouped(unscored)} judged payments have no score of ${name}`)
+  }
+  return lines
+}
+
+/** Whether judged payments were younger than that when the labels ended. */
+function youngerThan(days: number, { judged_until, last_event_time, labels_until }: ComparedData): boolean {
+  const last = Math.min(Date.parse(judged_until), Date.parse(last_event_time))
+  return Date.parse(labels_until) - last < days * 86_400_000
+}
+
+function showChanges({ champion, candidate, matrix, changes }: Comparison): void {
+  const counts = (row: string) =>
+    outcomes.map((column) => {
+      const cell = matrix.find((one) => one.champion === row && one.candidate === column)
+      return grouped(cell?.payments ?? 0)
+    })
+  printTable(
+    [`${champion.name} \\ ${candidate.name}`, ...outcomes],
+    outcomes.map((row) => [row, ...counts(row)]),
+  )
+  print('')
+  printTable(
+    ['', 'payments', 'value'],
+    Object.entries(changes).map(([change, { payments, value }]) => [
+      change.replace('_', ' '),
+      grouped(payments),
+      format('money', value),
+    ]),
+  )
+  print('')
+}
+
+function showBoth(rows: readonly MetricRow[], champion: string, candidate: string, bounded: boolean): void {
+  printTable(
+    ['', champion, candidate, 'difference', '95 % interval', ...(bounded ? ['bounds'] : [])],
+    rows.map(({ metric, champion, candidate, difference }) => [
+      metrics[metric].title,
+      show(metric, champion.value),
+      show(metric, candidate.value),
+      show(metric, difference.value, true),
+      range(metric, difference.interval, true),
+      ...(bounded ? [bounds(metric, difference, true)] : []),
+    ]),
+  )
+}
+
+function showOne(rows: readonly MetricRow[], name: string, bounded: boolean): void {
+  printTable(
+    ['', name, '95 % interval', ...(bounded ? ['bounds'] : [])],
+    rows.map(({ metric, champion }) => [
+      metrics[metric].title,
+      show(metric, champion.value),
+      range(metric, champion.interval),
+      ...(bounded ? [bounds(metric, champion)] : []),
+    ]),
+  )
+}
+
+/** The few that fit beside each other; all are in --json. */
+const ofSlices: readonly MetricName[] = ['value_detection_rate', 'recall', 'precision', 'insult_rate']
+
+function showSlices(by: string, slices: readonly Slice[]): void {
+  const names = ofSlices.filter((name) => slices[0]?.metrics.some(({ metric }) => metric === name))
+  print('')
+  printTable(
+    [by, 'payments', 'frauds', ...names.map((name) => metrics[name].title.toLowerCase())],
+    slices.map(({ value, values, payments, frauds, metrics: rows }) => [
+      value ?? (values > 1 ? `${values} others` : 'none'),
+      grouped(payments),
+      grouped(frauds),
+      ...names.map((name) => {
+        const { champion, candidate } = rows.find(({ metric }) => metric === name) as MetricRow
+        return `${show(name, champion.value)} > ${show(name, candidate.value)}`
+      }),
+    ]),
+  )
+}
+
+const show = (metric: MetricName, value: number | null, signed = false): string =>
+  value === null ? '-' : `${signed && value > 0 ? '+' : ''}${format(metrics[metric].unit, value)}`
+
+const range = (metric: MetricName, ends: Range | null, signed = false): string =>
+  ends === null ? '-' : `${show(metric, ends[0], signed)} to ${show(metric, ends[1], signed)}`
+
+/** Empty where what is not known could change nothing. */
+const bounds = (metric: MetricName, { bounds }: Estimate, signed = false): string =>
+  bounds === null || bounds[0] === bounds[1] ? '' : range(metric, bounds, signed)
+
+function format(unit: MetricDefinition['unit'], value: number): string {
+  const digits = (most: number) =>
+    value.toLocaleString('en-US', { minimumFractionDigits: most, maximumFractionDigits: most })
+  if (unit === 'share') return `${(value * 100).toFixed(2)} %`
+  if (unit === 'money' || unit === 'ratio') return digits(2)
+  return unit === 'a day' ? digits(1) : digits(4)
+}

@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { proposeThresholds, type ThresholdProposal, writePolicy } from '../apps/threshold.ts'
+import { defaultCosts, loadCosts } from '../config/costs.ts'
+import { loadFeatures, loadPolicy } from '../config/definitions.ts'
+import { figures } from '../core/evaluation/operating-point.ts'
+import { compareDefaults } from '../core/evaluation/options.ts'
+import { configOf, days, number, time, wantsJson } from './flags.ts'
+import { grouped, note, print, printJson, printTable, styled } from './output.ts'
+
+interface Flags {
+  readonly candidate: string
+  readonly policy?: string
+  readonly costs?: string
+  readonly alertsPerDay: number
+  readonly labelsUntil?: number
+  readonly maturityDays: number
+  readonly out?: string
+  readonly report?: string
+}
+
+export function registerThreshold(program: Command): void {
+  program
+    .command('threshold')
+    .description('the cheapest thresholds on a replay, for given costs and a number of alerts')
+    .argument('<folder>', 'what weir replay --out wrote')
+    .option('--candidate <name>', 'whose risk scores', 'champion')
+    .option('--policy <file>', 'the policy to start from (default: the configuration)')
+    .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
+    .option('--alerts-per-day <n>', 'at most so many, mean over days (default: no limit)', number, Infinity)
+    .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
+    .option(
+      '--maturity-days <n>',
+      'payments younger than this at the cut-off do not count',
+      days,
+      compareDefaults.maturityDays,
+    )
+    .option('--out <file>', 'write the policy with the new thresholds there')
+    .option('--report <file>', 'one HTML file for people, with the cost curve')
+    .action(async (folder: string, flags: Flags, command: Command) => {
+      const { config } = configOf(command)
+      const policyPath = flags.policy ?? config.policy
+      const features = loadFeatures(config.features)
+      const { file: policy } = loadPolicy(policyPath, features)
+      const costs = flags.costs === undefined ? defaultCosts : loadCosts(flags.costs)
+      const { candidate, alertsPerDay, labelsUntil = null, maturityDays } = flags
+      const proposal = await proposeThresholds(folder, {
+        candidate,
+        policy,
+        costs,
+        alertsPerDay,
+        labelsUntil,
+        maturityDays,
+      })
+      if (flags.out !== undefined) writePolicy(flags.out, policyPath, proposal.proposed.thresholds, features)
+      if (flags.report !== undefined) {
+        // Charts take a while to load, and only this needs them.
+        const { writeThresholdReport } = await import('../report/threshold-report.ts')
+        writeThresholdReport(flags.report, proposal)
+        note(`report: ${flags.report}`)
+      }
+      if (wantsJson(command)) return printJson({ ...proposal, policy: policyPath, out: flags.out ?? null })
+      show(proposal, policyPath)
+      if (flags.out !== undefined) note(`policy with the proposed thresholds: ${flags.out}`)
+    })
+}
+
+const fixed = (value: number | null, digits: number): string =>
+  value?.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }) ?? '-'
+
+function show({ now, proposed, ...on }: ThresholdProposal, policyPath: string): void {
+  print(
+    `${on.candidate} on ${grouped(on.payments)} payments of ${grouped(on.days)} days, ${grouped(on.frauds)} frauds, judged until ${on.judged_until}`,
+  )
+  print('')
+  printTable(
+    ['', 'NOW', 'PROPOSED', 'DIFFERENCE'],
+    figures.map(({ title, digits, of }) => {
+      const [before, after] = [of(now), of(proposed)]
+      const difference = before === null || after === null ? null : after - before
+      const sign = difference !== null && difference > 0 ? '+' : ''
+      return [title, fixed(before, digits), fixed(after, digits), sign + fixed(difference, digits)]
+    }),
+  )
+  const { missed_fraud, wrong_decline, challenge, review } = on.costs
+  const dim = (text: string) => print(styled('dim', text))
+  print('')
+  dim(`now: ${policyPath}; worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
+  dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
+  dim(
+    `costs: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
+  )
+  dim(
+    `  challenge ${challenge.fixed} (${challenge.honest_lost} of the honest give up, ${challenge.fraud_passed} of the frauds pass), review ${review.fixed} (${review.fraud_passed} of the frauds pass)`,
+  )
+}

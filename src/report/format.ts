@@ -1,0 +1,53 @@
+import type { Comparison, Estimate, Range } from '../core/evaluation/comparison.ts'
+import type { MetricDefinition } from '../core/evaluation/metrics.ts'
+
+type Unit = MetricDefinition['unit']
+
+/** Where nothing can be said. */
+export const nothing = '–'
+
+/** Digits after the point, thousands grouped, a true minus. */
+export const fixed = (value: number, digits: number): string =>
+  value
+    .toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .replace('-', '−')
+
+export const count = (value: number): string => fixed(value, 0)
+
+/** Cents matter for what a person can count, not for what a company loses. */
+export const money = (value: number): string => fixed(value, Math.abs(value) < 1_000 ? 2 : 0)
+
+export const percent = (share: number): string => `${fixed(share * 100, 2)} %`
+
+/** 2026-01-05T10:00:00.000Z as 2026-01-05 10:00 UTC. */
+export const moment = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`
+
+/** A metric's value. */
+export function quantity(value: number | null, unit: Unit): string {
+  if (value === null) return nothing
+  if (unit === 'money') return money(value)
+  if (unit === 'share') return percent(value)
+  return fixed(value, unit === 'number' ? 4 : 2)
+}
+
+/** A difference of two values, with its sign; of shares in percentage points. */
+export function change(value: number | null, unit: Unit): string {
+  if (value === null) return nothing
+  const size = Math.abs(value)
+  const text = unit === 'share' ? `${fixed(size * 100, 2)} pp` : quantity(size, unit)
+  if (!/[1-9]/.test(text)) return text
+  return (value < 0 ? '−' : '+') + text
+}
+
+export const range = (
+  [low, high]: Range,
+  unit: Unit,
+  format: (value: number | null, unit: Unit) => string,
+): string => `${format(low, unit)} to ${format(high, unit)}`
+
+/** Whether a replay's only contestant is held against itself: then there are figures, and no differences. */
+export const isAlone = ({ champion, candidate }: Comparison): boolean => champion.name === candidate.name
+
+/** Whether a difference is more than chance: its interval lies on one side of 0. null: there is no interval. */
+export const isShown = ({ interval }: Estimate): boolean | null =>
+  interval === null ? null : interval[0] > 0 || interval[1] < 0

@@ -1,0 +1,137 @@
+import type { ThresholdProposal } from '../apps/threshold.ts'
+import { figures, type OperatingPoint } from '../core/evaluation/operating-point.ts'
+import { writeWhole } from '../files/write-whole.ts'
+import { chart } from './chart.ts'
+import { count, fixed, moment, money, nothing, percent } from './format.ts'
+import { type Html, html, tableOf } from './html.ts'
+import { page, plots } from './page.ts'
+
+/**
+ * Writes a proposal of thresholds as one HTML file like that of a comparison.
+ *
+ * @throws {WeirError} WEIR_CLI_INPUT when the file cannot be written.
+ */
+export function writeThresholdReport(path: string, proposal: ThresholdProposal): void {
+  writeWhole(path, renderThresholdReport(proposal))
+}
+
+export function renderThresholdReport(proposal: ThresholdProposal): string {
+  const { candidate, payments, frauds, days, judged_until, now, proposed, alerts_per_day, alert_on } =
+    proposal
+  const saved = now.cost_per_day - proposed.cost_per_day
+  return page(
+    `Thresholds for ${candidate}`,
+    html`<header><h1>Thresholds for ${candidate}</h1>
+<p class="soft">On ${count(payments)} payments of ${count(days)} days with ${count(frauds)} frauds, judged until ${moment(judged_until)}.</p></header>
+<section><h2>In short</h2>
+<p class="lead">The proposed thresholds would have cost ${money(proposed.cost_per_day)} a day in place of
+${money(now.cost_per_day)}: ${saved > 0 ? `${money(saved)} less` : 'no less'}. They were chosen on these very payments: expect a little less
+of others.</p>
+${tableOf('Now and proposed', ['', 'Now', 'Proposed', 'Difference'], figures.map(row(now, proposed)))}
+<p class="soft">Alerts: ${alert_on.join(', ') || 'none'}; at most ${alerts_per_day === null ? 'any number' : fixed(alerts_per_day, 2)} a day. Worst days: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed.</p>
+</section>
+${plots('What more or fewer alerts would cost', [byAlerts(proposal), byReview(proposal)])}
+${assumptions(proposal)}`,
+  )
+}
+
+const row =
+  (now: OperatingPoint, proposed: OperatingPoint) =>
+  ({ title, digits, of }: (typeof figures)[number]): readonly string[] => {
+    const [before, after] = [of(now), of(proposed)]
+    const shown = (value: number | null) => (value === null ? nothing : fixed(value, digits))
+    if (before === null || after === null) return [title, shown(before), shown(after), nothing]
+    return [title, shown(before), shown(after), (after > before ? '+' : '') + shown(after - before)]
+  }
+
+type Point = ThresholdProposal['curve'][number]
+
+const mark = (name: string, colour: string, symbol: string, at: readonly [number, number]) => ({
+  type: 'line',
+  name,
+  symbol,
+  symbolSize: 13,
+  itemStyle: { color: colour },
+  lineStyle: { width: 0 },
+  data: [at],
+})
+
+function costChart(
+  id: string,
+  caption: string,
+  x: { readonly name: string; readonly max: number },
+  { curve, now, proposed }: ThresholdProposal,
+  of: (point: Point | OperatingPoint) => number,
+): Html {
+  const seen = curve.filter((point) => of(point) <= x.max)
+  const line = { width: 2, color: 'var(--ink-2)' }
+  return chart(
+    id,
+    caption,
+    { name: x.name, type: 'value', min: 0, max: x.max },
+    { name: 'cost a day', type: 'value', min: 0 },
+    [
+      {
+        type: 'line',
+        name: 'best of the others',
+        symbol: 'none',
+        lineStyle: line,
+        itemStyle: { color: 'var(--ink-2)' },
+        data: seen.map((point) => [of(point), point.cost_per_day]).sort(([a = 0], [b = 0]) => a - b),
+      },
+      mark('now', 'var(--champion)', 'circle', [of(now), now.cost_per_day]),
+      mark('proposed', 'var(--candidate)', 'diamond', [of(proposed), proposed.cost_per_day]),
+    ],
+  )
+}
+
+/** As far as it concerns anybody: to three times the alerts of now, of the proposal, or of what is allowed. */
+function byAlerts(proposal: ThresholdProposal): Html {
+  const { now, proposed, alerts_per_day } = proposal
+  const most = Math.max(1, now.alerts_per_day, proposed.alerts_per_day, alerts_per_day ?? 0)
+  return costChart(
+    'cost-alerts',
+    'Least cost a day by alerts a day: a point for each cut-off of review',
+    { name: 'alerts a day', max: Math.ceil(3 * most) },
+    proposal,
+    (point) => point.alerts_per_day,
+  )
+}
+
+const byReview = (proposal: ThresholdProposal): Html =>
+  costChart(
+    'cost-review',
+    'Least cost a day for each cut-off of review',
+    { name: 'review from risk score', max: 1_000 },
+    proposal,
+    ({ thresholds }) => thresholds.review,
+  )
+
+function assumptions({ costs }: ThresholdProposal): Html {
+  const { missed_fraud, wrong_decline, challenge, review } = costs
+  const ofAmount = ({ share, fixed: sum }: { share: number; fixed: number }) =>
+    `${percent(share)} of the amount + ${money(sum)}`
+  return html`<section><h2>What was assumed to cost what</h2>
+${tableOf(
+  'A payment',
+  ['', 'Honest', 'Fraud'],
+  [
+    ['Approved', 'nothing', ofAmount(missed_fraud)],
+    [
+      'Challenged',
+      `${money(challenge.fixed)}; ${percent(challenge.honest_lost)} give up, as if declined`,
+      `${money(challenge.fixed)}; ${percent(challenge.fraud_passed)} pass, as if approved`,
+    ],
+    [
+      'Reviewed',
+      money(review.fixed),
+      `${money(review.fixed)}; ${percent(review.fraud_passed)} pass, as if approved`,
+    ],
+    ['Declined', ofAmount(wrong_decline), 'nothing'],
+  ],
+  'words',
+)}
+<p class="soft">In major units of the features' reference currency. Every threshold from 0 to 1,000 was looked at.</p>
+</section>
+`
+}

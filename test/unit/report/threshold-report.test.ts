@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import type { ThresholdProposal } from '../../../src/apps/threshold.ts'
+import { defaultCosts } from '../../../src/config/costs.ts'
+import type { CandidateColumns } from '../../../src/core/evaluation/decision-table.ts'
+import { type OperatingPoint, operatingPoint } from '../../../src/core/evaluation/operating-point.ts'
+import { type CurvePoint, cheapest, costCurve, ledgerOf } from '../../../src/core/evaluation/thresholds.ts'
+import { truthAt } from '../../../src/core/evaluation/truth.ts'
+import { fixed } from '../../../src/report/format.ts'
+import { renderThresholdReport } from '../../../src/report/threshold-report.ts'
+import { aDecisionTable } from '../../helpers/decision-tables.ts'
+import { markupOf } from '../../helpers/markup.ts'
+
+const present = { challenge: 450, review: 520, decline: 650 }
+
+function proposal(): ThresholdProposal {
+  const table = aDecisionTable()
+  const [candidate] = table.candidates as [CandidateColumns]
+  const truth = truthAt(table, null, 0)
+  const alertOn = ['review', 'decline'] as const
+  const ledger = ledgerOf(table, candidate, truth, defaultCosts, alertOn)
+  const curve = costCurve(ledger, defaultCosts, alertOn, Number.POSITIVE_INFINITY, present)
+  const { thresholds } = cheapest(curve, present) as CurvePoint
+  const at = (one: typeof present): OperatingPoint =>
+    operatingPoint(table, candidate, truth, one, defaultCosts, alertOn)
+  return {
+    candidate: 'champion <b>',
+    judged_until: '2026-01-15T00:00:00.000Z',
+    payments: 1_000,
+    frauds: 50,
+    days: 10,
+    costs: defaultCosts,
+    alert_on: alertOn,
+    alerts_per_day: null,
+    now: at(present),
+    proposed: at(thresholds),
+    curve: curve.map(({ thresholds, cost, alerts }) => ({
+      thresholds,
+      cost_per_day: cost / 10,
+      alerts_per_day: alerts / 10,
+    })),
+  }
+}
+
+test('a report of thresholds is well-formed, needs nothing from elsewhere, and has the figures', () => {
+  const made = proposal()
+  const page = renderThresholdReport(made)
+  expect(markupOf(page).mistakes).toEqual([])
+  expect(page).not.toMatch(/<script|https?:|NaN|undefined|Infinity/)
+  expect(page.match(/<svg/g)).toHaveLength(2)
+  expect(page).toContain('Thresholds for champion &lt;b&gt;')
+  for (const point of [made.now, made.proposed]) {
+    expect(page).toContain(`<td>${point.thresholds.review}</td>`)
+    expect(page).toContain(`<td>${fixed(point.cost_per_day, 2)}</td>`)
+    expect(page).toContain(`<td>${point.worst_day.alerts}</td>`)
+  }
+  expect(renderThresholdReport(proposal())).toBe(page)
+})
