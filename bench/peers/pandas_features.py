@@ -1,8 +1,8 @@
-"""The features of features.yaml once more, in pandas: what a data scientist would write who wants them point in time.
+"""The features of features.yaml once more, in pandas: what a data scientist would write, point in time.
 
-python pandas_features.py FOLDER reads payments.csv and labels.csv, in the order of their times, and features.f32, the
-features that weir has for the same payments; it times the features, compares, and prints a line of JSON. The folder is
-written by the bench. Lines named below are those of docs/features.md.
+python pandas_features.py FOLDER reads payments.csv and labels.csv, in the order of their times, and features.f32,
+the features that weir has for the same payments; it times the features, compares, and prints a line of JSON. The
+folder is written by the bench. Lines named below are those of docs/features.md.
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import RollingGroupby
 
-# Windows hold what came before the payment in (t - W, t]: "neither" leaves out the row itself, not its equals in time.
+# Windows hold what came before the payment in (t - W, t]: "neither" leaves out the row itself and t - W.
 EARLIER = "neither"
 
 # Of how many values of a field the customer is remembered.
@@ -82,7 +83,9 @@ def of_payment(payments: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def rolling(payments: pd.DataFrame, by: str | list[str], window: str, columns: list[str], on: str = "event_time"):
+def rolling(
+    payments: pd.DataFrame, by: str | list[str], window: str, columns: list[str], on: str = "event_time"
+) -> RollingGroupby:
     """The earlier payments of the same customer, merchant, ... in the window. On tiles: those of whole tiles."""
     return payments.groupby(by, sort=False).rolling(window, on=on, closed=EARLIER)[columns]
 
@@ -240,7 +243,7 @@ def at_terminal_and_device(payments: pd.DataFrame, labels: pd.DataFrame) -> dict
 
 
 def fraud_rate(payments: pd.DataFrame, labels: pd.DataFrame, by: str, days: int) -> pd.Series:
-    """Frauds reported in the last whole days that had ended a day ago, per payment of these days (lines 45 to 51)."""
+    """Frauds reported in the last whole days that had ended a day ago, per payment of them (lines 45 to 51)."""
     fraud = labels["fraud"].astype(int)
     change = fraud - fraud.groupby(labels["transaction_id"]).shift(fill_value=0)
     reports = labels.assign(day=labels["observed_time"].dt.floor("1D"), count=change)

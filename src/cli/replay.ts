@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
 import { mappingOf } from '../files/payments.ts'
@@ -65,6 +66,8 @@ export function registerReplay(program: Command): void {
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
       if (flags.verify) return verify(flags, command)
+      // What a replay holds is bounded; V8 would let garbage grow to several times of that before it looks.
+      setFlagsFromString('--heap-growing-percent=25')
       const { config } = configOf(command)
       const { defaults } = flags.map === undefined ? {} : mappingOf(flags.map)
       const { model, policy = defaults?.policy, features = defaults?.features } = flags

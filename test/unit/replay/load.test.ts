@@ -132,7 +132,7 @@ describe('a snapshot of everything up to now', () => {
   it('shows a state that differs, is missing, or is too many', async () => {
     const [customer] = [...history.customers.keys()].toSorted() as [string]
     const other = join(folder, 'other.weir')
-    const kept = history.customers.get(customer) as Buffer
+    const kept = Buffer.from(history.customers.get(customer) as Buffer)
     const spoilt = Buffer.from(kept)
     spoilt[40] = (spoilt[40] as number) ^ 1
     const verdict = async () => {
