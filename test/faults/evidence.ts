@@ -8,7 +8,7 @@ export const laneTopics = { t: 'transactions', l: 'labels', e: 'entity_updates' 
 export type LaneKind = keyof typeof laneTopics
 export const laneKinds = Object.keys(laneTopics) as LaneKind[]
 
-const topicNames = [
+export const topicNames = [
   'transactions',
   'labels',
   'entity_updates',

@@ -112,7 +112,7 @@ describe('weir produce', () => {
     expect(others).toEqual([])
     expect(label?.timestamp).toBe(Date.UTC(2018, 3, 8, 0, 2, 10))
     const [decoded] = await contracts.labels.decode(label === undefined ? [] : [label])
-    expect(decoded).toMatchObject({ ok: true, value: { transaction_id: 'h1', fraud_type: 'scenario_2' } })
+    expect(decoded).toMatchObject({ ok: true, value: { transaction_id: '1', fraud_type: 'scenario_2' } })
   })
 
   it('says what to do where a topic or Kafka is missing', async () => {

@@ -35,7 +35,7 @@ describe('the handbook mapping', () => {
   it('makes a valid payment of a row', () => {
     const { transaction } = rowMapper(handbook)(handbookRow, 2)
     expect(transaction).toMatchObject({
-      transaction_id: 'h3527',
+      transaction_id: '3527',
       event_time: Date.UTC(2018, 3, 1, 10, 17, 43),
       customer_id: 'c3774',
       merchant_id: 'm3059',
@@ -54,8 +54,8 @@ describe('the handbook mapping', () => {
   it('makes a label, seven days later, of a fraud only', () => {
     expect(rowMapper(handbook)({ ...handbookRow, TX_FRAUD: '0' }, 2).label).toBeNull()
     expect(rowMapper(handbook)(handbookRow, 2).label).toEqual({
-      label_id: 'h3527',
-      transaction_id: 'h3527',
+      label_id: '3527',
+      transaction_id: '3527',
       customer_id: 'c3774',
       merchant_id: 'm3059',
       terminal_id: 't3059',

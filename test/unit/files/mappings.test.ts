@@ -45,7 +45,7 @@ const expected: Record<string, { first: Transaction; rows: number; labels: Parti
     rows: 4,
     first: {
       ...nothing,
-      transaction_id: 'i4000001',
+      transaction_id: '4000001',
       event_time: Date.UTC(2017, 11, 2, 1, 0, 0),
       customer_id: 'c11111-490.0-150.0-226.0-299.0',
       merchant_id: 'product-W',
@@ -55,7 +55,7 @@ const expected: Record<string, { first: Transaction; rows: number; labels: Parti
       channel: 'ecommerce',
     },
     labels: [
-      { transaction_id: 'i4000003', source: 'chargeback', observed_time: Date.UTC(2018, 0, 1, 1, 2, 0) },
+      { transaction_id: '4000003', source: 'chargeback', observed_time: Date.UTC(2018, 0, 1, 1, 2, 0) },
     ],
   },
   ulb: {

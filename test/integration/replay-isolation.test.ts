@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Admin } from '@platformatic/kafka'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { toRecord } from '../../src/apps/demo.ts'
+import { generate } from '../../src/generator/generate.ts'
+import { gather, topicNames, unsettled } from '../faults/evidence.ts'
+import { Installation, type MemberProcess, until } from '../helpers/installation.ts'
+import { weir } from '../helpers/weir.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-isolation-'))
+const items = [...generate({ events: 6_000, seed: 11, customers: 400, damagedRate: 0.002 })]
+const half = items.length / 2
+
+let live: Installation
+let member: MemberProcess
+beforeAll(async () => {
+  const services = [`kafka.brokers=${inject('kafkaBrokers')}`, `redis.url=${inject('redisUrl')}`]
+  live = await Installation.create(services, false)
+  member = await (await live.start()).ready()
+  await send(items.slice(0, half))
+  await atRest()
+})
+afterAll(async () => {
+  await live?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const send = (some: typeof items) =>
+  live.log.append(some.map((item) => toRecord(item, live.config, live.contracts)))
+const atRest = () => until('at rest', async () => (await unsettled(live.config)) === null, 60)
+
+const replay = (out: string, ...more: string[]) =>
+  weir([
+    ...['replay', 'topic', '--candidate', 'strict:challenge=300', '--out', join(folder, out), '--json'],
+    ...live.flags(),
+    ...more,
+  ])
+
+/** One hash over every committed record of every topic, every position and every Redis key, and the groups there are. */
+async function everything(): Promise<{ hash: string; records: number; keys: number; groups: string[] }> {
+  const { records, keys, positions, open } = await gather(live.config)
+  const hash = createHash('sha256').update(JSON.stringify([positions, open]))
+  let count = 0
+  for (const name of topicNames) {
+    for (const partition of records[name]) {
+      for (const { offset, timestamp, key, value, headers } of partition) {
+        count++
+        hash.update(JSON.stringify([name, offset, timestamp, headers]))
+        hash.update(key ?? '').update(value ?? '')
+      }
+    }
+  }
+  for (const [key, value] of [...keys].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(key).update(value)
+  const admin = new Admin({ clientId: 'isolation', bootstrapBrokers: [...live.config.kafka.brokers] })
+  const groups = [...(await admin.listGroups()).keys()]
+    .filter((group) => !group.startsWith('test-'))
+    .toSorted()
+  await admin.close()
+  return { hash: hash.digest('hex'), records: count, keys: keys.size, groups }
+}
+
+it('a replay of the topics changes no record, no key and no position, and leaves no group', async () => {
+  const before = await everything()
+  expect(before.records).toBeGreaterThan(6_000)
+  expect(before.keys).toBeGreaterThan(400)
+  const { code, stderr } = await replay('at-rest')
+  expect(code, stderr).toBe(0)
+  expect(await everything()).toEqual(before)
+})
+
+it('beside live traffic, live decisions are what they must be, and the replay ends where it began to read', async () => {
+  const slow = replay('beside', '--rate', '3000')
+  await send(items.slice(half))
+  const { code, stdout, stderr } = await slow
+  expect(code, stderr).toBe(0)
+  const summary = JSON.parse(stdout.trim().split('\n').at(-1) as string)
+  expect(summary.payments).toBeGreaterThan(2_500)
+  expect(summary.rejected).toBeGreaterThan(0)
+  await atRest()
+  expect(member.isRunning).toBe(true)
+  const verified = await weir(['replay', '--verify', ...live.flags(), '--json'])
+  expect(verified.code, verified.stderr).toBe(0)
+  expect(JSON.parse(verified.stdout)).toMatchObject({
+    as_recorded: { differ: 0 },
+    recomputed: { differ: 0 },
+    lost: 0,
+    doubled: 0,
+    stray: 0,
+  })
+})
