@@ -44,6 +44,12 @@ function floorOptions({ name, config }: Turn, grouped: boolean): FloorOptions {
   }
 }
 
+/** A replay of the topic that `turn` names, at so many payments a second. */
+export function startReplay({ env }: Turn, rate: number, out: string): Running {
+  const args = ['replay', 'topic', '--rate', String(rate), '--out', out]
+  return run(['src/main.ts', ...args], env)
+}
+
 const wordsKept = 4_000
 
 function run(args: readonly string[], env: Turn['env']): Running {

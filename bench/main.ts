@@ -1,11 +1,13 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openContracts } from '../src/apps/connect.ts'
 import { grouped, note, print } from '../src/cli/output.ts'
 import { freePort } from '../test/helpers/services-ready.ts'
 import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
 import { measureBacklog } from './backlog.ts'
-import { type Running, start } from './contestant.ts'
+import { type Running, start, startReplay } from './contestant.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import { type BenchOptions, type ContestantName, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
@@ -14,6 +16,9 @@ import { printProfile } from './profile.ts'
 import { benchReplay } from './replay.ts'
 import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, printResultsJson, type Result } from './report.ts'
+
+/** Until a replay has loaded its model and reads. */
+const replayStartMs = 4_000
 
 const results = join(import.meta.dirname, 'results')
 
@@ -28,6 +33,7 @@ async function main(options: BenchOptions): Promise<void> {
     }
     for (const rate of options.rates) {
       for (const [name, { latency }] of found) latency.set(rate, await bench.latencyTurn(name, rate))
+      if (options.beside > 0 && found.has('weir')) await bench.besideReplay(rate)
     }
     printResults(found)
     if (options.json) printResultsJson(found)
@@ -71,13 +77,28 @@ class Bench {
     return { ...measured, batch }
   }
 
-  async latencyTurn(name: ContestantName, rate: number): Promise<Latency> {
-    const turn = await this.#prepare(`${name}.at-${rate}`, `live.${name}.${rate}`)
+  async latencyTurn(name: ContestantName, rate: number, run = `at-${rate}`): Promise<Latency> {
+    const turn = await this.#prepare(`${name}.${run}`, `live.${name}.${run}`)
     const latency = await withContestant(start(name, turn), async (running) =>
       measureLatency(turn, running, await codecOf(name, turn), rate, this.#options),
     )
     note(`${turn.name}: p50 ${latency.p50_ms} ms, p99 ${latency.p99_ms} ms`)
     return latency
+  }
+
+  /** The latency of weir while a replay reads the backlog from the same broker, on the same machine. */
+  async besideReplay(rate: number): Promise<void> {
+    const backlog = await this.#prepare('replay', 'backlog')
+    const out = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+    const replay = startReplay(backlog, this.#options.beside, out)
+    try {
+      await Promise.race([replay.failed, sleep(replayStartMs)])
+      note(`beside a replay at ${grouped(this.#options.beside)} payments/s:`)
+      await Promise.race([replay.failed, this.latencyTurn('weir', rate, `beside-${rate}`)])
+    } finally {
+      await replay.stop()
+      rmSync(out, { recursive: true })
+    }
   }
 
   async #prepare(name: string, input: string): Promise<Turn> {

@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly rates: readonly number[]
   /** Length of a latency run. */
   readonly seconds: number
+  /** Payments a second of a replay beside weir in a further latency run; 0: no such run. */
+  readonly beside: number
   readonly json: boolean
   /** Whether weir runs under the profiler of V8. */
   readonly profile: boolean
@@ -41,6 +43,7 @@ npm run bench -- replay --help                            what replay costs, bes
   --map M         mapping of that file, or the name of one in mappings/
   --rates A,B     payments a second for latency (500,2000); "none": no latency runs
   --seconds N     length of a latency run (15)
+  --beside N      measure weir's latency once more, beside a replay of the backlog at N payments/s
   --profile       profile weir: top functions and shares by layer; its CPU figures are then too high
   --json          the results as one line of JSON, last
   --help`
@@ -61,13 +64,14 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       map: { type: 'string' },
       rates: { type: 'string', default: '500,2000' },
       seconds: { type: 'string', default: '15' },
+      beside: { type: 'string' },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return 'help'
-  const { file, map, json, profile, rates } = values
+  const { file, map, json, profile, rates, beside } = values
   return {
     contestants: positionals.length === 0 ? contestants : positionals.map(contestantOf),
     events: whole('events', values.events),
@@ -78,6 +82,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     customers: whole('customers', values.customers),
     rates: rates === 'none' ? [] : rates.split(',').map((rate) => whole('rates', rate)),
     seconds: whole('seconds', values.seconds),
+    beside: beside === undefined ? 0 : whole('beside', beside),
     file,
     map,
     json,

@@ -27,11 +27,11 @@ export interface PlacedLabel {
  * little later.
  */
 export class History {
-  readonly customers: Map<string, Buffer>
+  readonly customers: PackedStates
   /** By customer: which of their transactions are labelled. */
-  readonly labelled: Map<string, Buffer>
+  readonly labelled: PackedStates
   /** By `entityKey`. */
-  readonly entities: Map<string, Buffer>
+  readonly entities: PackedStates
   readonly features: CompiledFeatures
 
   /** @param shared states of another history with the same layout, which goes on in both. */
@@ -54,11 +54,9 @@ export class History {
   enrich(arrivals: readonly Arrival[], labels: readonly PlacedLabel[] = []): Enriched {
     const chunk = begin(arrivals, this.features)
     const parties = partiesOf(arrivals, this.features.kinds)
-    const states: [string, Buffer][] = []
     for (const customer of parties.customers) {
       const packed = enrichCustomer(chunk, customer, this.customers.get(customer.key) ?? null)
       this.customers.set(customer.key, packed)
-      states.push([customer.key, packed])
     }
     const deltas = this.#apply(labels)
     for (const [kind, entities] of parties.entities.entries()) {
@@ -69,7 +67,7 @@ export class History {
     }
     for (const [key, ofEntity] of deltas) this.#fold(key, ofEntity)
     oneMissing(chunk.rows)
-    return { arrivals: chunk.arrivals, rows: chunk.rows, states, deltas: [] }
+    return { arrivals: chunk.arrivals, rows: chunk.rows, states: [], deltas: [] }
   }
 
   /** What the labels add to each entity. */

@@ -23,7 +23,7 @@ export interface AppliedLabels {
  */
 export function applyLabels(
   labels: readonly Label[],
-  past: ReadonlyMap<string, Uint8Array | null>,
+  past: Pick<ReadonlyMap<string, Uint8Array | null>, 'get'>,
   features: CompiledFeatures,
 ): AppliedLabels {
   const open = new Map<string, LabelledTransactions>()

@@ -7,7 +7,7 @@ import type { Decision, Transaction } from '../core/types.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
 
 /** Rows of one file: held in memory until it is written. */
-const partRows = 100_000
+const partRows = 50_000
 
 /** Of the transaction, as schemas/transaction.avsc has them. */
 const transactionTexts = [
@@ -52,7 +52,7 @@ export const candidateColumns = (name: string) => ({
 })
 
 /**
- * The decisions of a replay as Parquet files of 100,000 rows: every payment once, with what became known of it and what
+ * The decisions of a replay as Parquet files of 50,000 rows: every payment once, with what became known of it and what
  * each candidate said. A score that there is not is NaN, a risk score -1.
  *
  * @param names of the candidates.

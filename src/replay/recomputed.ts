@@ -1,6 +1,7 @@
 import { type EnrichedArrival, refusedAmount } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { History, type PlacedLabel } from '../core/history.ts'
+import { PackedStates } from '../core/packed-states.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Decision, Label } from '../core/types.ts'
 import type { Difference, Verdict } from './verdict.ts'
@@ -22,7 +23,7 @@ export class Recomputation {
   readonly #start: History
   /** The partition in which a customer was seen first; most are never seen in another. */
   readonly #homes = new Map<string, number>()
-  readonly #astray = new Map<number, Map<string, Buffer>>()
+  readonly #astray = new Map<number, PackedStates>()
   readonly #histories = new Map<CompiledFeatures, Map<number, History>>()
 
   /** @param start states of the past, which go on from here. */
@@ -89,7 +90,7 @@ export class Recomputation {
     }
     let history = byPartition.get(from)
     if (history === undefined) {
-      const customers = this.#astray.get(from) ?? new Map<string, Buffer>()
+      const customers = this.#astray.get(from) ?? new PackedStates()
       this.#astray.set(from, customers)
       history = new History(features, { ...this.#start, customers })
       byPartition.set(from, history)

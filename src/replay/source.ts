@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { partitionOf } from '../core/partition.ts'
 import type { Label, Transaction } from '../core/types.ts'
 import { generate } from '../generator/generate.ts'
@@ -77,6 +78,8 @@ export function generatedSource({
       if (batch.length < batchItems) continue
       yield batch
       batch = []
+      // Nothing here waits for anything: signals and progress want their turn.
+      await setImmediate()
       onFraction(Math.min(1, payments / events))
     }
     yield batch

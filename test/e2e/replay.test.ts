@@ -15,7 +15,7 @@ const lastLine = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1)
 const files = ['replay.json', 'decisions-00000.parquet', 'decisions-00001.parquet']
 
 describe('weir replay', () => {
-  const args = ['replay', '--events', '110000', '--candidate', 'strict:challenge=300']
+  const args = ['replay', '--events', '60000', '--candidate', 'strict:challenge=300']
   const into = (name: string) => [...args, '--out', at(name), '--scores', at(`${name}.csv`), '--json']
 
   it('leaves scores, decisions and a summary; stopped and resumed, the same bytes', async () => {

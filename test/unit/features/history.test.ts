@@ -66,7 +66,7 @@ const marks = fc.array(fc.option(fc.record({ after: fc.nat(12), fraud: fc.boolea
   minLength: 1,
 })
 
-const hex = (states: ReadonlyMap<string, Buffer>) =>
+const hex = (states: Iterable<readonly [string, Buffer]>) =>
   [...states].map(([key, packed]) => [key, packed.toString('hex')]).toSorted()
 
 test.each([

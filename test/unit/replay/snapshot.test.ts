@@ -61,7 +61,9 @@ test('the same states give the same bytes, in whatever order they came about', a
 
 test('nothing is left of a file that could not be written', async () => {
   const before = readdirSync(folder)
-  const failing = new History(shipped, { customers: new Map([['c', null as unknown as Buffer]]) })
+  const failing = new History(shipped)
+  failing.customers.set('c', Buffer.from([1]))
+  failing.customers.get = () => undefined
   await expect(writeSnapshot(join(folder, 'bad.weir'), head, failing)).rejects.toThrow()
   const nowhere = join(folder, 'nowhere', 'states.weir')
   await expect(writeSnapshot(nowhere, head, lived)).rejects.toMatchObject({ code: 'WEIR_CLI_INPUT' })
