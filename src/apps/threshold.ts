@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { loadPolicy } from '../config/definitions.ts'
+import { loadPolicy, sha256 } from '../config/definitions.ts'
 import { withThresholds } from '../config/policy-text.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CostMatrix, Thresholds } from '../core/evaluation/costs.ts'
@@ -8,17 +8,15 @@ import { judgedDays, type OperatingPoint, operatingPoint } from '../core/evaluat
 import { cheapest, costCurve, ledgerOf } from '../core/evaluation/thresholds.ts'
 import { type Truth, truthAt } from '../core/evaluation/truth.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import type { PolicyFile } from '../core/policy.ts'
+import { compilePolicy, type PolicyFile } from '../core/policy.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { readDecisionTable } from '../replay/decisions-table.ts'
 import { cutOffOf, named } from './compare.ts'
-import { readSummary } from './replay.ts'
+import { type CandidateSummary, readSummary } from './replay.ts'
 
 export interface ThresholdRequest {
-  /** Whose risk scores. */
+  /** Whose risk scores; the thresholds and alerts of now are those that it was replayed with. */
   readonly candidate: string
-  /** Its thresholds are those of now. */
-  readonly policy: Pick<PolicyFile, 'thresholds' | 'alert_on'>
   readonly costs: CostMatrix
   /** Mean over days; Infinity where there is no limit. */
   readonly alertsPerDay: number
@@ -30,6 +28,9 @@ export interface ThresholdRequest {
 /** What `weir threshold --json` prints. Amounts in major units of the reference currency. */
 export interface ThresholdProposal {
   readonly candidate: string
+  /** What was replayed, and the policy that decided, as version#hash. */
+  readonly source: string
+  readonly policy: string
   readonly judged_until: string
   readonly payments: number
   readonly frauds: number
@@ -62,19 +63,22 @@ export async function proposeThresholds(
   const summary = readSummary(folder)
   const names = summary.candidates.map(({ name }) => name)
   const name = named(request.candidate, names, folder)
+  const replayed = summary.candidates.find((one) => one.name === name) as CandidateSummary
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
   const table = await readDecisionTable(folder)
   const candidate = table.candidates.find((one) => one.name === name) as CandidateColumns
-  return proposalOf(table, candidate, truthAt(table, labelsUntil, request.maturityDays), request)
+  const truth = truthAt(table, labelsUntil, request.maturityDays)
+  return { source: summary.source, ...proposalOf(table, candidate, truth, replayed, request) }
 }
 
 function proposalOf(
   table: DecisionTable,
   candidate: CandidateColumns,
   truth: Truth,
-  { policy, costs, alertsPerDay }: ThresholdRequest,
-): ThresholdProposal {
-  const { thresholds: present, alert_on: alertOn } = policy
+  { policy, thresholds: present, alert_on }: CandidateSummary,
+  { costs, alertsPerDay }: ThresholdRequest,
+): Omit<ThresholdProposal, 'source'> {
+  const alertOn = alert_on as PolicyFile['alert_on']
   const days = judgedDays(table, truth)
   if (days === 0) {
     throw new WeirError('WEIR_CLI_INPUT', 'no payment is old enough to be judged', {
@@ -90,6 +94,7 @@ function proposalOf(
     operatingPoint(table, candidate, truth, thresholds, costs, alertOn)
   return {
     candidate: candidate.name,
+    policy,
     judged_until: new Date(truth.judgedUntil).toISOString(),
     payments: truth.judged.filter((judged) => judged === 1).length,
     frauds: truth.fraud.filter((fraud, row) => fraud === 1 && truth.judged[row] === 1).length,
@@ -117,6 +122,8 @@ const tooFewAlerts = (allowed: number, unscored: number): WeirError =>
 /**
  * Writes the policy file `from` with other thresholds to `to`, whole or not at all; it is loaded before it gets its name.
  *
+ * @param replayed what decided in the replay.
+ * @returns a warning where `from` is not the policy that was replayed, but for its thresholds; else null.
  * @throws WeirError WEIR_POLICY_INVALID, WEIR_CLI_INPUT.
  */
 export function writePolicy(
@@ -124,7 +131,13 @@ export function writePolicy(
   from: string,
   thresholds: Thresholds,
   features: CompiledFeatures,
-): void {
+  replayed: Pick<CandidateSummary, 'name' | 'policy' | 'thresholds'>,
+): string | null {
+  const { file, id } = loadPolicy(from, features)
   const text = withThresholds(readFileSync(from, 'utf8'), thresholds)
   writeWhole(to, text, (staged) => void loadPolicy(staged, features))
+  const alike = compilePolicy({ ...file, thresholds: replayed.thresholds }, features, sha256)
+  return alike.id === replayed.policy
+    ? null
+    : `${from} is policy ${id}, not the ${replayed.policy} that ${replayed.name} was replayed with, and differs in more than thresholds`
 }

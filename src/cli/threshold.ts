@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { proposeThresholds, type ThresholdProposal, writePolicy } from '../apps/threshold.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
-import { loadFeatures, loadPolicy } from '../config/definitions.ts'
+import { loadFeatures } from '../config/definitions.ts'
 import { figures } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
 import { configOf, days, number, time, wantsJson } from './flags.ts'
@@ -24,7 +24,7 @@ export function registerThreshold(program: Command): void {
     .description('the cheapest thresholds on a replay, for given costs and a number of alerts')
     .argument('<folder>', 'what weir replay --out wrote')
     .option('--candidate <name>', 'whose risk scores', 'champion')
-    .option('--policy <file>', 'the policy to start from (default: the configuration)')
+    .option('--policy <file>', 'the policy that --out rewrites (default: the configuration)')
     .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
     .option('--alerts-per-day <n>', 'at most so many, mean over days (default: no limit)', number, Infinity)
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
@@ -37,37 +37,46 @@ export function registerThreshold(program: Command): void {
     .option('--out <file>', 'write the policy with the new thresholds there')
     .option('--report <file>', 'one HTML file for people, with the cost curve')
     .action(async (folder: string, flags: Flags, command: Command) => {
-      const { config } = configOf(command)
-      const policyPath = flags.policy ?? config.policy
-      const features = loadFeatures(config.features)
-      const { file: policy } = loadPolicy(policyPath, features)
       const costs = flags.costs === undefined ? defaultCosts : loadCosts(flags.costs)
       const { candidate, alertsPerDay, labelsUntil = null, maturityDays } = flags
       const proposal = await proposeThresholds(folder, {
         candidate,
-        policy,
         costs,
         alertsPerDay,
         labelsUntil,
         maturityDays,
       })
-      if (flags.out !== undefined) writePolicy(flags.out, policyPath, proposal.proposed.thresholds, features)
+      if (flags.out !== undefined) writeOut(flags.out, flags.policy, proposal, command)
+      else if (flags.policy !== undefined) note('--policy matters with --out only: now is what was replayed')
       if (flags.report !== undefined) {
         // Charts take a while to load, and only this needs them.
         const { writeThresholdReport } = await import('../report/threshold-report.ts')
         writeThresholdReport(flags.report, proposal)
         note(`report: ${flags.report}`)
       }
-      if (wantsJson(command)) return printJson({ ...proposal, policy: policyPath, out: flags.out ?? null })
-      show(proposal, policyPath)
+      if (wantsJson(command)) return printJson({ ...proposal, out: flags.out ?? null })
+      show(proposal)
       if (flags.out !== undefined) note(`policy with the proposed thresholds: ${flags.out}`)
     })
+}
+
+function writeOut(
+  out: string,
+  policy: string | undefined,
+  { candidate, policy: replayed, now, proposed }: ThresholdProposal,
+  command: Command,
+): void {
+  const { config } = configOf(command)
+  const features = loadFeatures(config.features)
+  const ofReplay = { name: candidate, policy: replayed, thresholds: now.thresholds }
+  const warning = writePolicy(out, policy ?? config.policy, proposed.thresholds, features, ofReplay)
+  if (warning !== null) note(warning)
 }
 
 const fixed = (value: number | null, digits: number): string =>
   value?.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }) ?? '-'
 
-function show({ now, proposed, ...on }: ThresholdProposal, policyPath: string): void {
+function show({ now, proposed, ...on }: ThresholdProposal): void {
   print(
     `${on.candidate} on ${grouped(on.payments)} payments of ${grouped(on.days)} days, ${grouped(on.frauds)} frauds, judged until ${on.judged_until}`,
   )
@@ -84,7 +93,8 @@ function show({ now, proposed, ...on }: ThresholdProposal, policyPath: string): 
   const { missed_fraud, wrong_decline, challenge, review } = on.costs
   const dim = (text: string) => print(styled('dim', text))
   print('')
-  dim(`now: ${policyPath}; worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
+  dim(`replay of ${on.source}; now: its policy ${on.policy}`)
+  dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
   dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
   dim(
     `costs: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,

@@ -17,4 +17,9 @@ export const defaultCosts: CostMatrix = costFile.parse({})
 
 /** @throws WeirError WEIR_CONFIG_INVALID that names the place in the file. */
 export const loadCosts = (path: string): CostMatrix =>
-  readYaml(path, costFile, 'WEIR_CONFIG_INVALID', 'config/costs.yaml') as CostMatrix
+  readYaml(
+    path,
+    costFile,
+    'WEIR_CONFIG_INVALID',
+    'mend the lines that are named; config/costs.yaml has the syntax',
+  ) as CostMatrix

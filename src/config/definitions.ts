@@ -220,21 +220,23 @@ function cellsOf({
 
 /** @throws WeirError WEIR_POLICY_INVALID that names the place in the file. */
 export function loadPolicy(path: string, features: CompiledFeatures): CompiledPolicy {
-  const file = readYaml(path, policyFile(features.names), 'WEIR_POLICY_INVALID') as PolicyFile
+  const cure =
+    'mend the lines that are named (policy.yaml has the syntax), or for a policy of other features name their file, --set features=FILE'
+  const file = readYaml(path, policyFile(features.names), 'WEIR_POLICY_INVALID', cure) as PolicyFile
   return compilePolicy(file, features, sha256)
 }
 
 /**
  * The content of a YAML file as the schema has it.
  *
- * @param syntax where a user reads what may be written.
+ * @param cure says where a user reads what may be written.
  * @throws WeirError of `code` that names the place in the file.
  */
 export function readYaml(
   path: string,
   schema: z.ZodType,
   code: ErrorCode,
-  syntax = 'docs/features.md',
+  cure = 'mend the lines that are named; docs/features.md has the syntax',
 ): unknown {
   const content = extended(path, parseYaml(path, code), code)
   const parsed = schema.safeParse(content, { error: missing })
@@ -242,9 +244,7 @@ export function readYaml(
   const lines = parsed.error.issues.map((issue) =>
     `${path}: ${place(content, issue.path)} ${issue.message}`.replace(':  ', ': '),
   )
-  throw new WeirError(code, lines.join('\n'), {
-    cure: `mend the lines that are named; ${syntax} has the syntax`,
-  })
+  throw new WeirError(code, lines.join('\n'), { cure })
 }
 
 /** A file may name another that it `extends`: its own keys come in place of that one's. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -38,6 +38,26 @@ describe('weir threshold', () => {
     )
     expect(readFileSync(out, 'utf8')).toBe(same)
     expect(readdirSync(folder).sort()).toEqual(['policy-new.yaml', 'replay'])
+  })
+
+  it('takes now from the replay, and warns of another policy than was replayed', async () => {
+    const out = join(folder, 'policy-of-strict.yaml')
+    const strict = await threshold('--candidate', 'strict', '--out', out, '--json')
+    const { now, policy } = JSON.parse(strict.stdout) as ThresholdProposal
+    expect(now.thresholds).toEqual({ challenge: 300, review: 450, decline: 600 })
+    expect(strict.stderr).toBe('')
+    const other = join(folder, 'policy-other.yaml')
+    const alerts = 'alert_on: [decline]'
+    writeFileSync(other, readFileSync('policy.yaml', 'utf8').replace(/^alert_on: .*$/m, alerts))
+    const { stderr } = await threshold('--candidate', 'strict', '--policy', other, '--out', out)
+    expect(stderr).toContain(`not the ${policy} that strict was replayed with`)
+    rmSync(other)
+    rmSync(out)
+  })
+
+  it('names the feature file that a policy of other features needs', async () => {
+    const handbook = ['--policy', 'policy-handbook.yaml', '--out', join(folder, 'none.yaml')]
+    expect((await threshold(...handbook)).stderr).toContain('--set features=FILE')
   })
 
   it('shows now, proposed and difference, with the costs that were assumed', async () => {

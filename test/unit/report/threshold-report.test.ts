@@ -24,6 +24,8 @@ function proposal(): ThresholdProposal {
     operatingPoint(table, candidate, truth, one, defaultCosts, alertOn)
   return {
     candidate: 'champion <b>',
+    source: 'payments.csv',
+    policy: '1.0.0#abcdef01',
     judged_until: '2026-01-15T00:00:00.000Z',
     payments: 1_000,
     frauds: 50,
