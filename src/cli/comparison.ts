@@ -1,20 +1,25 @@
-import type {
-  Amount,
-  ComparedData,
-  Comparison,
-  Estimate,
-  MetricRow,
-  Range,
-  Slice,
+import {
+  type Amount,
+  type Change,
+  type ComparedData,
+  type Comparison,
+  changes as changeNames,
+  type Estimate,
+  type MetricRow,
+  type Range,
+  type Slice,
 } from '../core/evaluation/comparison.ts'
 import { type MetricDefinition, type MetricName, metrics } from '../core/evaluation/metrics.ts'
+import { fixed, numbered } from '../core/numbers.ts'
 import { outcomes } from '../core/types.ts'
 import { grouped, note, print, printTable } from './output.ts'
 
 /** Shows a comparison on the terminal: what was compared, what changes, every metric, then the cuts asked for. */
 export function showComparison(comparison: Comparison, overTime: boolean): void {
   const { champion, candidate, data, metrics: rows, segments, periods } = comparison
-  print(`${candidate.name} against ${champion.name}: ${amount(data)} of ${grouped(data.customers)} customers`)
+  print(
+    `${candidate.name} against ${champion.name}: ${amount(data)} of ${numbered(data.customers, 'customer')}`,
+  )
   print(
     `payments from ${day(data.first_event_time)} to ${day(data.last_event_time)}, ${judgedOn(comparison)}`,
   )
@@ -32,7 +37,7 @@ export function showComparison(comparison: Comparison, overTime: boolean): void 
 const day = (iso: string): string => iso.slice(0, 10)
 
 const amount = ({ payments, value }: Amount): string =>
-  `${grouped(payments)} payments worth ${format('money', value)}`
+  `${numbered(payments, 'payment')} worth ${format('money', value)}`
 
 function judgedOn({ data }: Comparison): string {
   const { frauds, judged, labels_until, judged_until, too_young } = data
@@ -76,6 +81,13 @@ function youngerThan(days: number, { judged_until, last_event_time, labels_until
   return Date.parse(labels_until) - last < days * 86_400_000
 }
 
+const changeTitles: Readonly<Record<Change, string>> = {
+  newly_caught: 'frauds newly caught',
+  newly_missed: 'frauds newly missed',
+  newly_hit: 'good payments newly flagged',
+  newly_released: 'good payments no longer flagged',
+}
+
 function showChanges({ champion, candidate, matrix, changes }: Comparison): void {
   const counts = (row: string) =>
     outcomes.map((column) => {
@@ -89,10 +101,10 @@ function showChanges({ champion, candidate, matrix, changes }: Comparison): void
   print('')
   printTable(
     ['', 'payments', 'value'],
-    Object.entries(changes).map(([change, { payments, value }]) => [
-      change.replace('_', ' '),
-      grouped(payments),
-      format('money', value),
+    changeNames.map((change) => [
+      changeTitles[change],
+      grouped(changes[change].payments),
+      format('money', changes[change].value),
     ]),
   )
   print('')
@@ -155,9 +167,7 @@ const bounds = (metric: MetricName, { bounds }: Estimate, signed = false): strin
   bounds === null || bounds[0] === bounds[1] ? '' : range(metric, bounds, signed)
 
 function format(unit: MetricDefinition['unit'], value: number): string {
-  const digits = (most: number) =>
-    value.toLocaleString('en-US', { minimumFractionDigits: most, maximumFractionDigits: most })
-  if (unit === 'share') return `${(value * 100).toFixed(2)} %`
-  if (unit === 'money' || unit === 'ratio') return digits(2)
-  return unit === 'a day' ? digits(1) : digits(4)
+  if (unit === 'share') return `${fixed(value * 100, 2)} %`
+  if (unit === 'money' || unit === 'ratio') return fixed(value, 2)
+  return unit === 'a day' ? fixed(value, 1) : fixed(value, 4)
 }

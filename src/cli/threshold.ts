@@ -4,6 +4,7 @@ import { defaultCosts, loadCosts } from '../config/costs.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { figures } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
+import { fixed } from '../core/numbers.ts'
 import { configOf, days, number, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printJson, printTable, styled } from './output.ts'
 
@@ -73,8 +74,7 @@ function writeOut(
   if (warning !== null) note(warning)
 }
 
-const fixed = (value: number | null, digits: number): string =>
-  value?.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }) ?? '-'
+const shown = (value: number | null, digits: number): string => (value === null ? '-' : fixed(value, digits))
 
 function show({ now, proposed, ...on }: ThresholdProposal): void {
   print(
@@ -87,7 +87,7 @@ function show({ now, proposed, ...on }: ThresholdProposal): void {
       const [before, after] = [of(now), of(proposed)]
       const difference = before === null || after === null ? null : after - before
       const sign = difference !== null && difference > 0 ? '+' : ''
-      return [title, fixed(before, digits), fixed(after, digits), sign + fixed(difference, digits)]
+      return [title, shown(before, digits), shown(after, digits), sign + shown(difference, digits)]
     }),
   )
   const { missed_fraud, wrong_decline, challenge, review } = on.costs

@@ -36,8 +36,8 @@ export const words: readonly (readonly [word: string, meaning: string])[] = [
   ],
   ['Newly caught, newly missed', 'Frauds that only the candidate flags; that only the champion flags.'],
   [
-    'Newly blocked, newly released',
-    'Honest payments that only the candidate flags; that only the champion flags.',
+    'Newly hit, newly released',
+    'Honest payments that only the candidate flags; that only the champion flags. Flagged is not declined: it may be challenged or in review only.',
   ],
   [
     'Interval',

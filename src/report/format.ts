@@ -1,5 +1,6 @@
 import type { Comparison, Estimate, Range } from '../core/evaluation/comparison.ts'
 import type { MetricDefinition } from '../core/evaluation/metrics.ts'
+import { fixed as plain } from '../core/numbers.ts'
 
 type Unit = MetricDefinition['unit']
 
@@ -7,10 +8,7 @@ type Unit = MetricDefinition['unit']
 export const nothing = '–'
 
 /** Digits after the point, thousands grouped, a true minus. */
-export const fixed = (value: number, digits: number): string =>
-  value
-    .toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-    .replace('-', '−')
+export const fixed = (value: number, digits: number): string => plain(value, digits).replace('-', '−')
 
 export const count = (value: number): string => fixed(value, 0)
 

@@ -1,5 +1,6 @@
 import type { Comparison, MetricRow } from '../core/evaluation/comparison.ts'
 import { type MetricName, metrics } from '../core/evaluation/metrics.ts'
+import { numbered } from '../core/numbers.ts'
 import { change, count, isAlone, isShown, money, quantity, range } from './format.ts'
 import { type Html, html, none } from './html.ts'
 
@@ -52,14 +53,22 @@ ${isAlone(comparison) ? none : changesInWords(comparison)}
 `
 }
 
+/** First what it comes to, caught against hit, then what becomes of single payments. */
 function changesInWords({ candidate, champion, changes, data }: Comparison): Html {
-  const { newly_caught, newly_missed, newly_blocked, newly_released } = changes
-  return html`<p class="lead">With <b>${candidate.name}</b> in place of <b>${champion.name}</b>,
-${count(newly_caught.payments)} frauds (${money(newly_caught.value)}) would have been newly caught and
+  const { newly_caught, newly_missed, newly_hit, newly_released } = changes
+  const caught = (newly_caught.value * 100 - newly_missed.value * 100) / 100
+  const hit = (newly_hit.value * 100 - newly_released.value * 100) / 100
+  const than = (net: number) =>
+    net === 0 ? 'as much' : `${money(Math.abs(net))} ${net > 0 ? 'more' : 'less'}`
+  // More of both, or less of both, is a price; a gain on one side and none lost on the other is not.
+  const joint = Math.sign(caught) * Math.sign(hit) > 0 ? 'but' : 'and'
+  return html`<p class="lead">With <b>${candidate.name}</b> in place of <b>${champion.name}</b>, in ${numbered(data.days, 'day')},
+<b>${than(caught)}</b> fraud money would have been caught, ${joint} <b>${than(hit)}</b> good money would have been challenged,
+sent to review or declined.</p>
+<p>${numbered(newly_caught.payments, 'fraud')} (${money(newly_caught.value)}) would have been newly caught and
 ${count(newly_missed.payments)} (${money(newly_missed.value)}) newly missed;
-${count(newly_blocked.payments)} good payments (${money(newly_blocked.value)}) would have been newly blocked and
-${count(newly_released.payments)} (${money(newly_released.value)}) newly let through,
-in ${count(data.days)} days.</p>
+${numbered(newly_hit.payments, 'good payment')} (${money(newly_hit.value)}) newly flagged and
+${count(newly_released.payments)} (${money(newly_released.value)}) no longer.</p>
 `
 }
 

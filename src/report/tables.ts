@@ -47,20 +47,20 @@ function matrixCell({ champion, candidate, payments, value, frauds }: MatrixCell
 }
 
 export function changed({ changes, champion, candidate, data }: Comparison): Html {
-  const { newly_caught, newly_missed, newly_blocked, newly_released } = changes
+  const { newly_caught, newly_missed, newly_hit, newly_released } = changes
   const row = (title: string, who: string, { payments, value }: Amount) => [
     html`${title}<br><small>${who}</small>`,
     count(payments),
     money(value),
   ]
-  return html`<section><h2>Newly caught, newly blocked</h2>
+  return html`<section><h2>Newly caught, newly hit</h2>
 ${tableOf(
   `Judged payments on which the two part, of ${count(data.judged.payments)}`,
   ['', 'Payments', 'Amount'],
   [
     row('Newly caught', `frauds that only ${candidate.name} flags`, newly_caught),
     row('Newly missed', `frauds that only ${champion.name} flags`, newly_missed),
-    row('Newly blocked', `honest payments that only ${candidate.name} flags`, newly_blocked),
+    row('Newly hit', `honest payments that only ${candidate.name} flags`, newly_hit),
     row('Newly released', `honest payments that only ${champion.name} flags`, newly_released),
   ],
 )}</section>

@@ -26,9 +26,9 @@ export interface Comparison {
   readonly curves: { readonly champion: Curves; readonly candidate: Curves }
 }
 
-export const changes = ['newly_caught', 'newly_missed', 'newly_blocked', 'newly_released'] as const
+export const changes = ['newly_caught', 'newly_missed', 'newly_hit', 'newly_released'] as const
 /**
- * `newly_caught` and `newly_missed` are frauds, `newly_blocked` and `newly_released` honest payments; the first of each
+ * `newly_caught` and `newly_missed` are frauds, `newly_hit` and `newly_released` honest payments; the first of each
  * pair is flagged by the candidate only, the second by the champion only.
  */
 export type Change = (typeof changes)[number]

@@ -55,7 +55,7 @@ export function changesOf(
     const [before, now] = [champion.outcome[row] !== 0, candidate.outcome[row] !== 0]
     if (judged[row] === 0 || before === now) continue
     const change =
-      fraud[row] === 1 ? (now ? 'newly_caught' : 'newly_missed') : now ? 'newly_blocked' : 'newly_released'
+      fraud[row] === 1 ? (now ? 'newly_caught' : 'newly_missed') : now ? 'newly_hit' : 'newly_released'
     sums[change].add(amount[row] as number)
   }
   return Object.fromEntries(changes.map((change) => [change, sums[change].amount])) as Record<Change, Amount>

@@ -57,6 +57,8 @@ describe('weir compare', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^strict against champion: [\d,]+ payments worth/)
     expect(stdout).toMatch(/^ +champion +strict +difference +95 % interval/m)
+    expect(stdout).toMatch(/^good payments newly flagged +\d/m)
+    expect(stdout).not.toContain('blocked')
     expect(stdout).toMatch(/^Insult rate +\d+\.\d\d % +\d+\.\d\d % +\+\d+\.\d\d % /m)
     expect(stdout).toMatch(/^ecommerce +[\d,]+ +\d+ /m)
     expect(stdout).toMatch(/^2026-01-05 +[\d,]+ +\d+ /m)

@@ -61,10 +61,10 @@ describe.each(['champion', 'challenger'] as const)('of the %s, on 1,000 rows', (
 
 describe('what the change does', () => {
   it('is what was added up in decimals', () => {
-    const { newly_caught, newly_missed, newly_blocked, newly_released } = comparison.changes
+    const { newly_caught, newly_missed, newly_hit, newly_released } = comparison.changes
     expect(newly_caught.value.toFixed(2)).toBe(expected.money['challenger.only_fraud'])
     expect(newly_missed.value.toFixed(2)).toBe(expected.money['champion.only_fraud'])
-    expect(newly_blocked.value.toFixed(2)).toBe(expected.money['challenger.only_good'])
+    expect(newly_hit.value.toFixed(2)).toBe(expected.money['challenger.only_good'])
     expect(newly_released.value.toFixed(2)).toBe(expected.money['champion.only_good'])
   })
 

@@ -48,7 +48,7 @@ describe('a report', () => {
       'In short',
       'What was compared, and on what',
       'What becomes of each payment',
-      'Newly caught, newly blocked',
+      'Newly caught, newly hit',
       'Money over time',
       'Where it differs',
       'All figures',
@@ -94,6 +94,27 @@ describe('a report', () => {
     expect(text).toContain('4 payments came more than once')
     expect(text).toContain(warning)
     expect(text).not.toMatch(/NaN|undefined|null|Infinity|\[object/)
+  })
+
+  test.each([
+    [300, 0, 0, 200, '300.00 more fraud money would have been caught, and 200.00 less good money'],
+    [300, 0, 200, 0, '300.00 more fraud money would have been caught, but 200.00 more good money'],
+    [0, 300, 0, 200, '300.00 less fraud money would have been caught, but 200.00 less good money'],
+    [0, 300, 200, 0, '300.00 less fraud money would have been caught, and 200.00 more good money'],
+    [0, 0, 200, 0.1, 'as much fraud money would have been caught, and 199.90 more good money'],
+  ])('begins with what it comes to: caught %d, missed %d, hit %d, released %d', (...row) => {
+    const [caught, missed, hit, released, sentence] = row
+    const amount = (value: number) => ({ payments: 1, value })
+    const changes = {
+      newly_caught: amount(caught),
+      newly_missed: amount(missed),
+      newly_hit: amount(hit),
+      newly_released: amount(released),
+    }
+    const told = textOf(renderReport({ ...comparison, changes }, replayed, []))
+    expect(told.replaceAll(' ,', ',')).toContain(sentence)
+    expect(told).toContain('1 fraud (')
+    expect(told).toContain('1 good payment (')
   })
 
   test('says whether the difference is shown', () => {
