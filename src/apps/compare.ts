@@ -8,7 +8,7 @@ import type { Outcome } from '../core/types.ts'
 import { readDecisionTable, type Window } from '../replay/decisions-table.ts'
 import { type ReplaySummary, readSummary } from './replay.ts'
 
-export interface CompareRequest extends CompareOptions {
+export interface CompareRequest extends Omit<CompareOptions, 'currency'> {
   /** undefined: `champion`, else the first of the replay. */
   readonly champion: string | undefined
   /** undefined: the other one; that of a replay of one is compared with itself. */
@@ -37,8 +37,16 @@ export async function compareReplay(folder: string, request: CompareRequest): Pr
     })
   }
   const contender = (name: string) => contenderOf(table, summary, name)
-  return compare(table, contender(champion), contender(candidate), { ...request, labelsUntil })
+  return compare(table, contender(champion), contender(candidate), {
+    ...request,
+    labelsUntil,
+    currency: currencyOf(summary),
+  })
 }
+
+/** Of the amounts of a replay; null for one that does not say. */
+export const currencyOf = (summary: ReplaySummary & { readonly currency?: string | null }): string | null =>
+  summary.currency ?? null
 
 /** @throws WeirError WEIR_CLI_USAGE for a name that the replay lacks. */
 export function named(

@@ -11,7 +11,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { compilePolicy, type PolicyFile } from '../core/policy.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { readDecisionTable } from '../replay/decisions-table.ts'
-import { cutOffOf, named } from './compare.ts'
+import { currencyOf, cutOffOf, named } from './compare.ts'
 import { type CandidateSummary, readSummary } from './replay.ts'
 
 export interface ThresholdRequest {
@@ -31,6 +31,8 @@ export interface ThresholdProposal {
   /** What was replayed, and the policy that decided, as version#hash. */
   readonly source: string
   readonly policy: string
+  /** Of all money, as ISO 4217 has it; null where the replay does not say. */
+  readonly currency: string | null
   readonly judged_until: string
   readonly payments: number
   readonly frauds: number
@@ -68,7 +70,11 @@ export async function proposeThresholds(
   const table = await readDecisionTable(folder)
   const candidate = table.candidates.find((one) => one.name === name) as CandidateColumns
   const truth = truthAt(table, labelsUntil, request.maturityDays)
-  return { source: summary.source, ...proposalOf(table, candidate, truth, replayed, request) }
+  return {
+    source: summary.source,
+    currency: currencyOf(summary),
+    ...proposalOf(table, candidate, truth, replayed, request),
+  }
 }
 
 function proposalOf(
@@ -77,7 +83,7 @@ function proposalOf(
   truth: Truth,
   { policy, thresholds: present, alert_on }: CandidateSummary,
   { costs, alertsPerDay }: ThresholdRequest,
-): Omit<ThresholdProposal, 'source'> {
+): Omit<ThresholdProposal, 'source' | 'currency'> {
   const alertOn = alert_on as PolicyFile['alert_on']
   const days = judgedDays(table, truth)
   if (days === 0) {

@@ -9,7 +9,7 @@ import {
   type Range,
   type Slice,
 } from '../core/evaluation/comparison.ts'
-import { type MetricDefinition, type MetricName, metrics } from '../core/evaluation/metrics.ts'
+import { type MetricDefinition, type MetricName, metrics, titleIn } from '../core/evaluation/metrics.ts'
 import { fixed, numbered } from '../core/numbers.ts'
 import { outcomes } from '../core/types.ts'
 import { grouped, note, print, printTable } from './output.ts'
@@ -18,7 +18,7 @@ import { grouped, note, print, printTable } from './output.ts'
 export function showComparison(comparison: Comparison, overTime: boolean): void {
   const { champion, candidate, data, metrics: rows, segments, periods } = comparison
   print(
-    `${candidate.name} against ${champion.name}: ${amount(data)} of ${numbered(data.customers, 'customer')}`,
+    `${candidate.name} against ${champion.name}: ${amount(data, data.currency)} of ${numbered(data.customers, 'customer')}`,
   )
   print(
     `payments from ${day(data.first_event_time)} to ${day(data.last_event_time)}, ${judgedOn(comparison)}`,
@@ -28,16 +28,16 @@ export function showComparison(comparison: Comparison, overTime: boolean): void 
   if (champion.name !== candidate.name) showChanges(comparison)
   const bounded = data.blocked_without_outcome.payments > 0
   const known = rows.filter(({ champion, candidate }) => champion.value !== null || candidate.value !== null)
-  if (champion.name === candidate.name) showOne(known, champion.name, bounded)
-  else showBoth(known, champion.name, candidate.name, bounded)
+  if (champion.name === candidate.name) showOne(known, comparison, bounded)
+  else showBoth(known, comparison, bounded)
   for (const { field, slices } of segments) showSlices(field, slices)
   if (overTime) showSlices(periods.length, periods.slices)
 }
 
 const day = (iso: string): string => iso.slice(0, 10)
 
-const amount = ({ payments, value }: Amount): string =>
-  `${numbered(payments, 'payment')} worth ${format('money', value)}`
+const amount = ({ payments, value }: Amount, currency: string | null): string =>
+  `${numbered(payments, 'payment')} worth ${format('money', value)}${currency === null ? '' : ` ${currency}`}`
 
 function judgedOn({ data }: Comparison): string {
   const { frauds, judged, labels_until, judged_until, too_young } = data
@@ -49,7 +49,14 @@ function judgedOn({ data }: Comparison): string {
 
 /** What a reader must know before trusting the figures, a sentence each. */
 export function warnings({ data, champion, candidate }: Comparison): string[] {
-  const { judged, labelled, frauds, blocked_without_outcome: blocked, label_delay_days: delay } = data
+  const {
+    judged,
+    labelled,
+    frauds,
+    blocked_without_outcome: blocked,
+    label_delay_days: delay,
+    currency,
+  } = data
   const lines: string[] = []
   if (judged.payments === 0) {
     lines.push('every payment is too young to be judged: metrics that need labels are left out')
@@ -66,7 +73,7 @@ export function warnings({ data, champion, candidate }: Comparison): string[] {
   }
   if (blocked.payments > 0) {
     lines.push(
-      `${amount(blocked)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
+      `${amount(blocked, currency)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
     )
   }
   for (const { name, unscored } of [champion, candidate]) {
@@ -88,7 +95,7 @@ const changeTitles: Readonly<Record<Change, string>> = {
   newly_released: 'good payments no longer flagged',
 }
 
-function showChanges({ champion, candidate, matrix, changes }: Comparison): void {
+function showChanges({ champion, candidate, matrix, changes, data }: Comparison): void {
   const counts = (row: string) =>
     outcomes.map((column) => {
       const cell = matrix.find((one) => one.champion === row && one.candidate === column)
@@ -100,7 +107,7 @@ function showChanges({ champion, candidate, matrix, changes }: Comparison): void
   )
   print('')
   printTable(
-    ['', 'payments', 'value'],
+    ['', 'payments', data.currency === null ? 'value' : `value, ${data.currency}`],
     changeNames.map((change) => [
       changeTitles[change],
       grouped(changes[change].payments),
@@ -110,11 +117,15 @@ function showChanges({ champion, candidate, matrix, changes }: Comparison): void
   print('')
 }
 
-function showBoth(rows: readonly MetricRow[], champion: string, candidate: string, bounded: boolean): void {
+function showBoth(
+  rows: readonly MetricRow[],
+  { champion, candidate, data }: Comparison,
+  bounded: boolean,
+): void {
   printTable(
-    ['', champion, candidate, 'difference', '95 % interval', ...(bounded ? ['bounds'] : [])],
+    ['', champion.name, candidate.name, 'difference', '95 % interval', ...(bounded ? ['bounds'] : [])],
     rows.map(({ metric, champion, candidate, difference }) => [
-      metrics[metric].title,
+      titleIn(metric, data.currency),
       show(metric, champion.value),
       show(metric, candidate.value),
       show(metric, difference.value, true),
@@ -124,11 +135,11 @@ function showBoth(rows: readonly MetricRow[], champion: string, candidate: strin
   )
 }
 
-function showOne(rows: readonly MetricRow[], name: string, bounded: boolean): void {
+function showOne(rows: readonly MetricRow[], { champion, data }: Comparison, bounded: boolean): void {
   printTable(
-    ['', name, '95 % interval', ...(bounded ? ['bounds'] : [])],
+    ['', champion.name, '95 % interval', ...(bounded ? ['bounds'] : [])],
     rows.map(({ metric, champion }) => [
-      metrics[metric].title,
+      titleIn(metric, data.currency),
       show(metric, champion.value),
       range(metric, champion.interval),
       ...(bounded ? [bounds(metric, champion)] : []),

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { proposeThresholds, type ThresholdProposal, writePolicy } from '../apps/threshold.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
 import { loadFeatures } from '../config/definitions.ts'
-import { figures } from '../core/evaluation/operating-point.ts'
+import { figures, figureTitle } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
 import { fixed } from '../core/numbers.ts'
 import { configOf, days, number, time, wantsJson } from './flags.ts'
@@ -83,11 +83,17 @@ function show({ now, proposed, ...on }: ThresholdProposal): void {
   print('')
   printTable(
     ['', 'NOW', 'PROPOSED', 'DIFFERENCE'],
-    figures.map(({ title, digits, of }) => {
+    figures.map((figure) => {
+      const { digits, of } = figure
       const [before, after] = [of(now), of(proposed)]
       const difference = before === null || after === null ? null : after - before
       const sign = difference !== null && difference > 0 ? '+' : ''
-      return [title, shown(before, digits), shown(after, digits), sign + shown(difference, digits)]
+      return [
+        figureTitle(figure, on.currency),
+        shown(before, digits),
+        shown(after, digits),
+        sign + shown(difference, digits),
+      ]
     }),
   )
   const { missed_fraud, wrong_decline, challenge, review } = on.costs
@@ -97,7 +103,7 @@ function show({ now, proposed, ...on }: ThresholdProposal): void {
   dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
   dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
   dim(
-    `costs: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
+    `costs${on.currency === null ? '' : `, ${on.currency}`}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
   )
   dim(
     `  challenge ${challenge.fixed} (${challenge.honest_lost} of the honest give up, ${challenge.fraud_passed} of the frauds pass), review ${review.fixed} (${review.fraud_passed} of the frauds pass)`,

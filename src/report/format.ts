@@ -12,8 +12,17 @@ export const fixed = (value: number, digits: number): string => plain(value, dig
 
 export const count = (value: number): string => fixed(value, 0)
 
-/** Cents matter for what a person can count, not for what a company loses. */
-export const money = (value: number): string => fixed(value, Math.abs(value) < 1_000 ? 2 : 0)
+/**
+ * Cents matter for what a person can count, not for what a company loses.
+ *
+ * @param currency of the replay; null where it is not known, or said beside.
+ */
+export const money = (value: number, currency: string | null): string =>
+  fixed(value, Math.abs(value) < 1_000 ? 2 : 0) + (currency === null ? '' : ` ${currency}`)
+
+/** For the caption of a table with amounts. */
+export const amountsIn = (currency: string | null): string =>
+  currency === null ? '' : `, amounts in ${currency}`
 
 export const percent = (share: number): string => `${fixed(share * 100, 2)} %`
 
@@ -21,18 +30,18 @@ export const percent = (share: number): string => `${fixed(share * 100, 2)} %`
 export const moment = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`
 
 /** A metric's value. */
-export function quantity(value: number | null, unit: Unit): string {
+export function quantity(value: number | null, unit: Unit, currency: string | null = null): string {
   if (value === null) return nothing
-  if (unit === 'money') return money(value)
+  if (unit === 'money') return money(value, currency)
   if (unit === 'share') return percent(value)
   return fixed(value, unit === 'number' ? 4 : 2)
 }
 
 /** A difference of two values, with its sign; of shares in percentage points. */
-export function change(value: number | null, unit: Unit): string {
+export function change(value: number | null, unit: Unit, currency: string | null = null): string {
   if (value === null) return nothing
   const size = Math.abs(value)
-  const text = unit === 'share' ? `${fixed(size * 100, 2)} pp` : quantity(size, unit)
+  const text = unit === 'share' ? `${fixed(size * 100, 2)} pp` : quantity(size, unit, currency)
   if (!/[1-9]/.test(text)) return text
   return (value < 0 ? '−' : '+') + text
 }

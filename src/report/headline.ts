@@ -59,16 +59,16 @@ function changesInWords({ candidate, champion, changes, data }: Comparison): Htm
   const caught = (newly_caught.value * 100 - newly_missed.value * 100) / 100
   const hit = (newly_hit.value * 100 - newly_released.value * 100) / 100
   const than = (net: number) =>
-    net === 0 ? 'as much' : `${money(Math.abs(net))} ${net > 0 ? 'more' : 'less'}`
+    net === 0 ? 'as much' : `${money(Math.abs(net), data.currency)} ${net > 0 ? 'more' : 'less'}`
   // More of both, or less of both, is a price; a gain on one side and none lost on the other is not.
   const joint = Math.sign(caught) * Math.sign(hit) > 0 ? 'but' : 'and'
   return html`<p class="lead">With <b>${candidate.name}</b> in place of <b>${champion.name}</b>, in ${numbered(data.days, 'day')},
 <b>${than(caught)}</b> fraud money would have been caught, ${joint} <b>${than(hit)}</b> good money would have been challenged,
 sent to review or declined.</p>
-<p>${numbered(newly_caught.payments, 'fraud')} (${money(newly_caught.value)}) would have been newly caught and
-${count(newly_missed.payments)} (${money(newly_missed.value)}) newly missed;
-${numbered(newly_hit.payments, 'good payment')} (${money(newly_hit.value)}) newly flagged and
-${count(newly_released.payments)} (${money(newly_released.value)}) no longer.</p>
+<p>${numbered(newly_caught.payments, 'fraud')} (${money(newly_caught.value, data.currency)}) would have been newly caught and
+${count(newly_missed.payments)} (${money(newly_missed.value, data.currency)}) newly missed;
+${numbered(newly_hit.payments, 'good payment')} (${money(newly_hit.value, data.currency)}) newly flagged and
+${count(newly_released.payments)} (${money(newly_released.value, data.currency)}) no longer.</p>
 `
 }
 
@@ -76,10 +76,11 @@ function card({ metric, title, more, less }: Claim, row: MetricRow, comparison: 
   const { unit } = metrics[metric]
   const level = Math.round(comparison.method.level * 100)
   const { difference, champion, candidate } = row
+  const { currency } = comparison.data
   if (isAlone(comparison)) {
     const { value, interval } = champion
     return html`<div class="card"><h3>${title}</h3>
-<p class="big">${quantity(value, unit)}</p>
+<p class="big">${quantity(value, unit, currency)}</p>
 ${interval === null ? none : html`<p class="soft">${level} % interval ${range(interval, unit, quantity)}</p>`}</div>
 `
   }
@@ -87,7 +88,7 @@ ${interval === null ? none : html`<p class="soft">${level} % interval ${range(in
   const direction =
     value === null ? 'it cannot be said' : value === 0 ? 'no difference' : value > 0 ? more : less
   return html`<div class="card ${tone(metric, difference.value)}"><h3>${title}</h3>
-<p class="big">${change(value, unit)}</p>
+<p class="big">${change(value, unit, currency)}</p>
 <p>${direction}: ${quantity(champion.value, unit)} → ${quantity(candidate.value, unit)}</p>
 ${interval === null ? none : html`<p class="soft">${level} % interval ${range(interval, unit, change)}</p>`}
 <p class="verdict">${verdict(row)}</p></div>

@@ -54,14 +54,15 @@ export function overTime(comparison: Comparison): readonly Html[] {
     type: 'category',
     data: slices.map(({ value }) => value ?? ''),
   }
+  const money = comparison.data.currency ?? 'money'
   const draw = (id: string, caption: string, unit: string, metrics: readonly MetricName[]) =>
     twoLines(comparison, id, caption, x, { name: unit, type: 'value', label: short }, (side) =>
       slices.map((slice) => sumOf(slice, side, metrics)),
     )
   return [
-    draw('time-caught', `Fraud money caught in each ${length}`, 'money', ['fraud_value_caught']),
-    draw('time-missed', `Fraud money missed in each ${length}`, 'money', ['fraud_value_missed']),
-    draw('time-good', `Good money declined, challenged or in review in each ${length}`, 'money', [
+    draw('time-caught', `Fraud money caught in each ${length}`, money, ['fraud_value_caught']),
+    draw('time-missed', `Fraud money missed in each ${length}`, money, ['fraud_value_missed']),
+    draw('time-good', `Good money declined, challenged or in review in each ${length}`, money, [
       'good_value_declined',
       'good_value_challenged',
     ]),

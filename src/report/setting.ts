@@ -1,7 +1,7 @@
 import type { Comparison, Contestant } from '../core/evaluation/comparison.ts'
 import type { Thresholds } from '../core/evaluation/costs.ts'
 import { outcomes } from '../core/types.ts'
-import { count, isAlone, moment, money, percent } from './format.ts'
+import { amountsIn, count, isAlone, moment, money, percent } from './format.ts'
 import { type Html, html, none, tableOf } from './html.ts'
 
 /** What was replayed: of replay.json, what a report tells. */
@@ -40,7 +40,7 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
     ['Source', replayed.source],
     [
       'Payments',
-      `${count(data.payments)} of ${count(data.customers)} customers, ${money(data.value)} in all`,
+      `${count(data.payments)} of ${count(data.customers)} customers, ${money(data.value, data.currency)} in all`,
     ],
     [
       'Time',
@@ -52,11 +52,11 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
     ],
     [
       'Judged',
-      `${count(judged.payments)} payments (${money(judged.value)}), up to ${moment(data.judged_until)}${young}`,
+      `${count(judged.payments)} payments (${money(judged.value, data.currency)}), up to ${moment(data.judged_until)}${young}`,
     ],
     [
       'Frauds',
-      `${count(frauds.payments)} (${money(frauds.value)}), ${percent(judged.payments === 0 ? 0 : frauds.payments / judged.payments)} of the judged payments`,
+      `${count(frauds.payments)} (${money(frauds.value, data.currency)}), ${percent(judged.payments === 0 ? 0 : frauds.payments / judged.payments)} of the judged payments`,
     ],
     ...(delay === null
       ? []
@@ -72,15 +72,18 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
         ? 'none were computed'
         : `${percent(method.level).replace('.00', '')}, customers drawn again ${count(method.resamples)} times (seed ${String(method.seed)})`,
     ],
-    ['Money', "in major units of the features' reference currency"],
+    [
+      'Money',
+      `${data.currency === null ? 'in major units of' : `in ${data.currency},`} the features' reference currency`,
+    ],
   ]
   return html`<section><h2>${isAlone(comparison) ? 'What was replayed' : 'What was compared, and on what'}</h2>
 ${list(rows)}
-${contestants(isAlone(comparison) ? [champion] : [champion, candidate], replayed)}</section>
+${contestants(isAlone(comparison) ? [champion] : [champion, candidate], replayed, data.currency)}</section>
 `
 }
 
-function contestants(two: readonly Contestant[], { candidates }: Replayed): Html {
+function contestants(two: readonly Contestant[], { candidates }: Replayed, currency: string | null): Html {
   const known = two.map(({ name }) => candidates.find((one) => one.name === name))
   const row = (
     title: string,
@@ -90,7 +93,7 @@ function contestants(two: readonly Contestant[], { candidates }: Replayed): Html
     ...known.map((one) => (one === undefined ? '–' : html`<code>${of(one)}</code>`)),
   ]
   return tableOf(
-    'Who decided',
+    `Who decided${amountsIn(currency)}`,
     ['', ...two.map(({ name }) => name)],
     [
       row('Model', ({ model }) => model),
@@ -104,7 +107,7 @@ function contestants(two: readonly Contestant[], { candidates }: Replayed): Html
       ...outcomes.map((outcome) => [
         `Payments: ${outcome}`,
         ...two.map(
-          (one) => `${count(one.outcomes[outcome].payments)} (${money(one.outcomes[outcome].value)})`,
+          (one) => `${count(one.outcomes[outcome].payments)} (${money(one.outcomes[outcome].value, null)})`,
         ),
       ]),
       ['Judged payments without a score', ...two.map(({ unscored }) => count(unscored))],

@@ -6,9 +6,21 @@ import type {
   MetricRow,
   Slice,
 } from '../core/evaluation/comparison.ts'
-import { type MetricName, metrics } from '../core/evaluation/metrics.ts'
+import { type MetricName, metrics, titleIn } from '../core/evaluation/metrics.ts'
+import { numbered } from '../core/numbers.ts'
 import { type Outcome, outcomes } from '../core/types.ts'
-import { change, count, isAlone, isShown, money, nothing, percent, quantity, range } from './format.ts'
+import {
+  amountsIn,
+  change,
+  count,
+  isAlone,
+  isShown,
+  money,
+  nothing,
+  percent,
+  quantity,
+  range,
+} from './format.ts'
 import { tone } from './headline.ts'
 import { type Html, html, none, tableOf } from './html.ts'
 
@@ -28,7 +40,7 @@ export function matrix({ matrix: cells, champion, candidate, data }: Comparison)
 <p>Rows: the outcome with ${champion.name}. Columns: with ${candidate.name}. Of ${count(data.payments)} payments;
 frauds of the judged ones.</p>
 <div class="wide"><table class="matrix">
-<caption>Payments by outcome</caption>
+<caption>Payments by outcome${amountsIn(data.currency)}</caption>
 <thead><tr><th scope="col">${champion.name} ↓ ${candidate.name} →</th>${outcomes.map((to) => html`<th scope="col">${to}</th>`)}</tr></thead>
 <tbody>
 ${rows}</tbody></table></div>
@@ -43,7 +55,7 @@ function matrixCell({ champion, candidate, payments, value, frauds }: MatrixCell
   const kind = step > 0 ? 'stricter' : step < 0 ? 'looser' : 'same'
   const depth = payments === 0 ? 0 : Math.ceil((4 * Math.log1p(payments)) / Math.log1p(most))
   return html`<td class="${kind} depth-${Math.min(4, depth)}"><b>${count(payments)}</b><br>
-<small>${money(value)}</small>${frauds.payments === 0 ? none : html`<br><small>${count(frauds.payments)} frauds, ${money(frauds.value)}</small>`}</td>`
+<small>${money(value, null)}</small>${frauds.payments === 0 ? none : html`<br><small>${numbered(frauds.payments, 'fraud')}, ${money(frauds.value, null)}</small>`}</td>`
 }
 
 export function changed({ changes, champion, candidate, data }: Comparison): Html {
@@ -51,12 +63,12 @@ export function changed({ changes, champion, candidate, data }: Comparison): Htm
   const row = (title: string, who: string, { payments, value }: Amount) => [
     html`${title}<br><small>${who}</small>`,
     count(payments),
-    money(value),
+    money(value, null),
   ]
   return html`<section><h2>Newly caught, newly hit</h2>
 ${tableOf(
   `Judged payments on which the two part, of ${count(data.judged.payments)}`,
-  ['', 'Payments', 'Amount'],
+  ['', 'Payments', data.currency === null ? 'Amount' : `Amount, ${data.currency}`],
   [
     row('Newly caught', `frauds that only ${candidate.name} flags`, newly_caught),
     row('Newly missed', `frauds that only ${champion.name} flags`, newly_missed),
@@ -90,7 +102,9 @@ export function allMetrics(comparison: Comparison): Html {
   const { metrics: rows, champion, candidate, method, data } = comparison
   const alone = isAlone(comparison)
   const title = (metric: MetricName) =>
-    metric === 'card_precision' ? `Card precision@${count(method.cards_a_day)}` : metrics[metric].title
+    metric === 'card_precision'
+      ? `Card precision@${count(method.cards_a_day)}`
+      : titleIn(metric, data.currency)
   return html`<section><h2>All figures</h2>
 ${tableOf(
   `Over the whole time, with ${percent(method.level).replace('.00', '')} intervals`,
@@ -115,7 +129,7 @@ export function bounds(comparison: Comparison): Html {
   const within = ({ bounds }: Estimate, metric: MetricName, format: typeof quantity) =>
     bounds === null ? nothing : range(bounds, metrics[metric].unit, format)
   return html`<section><h2>What cannot be known</h2>
-<p>${count(payments)} payments (${money(value)}) were declined by ${champion.name} and never labelled: nobody can know
+<p>${count(payments)} payments (${money(value, data.currency)}) were declined by ${champion.name} and never labelled: nobody can know
 what they were. They count as honest above.
 ${told.length === 0 ? 'No figure depends on them.' : 'At worst and at best, they would make of the figures:'}</p>
 ${
@@ -125,7 +139,7 @@ ${
         'Bounds',
         ['', champion.name, ...(alone ? [] : [candidate.name, 'Difference'])],
         told.map((row) => [
-          metrics[row.metric].title,
+          titleIn(row.metric, data.currency),
           within(row.champion, row.metric, quantity),
           ...(alone
             ? []
@@ -163,7 +177,7 @@ export function segments(comparison: Comparison): Html {
   const tables = comparison.segments.map(({ field, slices }) => {
     const told = field === 'fraud_type' ? ofFrauds : ofPayments
     return tableOf(
-      alone ? fieldTitles[field] : `${fieldTitles[field]}: what ${comparison.candidate.name} changes`,
+      `${fieldTitles[field]}${alone ? '' : `: what ${comparison.candidate.name} changes`}${amountsIn(comparison.data.currency)}`,
       ['', 'Payments', 'Frauds', ...told.map(([, title]) => title)],
       slices.map((slice) => [
         sliceName(slice),

@@ -1,5 +1,5 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
-import { figures, type OperatingPoint } from '../core/evaluation/operating-point.ts'
+import { type Figure, figures, figureTitle, type OperatingPoint } from '../core/evaluation/operating-point.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { chart } from './chart.ts'
 import { count, fixed, moment, money, nothing, percent } from './format.ts'
@@ -16,18 +16,28 @@ export function writeThresholdReport(path: string, proposal: ThresholdProposal):
 }
 
 export function renderThresholdReport(proposal: ThresholdProposal): string {
-  const { candidate, payments, frauds, days, judged_until, now, proposed, alerts_per_day, alert_on } =
-    proposal
+  const {
+    candidate,
+    payments,
+    frauds,
+    days,
+    judged_until,
+    now,
+    proposed,
+    alerts_per_day,
+    alert_on,
+    currency,
+  } = proposal
   const saved = now.cost_per_day - proposed.cost_per_day
   return page(
     `Thresholds for ${candidate}`,
     html`<header><h1>Thresholds for ${candidate}</h1>
 <p class="soft">On ${count(payments)} payments of ${count(days)} days with ${count(frauds)} frauds, judged until ${moment(judged_until)}.</p></header>
 <section><h2>In short</h2>
-<p class="lead">The proposed thresholds would have cost ${money(proposed.cost_per_day)} a day in place of
-${money(now.cost_per_day)}: ${saved > 0 ? `${money(saved)} less` : 'no less'}. They were chosen on these very payments: expect a little less
+<p class="lead">The proposed thresholds would have cost ${money(proposed.cost_per_day, currency)} a day in place of
+${money(now.cost_per_day, currency)}: ${saved > 0 ? `${money(saved, currency)} less` : 'no less'}. They were chosen on these very payments: expect a little less
 of others.</p>
-${tableOf('Now and proposed', ['', 'Now', 'Proposed', 'Difference'], figures.map(row(now, proposed)))}
+${tableOf('Now and proposed', ['', 'Now', 'Proposed', 'Difference'], figures.map(row(now, proposed, currency)))}
 <p class="soft">Alerts: ${alert_on.join(', ') || 'none'}; at most ${alerts_per_day === null ? 'any number' : fixed(alerts_per_day, 2)} a day. Worst days: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed.</p>
 </section>
 ${plots('What more or fewer alerts would cost', [byAlerts(proposal), byReview(proposal)])}
@@ -36,8 +46,10 @@ ${assumptions(proposal)}`,
 }
 
 const row =
-  (now: OperatingPoint, proposed: OperatingPoint) =>
-  ({ title, digits, of }: (typeof figures)[number]): readonly string[] => {
+  (now: OperatingPoint, proposed: OperatingPoint, currency: string | null) =>
+  (figure: Figure): readonly string[] => {
+    const { digits, of } = figure
+    const title = figureTitle(figure, currency)
     const [before, after] = [of(now), of(proposed)]
     const shown = (value: number | null) => (value === null ? nothing : fixed(value, digits))
     if (before === null || after === null) return [title, shown(before), shown(after), nothing]
@@ -60,7 +72,7 @@ function costChart(
   id: string,
   caption: string,
   x: { readonly name: string; readonly max: number },
-  { curve, now, proposed }: ThresholdProposal,
+  { curve, now, proposed, currency }: ThresholdProposal,
   of: (point: Point | OperatingPoint) => number,
 ): Html {
   const seen = curve.filter((point) => of(point) <= x.max)
@@ -69,7 +81,7 @@ function costChart(
     id,
     caption,
     { name: x.name, type: 'value', min: 0, max: x.max },
-    { name: 'cost a day', type: 'value', min: 0 },
+    { name: currency === null ? 'cost a day' : `cost a day, ${currency}`, type: 'value', min: 0 },
     [
       {
         type: 'line',
@@ -107,10 +119,10 @@ const byReview = (proposal: ThresholdProposal): Html =>
     ({ thresholds }) => thresholds.review,
   )
 
-function assumptions({ costs }: ThresholdProposal): Html {
+function assumptions({ costs, currency }: ThresholdProposal): Html {
   const { missed_fraud, wrong_decline, challenge, review } = costs
   const ofAmount = ({ share, fixed: sum }: { share: number; fixed: number }) =>
-    `${percent(share)} of the amount + ${money(sum)}`
+    `${percent(share)} of the amount + ${money(sum, currency)}`
   return html`<section><h2>What was assumed to cost what</h2>
 ${tableOf(
   'A payment',
@@ -119,19 +131,19 @@ ${tableOf(
     ['Approved', 'nothing', ofAmount(missed_fraud)],
     [
       'Challenged',
-      `${money(challenge.fixed)}; ${percent(challenge.honest_lost)} give up, as if declined`,
-      `${money(challenge.fixed)}; ${percent(challenge.fraud_passed)} pass, as if approved`,
+      `${money(challenge.fixed, currency)}; ${percent(challenge.honest_lost)} give up, as if declined`,
+      `${money(challenge.fixed, currency)}; ${percent(challenge.fraud_passed)} pass, as if approved`,
     ],
     [
       'Reviewed',
-      money(review.fixed),
-      `${money(review.fixed)}; ${percent(review.fraud_passed)} pass, as if approved`,
+      money(review.fixed, currency),
+      `${money(review.fixed, currency)}; ${percent(review.fraud_passed)} pass, as if approved`,
     ],
     ['Declined', ofAmount(wrong_decline), 'nothing'],
   ],
   'words',
 )}
-<p class="soft">In major units of the features' reference currency. Every threshold from 0 to 1,000 was looked at.</p>
+<p class="soft">${currency === null ? "In major units of the features' reference currency. " : ''}Every threshold from 0 to 1,000 was looked at.</p>
 </section>
 `
 }

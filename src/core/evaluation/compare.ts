@@ -35,7 +35,7 @@ export function compare(
   return {
     champion: contestantOf(table, champion, judged),
     candidate: contestantOf(table, candidate, judged),
-    data: dataOf(table, truth, judged, unknown, options.maturityDays),
+    data: dataOf(table, truth, judged, unknown, options),
     method: { resamples, seed, level, cards_a_day: cards },
     matrix: decisionMatrix(table, champion.columns, candidate.columns, truth),
     changes: changesOf(table, champion.columns, candidate.columns, truth),
@@ -89,7 +89,7 @@ function dataOf(
   truth: Truth,
   judged: Int32Array,
   unknown: Int32Array,
-  maturityDays: number,
+  { maturityDays, currency }: CompareOptions,
 ): ComparedData {
   const { amount, customer, eventTime, labelKnownTime } = table
   const [first, last] = spanOf(eventTime)
@@ -100,6 +100,7 @@ function dataOf(
   ).sort()
   const all = amountOf(allRows(table.rows), amount)
   return {
+    currency,
     ...all,
     customers: new Set(customer).size,
     first_event_time: iso(first),

@@ -50,6 +50,8 @@ export interface Contestant {
 }
 
 export interface ComparedData {
+  /** Of all money, as ISO 4217 has it; null where the replay does not say. */
+  readonly currency: string | null
   readonly payments: number
   readonly value: number
   readonly customers: number

@@ -96,6 +96,8 @@ export function judgedDays({ rows, eventTime }: DecisionTable, { judged }: Judge
 export interface Figure {
   readonly title: string
   readonly digits: number
+  /** Whether it is an amount. */
+  readonly money?: true
   readonly of: (point: OperatingPoint) => number | null
 }
 
@@ -103,8 +105,13 @@ export const figures: readonly Figure[] = [
   { title: 'challenge from', digits: 0, of: ({ thresholds }) => thresholds.challenge },
   { title: 'review from', digits: 0, of: ({ thresholds }) => thresholds.review },
   { title: 'decline from', digits: 0, of: ({ thresholds }) => thresholds.decline },
-  { title: 'cost a day', digits: 2, of: (point) => point.cost_per_day },
-  { title: 'fraud value caught a day', digits: 2, of: (point) => point.fraud_value_caught_per_day },
+  { title: 'cost a day', digits: 2, money: true, of: (point) => point.cost_per_day },
+  {
+    title: 'fraud value caught a day',
+    digits: 2,
+    money: true,
+    of: (point) => point.fraud_value_caught_per_day,
+  },
   {
     title: 'share of all fraud value, %',
     digits: 2,
@@ -112,7 +119,21 @@ export const figures: readonly Figure[] = [
   },
   { title: 'alerts a day', digits: 2, of: (point) => point.alerts_per_day },
   { title: 'alerts on the worst day', digits: 0, of: (point) => point.worst_day.alerts },
-  { title: 'good value declined a day', digits: 2, of: (point) => point.good_value_declined_per_day },
-  { title: 'good value challenged, reviewed', digits: 2, of: (point) => point.good_value_challenged_per_day },
+  {
+    title: 'good value declined a day',
+    digits: 2,
+    money: true,
+    of: (point) => point.good_value_declined_per_day,
+  },
+  {
+    title: 'good value challenged, reviewed',
+    digits: 2,
+    money: true,
+    of: (point) => point.good_value_challenged_per_day,
+  },
   { title: 'good payments hit a day', digits: 2, of: (point) => point.good_payments_hit_per_day },
 ]
+
+/** Its title, with the currency where it is money. @param currency null: not known. */
+export const figureTitle = ({ title, money }: Figure, currency: string | null): string =>
+  money === true && currency !== null ? `${title}, ${currency}` : title

@@ -21,6 +21,8 @@ export interface CompareOptions {
   /** 0: no intervals. */
   readonly resamples: number
   readonly seed: number
+  /** Of the amounts, as ISO 4217 has it; null where the replay does not say. */
+  readonly currency: string | null
   /** k of card precision@k. */
   readonly cards: number
 }
@@ -33,5 +35,6 @@ export const compareDefaults: CompareOptions = {
   period: null,
   resamples: 200,
   seed: 1,
+  currency: null,
   cards: 100,
 }

@@ -72,6 +72,21 @@ describe('weir compare', () => {
     expect(stdout).not.toContain('newly')
   })
 
+  it('says of what currency money is', async () => {
+    const other = join(folder, 'in-chf')
+    cpSync(replayed, other, { recursive: true })
+    const replay = JSON.parse(readFileSync(join(other, 'replay.json'), 'utf8'))
+    writeFileSync(join(other, 'replay.json'), JSON.stringify({ ...replay, currency: 'CHF' }))
+    const args = [other, '--candidate', 'strict', '--resamples', '0']
+    const { stdout } = await weir(['compare', ...args])
+    expect(stdout).toMatch(/^strict against champion: [\d,]+ payments worth [\d,.]+ CHF of/)
+    expect(stdout).toMatch(/^Fraud value caught, CHF /m)
+    const json = await weir(['compare', ...args, '--json'])
+    expect((JSON.parse(json.stdout) as Comparison).data.currency).toBe('CHF')
+    const threshold = await weir(['threshold', other])
+    expect(threshold.stdout).toMatch(/^cost a day, CHF /m)
+  })
+
   it('says that metrics need labels where the replay had none', async () => {
     const [payments, out] = [join(folder, 'payments.jsonl'), join(folder, 'unlabelled')]
     await weir(['generate', '--events', '500', '--out', payments])

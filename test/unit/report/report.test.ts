@@ -10,7 +10,7 @@ import type { Replayed } from '../../../src/report/setting.ts'
 import { aDecisionTable, compared, metricOf } from '../../helpers/decision-tables.ts'
 import { markupOf } from '../../helpers/markup.ts'
 
-const comparison = compared(aDecisionTable(), { maturityDays: 2 })
+const comparison = compared(aDecisionTable(), { maturityDays: 2, currency: 'EUR' })
 const replayed: Replayed = {
   source: 'payments.csv',
   payments: 1_004,
@@ -84,11 +84,13 @@ describe('a report', () => {
 
   test('tells what was compared, what changed, and what was left out', () => {
     for (const cell of comparison.matrix)
-      expect(text).toContain(`${count(cell.payments)} ${money(cell.value)}`)
+      expect(text).toContain(`${count(cell.payments)} ${money(cell.value, null)}`)
     for (const { payments, value } of Object.values(comparison.changes)) {
-      expect(text).toContain(`${count(payments)} ${money(value)}`)
+      expect(text).toContain(`${count(payments)} ${money(value, null)}`)
     }
     expect(text).toContain('a1b2challenger')
+    expect(text).toContain('Fraud value caught, EUR')
+    expect(text).toContain('Payments by outcome, amounts in EUR')
     expect(text).toContain('450, 520, never')
     expect(text).toContain('17 rows of payments.csv could not be read')
     expect(text).toContain('4 payments came more than once')
@@ -97,11 +99,11 @@ describe('a report', () => {
   })
 
   test.each([
-    [300, 0, 0, 200, '300.00 more fraud money would have been caught, and 200.00 less good money'],
-    [300, 0, 200, 0, '300.00 more fraud money would have been caught, but 200.00 more good money'],
-    [0, 300, 0, 200, '300.00 less fraud money would have been caught, but 200.00 less good money'],
-    [0, 300, 200, 0, '300.00 less fraud money would have been caught, and 200.00 more good money'],
-    [0, 0, 200, 0.1, 'as much fraud money would have been caught, and 199.90 more good money'],
+    [300, 0, 0, 200, '300.00 EUR more fraud money would have been caught, and 200.00 EUR less good money'],
+    [300, 0, 200, 0, '300.00 EUR more fraud money would have been caught, but 200.00 EUR more good money'],
+    [0, 300, 0, 200, '300.00 EUR less fraud money would have been caught, but 200.00 EUR less good money'],
+    [0, 300, 200, 0, '300.00 EUR less fraud money would have been caught, and 200.00 EUR more good money'],
+    [0, 0, 200, 0.1, 'as much fraud money would have been caught, and 199.90 EUR more good money'],
   ])('begins with what it comes to: caught %d, missed %d, hit %d, released %d', (...row) => {
     const [caught, missed, hit, released, sentence] = row
     const amount = (value: number) => ({ payments: 1, value })
@@ -131,7 +133,7 @@ describe('a report', () => {
       return textOf(first)
     }
     expect(card(shown)).toMatch(
-      /\+12,341 more fraud money is caught.*\+8,000 to \+16,000 The difference is shown/,
+      /\+12,341 EUR more fraud money is caught.*\+8,000 to \+16,000 The difference is shown/,
     )
     expect(card(perhaps)).toMatch(/−10\.00 to \+16,000 The difference is not shown: it may be chance/)
     expect(card(none)).toContain('Without an interval: chance is not ruled out')

@@ -26,6 +26,7 @@ function proposal(): ThresholdProposal {
     candidate: 'champion <b>',
     source: 'payments.csv',
     policy: '1.0.0#abcdef01',
+    currency: 'EUR',
     judged_until: '2026-01-15T00:00:00.000Z',
     payments: 1_000,
     frauds: 50,
@@ -50,6 +51,8 @@ test('a report of thresholds is well-formed, needs nothing from elsewhere, and h
   expect(page).not.toMatch(/<script|https?:|NaN|undefined|Infinity/)
   expect(page.match(/<svg/g)).toHaveLength(2)
   expect(page).toContain('Thresholds for champion &lt;b&gt;')
+  expect(page).toContain('<th scope="row">cost a day, EUR</th>')
+  expect(page).toMatch(/would have cost [\d.,]+ EUR a day/)
   for (const point of [made.now, made.proposed]) {
     expect(page).toContain(`<td>${point.thresholds.review}</td>`)
     expect(page).toContain(`<td>${fixed(point.cost_per_day, 2)}</td>`)
