@@ -61,7 +61,8 @@ export function named(
   })
 }
 
-const defaultChampion = (names: readonly string[]): string =>
+/** Who is taken to have decided when history was made: `champion`, else the first. */
+export const defaultChampion = (names: readonly string[]): string =>
   names.includes('champion') ? 'champion' : (names[0] as string)
 
 function otherThan(champion: string, names: readonly string[], folder: string): string {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { loadPolicy, sha256 } from '../config/definitions.ts'
 import { withThresholds } from '../config/policy-text.ts'
 import { WeirError } from '../core/errors.ts'
+import type { ComparedData } from '../core/evaluation/comparison.ts'
 import type { CostMatrix, Thresholds } from '../core/evaluation/costs.ts'
+import { blockedWithoutOutcome, dataOf, unscoredOf } from '../core/evaluation/data.ts'
 import type { CandidateColumns, DecisionTable } from '../core/evaluation/decision-table.ts'
 import { judgedDays, type OperatingPoint, operatingPoint } from '../core/evaluation/operating-point.ts'
 import { cheapest, costCurve, ledgerOf } from '../core/evaluation/thresholds.ts'
@@ -11,7 +13,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { compilePolicy, type PolicyFile } from '../core/policy.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { readDecisionTable } from '../replay/decisions-table.ts'
-import { currencyOf, cutOffOf, named } from './compare.ts'
+import { currencyOf, cutOffOf, defaultChampion, named } from './compare.ts'
 import { type CandidateSummary, readSummary } from './replay.ts'
 
 export interface ThresholdRequest {
@@ -31,11 +33,12 @@ export interface ThresholdProposal {
   /** What was replayed, and the policy that decided, as version#hash. */
   readonly source: string
   readonly policy: string
-  /** Of all money, as ISO 4217 has it; null where the replay does not say. */
-  readonly currency: string | null
-  readonly judged_until: string
-  readonly payments: number
-  readonly frauds: number
+  /** Who is taken to have decided when history was made. */
+  readonly champion: string
+  readonly data: ComparedData
+  /** Judged payments without a score: they keep the outcome that they had. */
+  readonly unscored: number
+  /** UTC days from the first judged payment to the last, both included. */
   readonly days: number
   readonly costs: CostMatrix
   readonly alert_on: PolicyFile['alert_on']
@@ -68,12 +71,15 @@ export async function proposeThresholds(
   const replayed = summary.candidates.find((one) => one.name === name) as CandidateSummary
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
   const table = await readDecisionTable(folder)
-  const candidate = table.candidates.find((one) => one.name === name) as CandidateColumns
+  const columnsOf = (name: string) => table.candidates.find((one) => one.name === name) as CandidateColumns
+  const champion = defaultChampion(names)
   const truth = truthAt(table, labelsUntil, request.maturityDays)
+  const known = { maturityDays: request.maturityDays, currency: currencyOf(summary) }
   return {
     source: summary.source,
-    currency: currencyOf(summary),
-    ...proposalOf(table, candidate, truth, replayed, request),
+    champion,
+    data: dataOf(table, truth, blockedWithoutOutcome(columnsOf(champion), truth), known),
+    ...proposalOf(table, columnsOf(replayed.name), truth, replayed, request),
   }
 }
 
@@ -83,7 +89,7 @@ function proposalOf(
   truth: Truth,
   { policy, thresholds: present, alert_on }: CandidateSummary,
   { costs, alertsPerDay }: ThresholdRequest,
-): Omit<ThresholdProposal, 'source' | 'currency'> {
+): Omit<ThresholdProposal, 'source' | 'champion' | 'data'> {
   const alertOn = alert_on as PolicyFile['alert_on']
   const days = judgedDays(table, truth)
   if (days === 0) {
@@ -101,9 +107,7 @@ function proposalOf(
   return {
     candidate: candidate.name,
     policy,
-    judged_until: new Date(truth.judgedUntil).toISOString(),
-    payments: truth.judged.filter((judged) => judged === 1).length,
-    frauds: truth.fraud.filter((fraud, row) => fraud === 1 && truth.judged[row] === 1).length,
+    unscored: unscoredOf(candidate, truth),
     days,
     costs,
     alert_on: alertOn,
@@ -118,11 +122,12 @@ function proposalOf(
   }
 }
 
+/** @param unscored alerts a day that come without a score; where there are none, every outcome is an alert. */
 const tooFewAlerts = (allowed: number, unscored: number): WeirError =>
   new WeirError(
     'WEIR_CLI_USAGE',
-    `no thresholds keep to ${allowed} alerts a day: ${unscored.toFixed(2)} a day come without a score, and alert_on may name approve`,
-    { cure: 'allow more by --alerts-per-day, or take outcomes out of alert_on in the policy' },
+    `no thresholds keep to ${allowed} alerts a day: ${unscored > 0 ? `${unscored.toFixed(2)} a day come without a score` : 'alert_on of the policy names every outcome'}`,
+    { cure: 'allow more by --alerts-per-day, or replay with a policy whose alert_on names fewer outcomes' },
   )
 
 /**

@@ -3,9 +3,10 @@ import { compareReplay } from '../apps/compare.ts'
 import { readSummary } from '../apps/replay.ts'
 import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
-import { showComparison, warnings } from './comparison.ts'
+import { showComparison } from './comparison.ts'
 import { count, days, time, wantsJson } from './flags.ts'
 import { note, printJson } from './output.ts'
+import { comparisonWarnings } from './warnings.ts'
 
 interface Flags {
   readonly champion?: string
@@ -72,7 +73,7 @@ export function registerCompare(program: Command): void {
       if (flags.report !== undefined) {
         // Charts take a while to load, and only this needs them.
         const { writeReport } = await import('../report/report.ts')
-        writeReport(flags.report, comparison, readSummary(folder), warnings(comparison))
+        writeReport(flags.report, comparison, readSummary(folder), comparisonWarnings(comparison))
         note(`report: ${flags.report}`)
       }
       if (json) printJson(comparison)

@@ -1,7 +1,5 @@
 import {
-  type Amount,
   type Change,
-  type ComparedData,
   type Comparison,
   changes as changeNames,
   type Estimate,
@@ -13,17 +11,18 @@ import { type MetricDefinition, type MetricName, metrics, titleIn } from '../cor
 import { fixed, numbered } from '../core/numbers.ts'
 import { outcomes } from '../core/types.ts'
 import { grouped, note, print, printTable } from './output.ts'
+import { comparisonWarnings, worth } from './warnings.ts'
 
 /** Shows a comparison on the terminal: what was compared, what changes, every metric, then the cuts asked for. */
 export function showComparison(comparison: Comparison, overTime: boolean): void {
   const { champion, candidate, data, metrics: rows, segments, periods } = comparison
   print(
-    `${candidate.name} against ${champion.name}: ${amount(data, data.currency)} of ${numbered(data.customers, 'customer')}`,
+    `${candidate.name} against ${champion.name}: ${worth(data, data.currency)} of ${numbered(data.customers, 'customer')}`,
   )
   print(
     `payments from ${day(data.first_event_time)} to ${day(data.last_event_time)}, ${judgedOn(comparison)}`,
   )
-  for (const line of warnings(comparison)) note(line)
+  for (const line of comparisonWarnings(comparison)) note(line)
   print('')
   if (champion.name !== candidate.name) showChanges(comparison)
   const bounded = data.blocked_without_outcome.payments > 0
@@ -36,56 +35,15 @@ export function showComparison(comparison: Comparison, overTime: boolean): void 
 
 const day = (iso: string): string => iso.slice(0, 10)
 
-const amount = ({ payments, value }: Amount, currency: string | null): string =>
-  `${numbered(payments, 'payment')} worth ${format('money', value)}${currency === null ? '' : ` ${currency}`}`
-
 function judgedOn({ data }: Comparison): string {
-  const { frauds, judged, labels_until, judged_until, too_young } = data
+  const { frauds, judged, labels_until, judged_until, too_young, maturity_days } = data
+  if (judged.payments === 0) {
+    return `of which none was ${numbered(maturity_days, 'day')} old by ${labels_until}`
+  }
   const what = `${grouped(frauds.payments)} of ${grouped(judged.payments)} judged known as fraud`
   const young =
     too_young.payments === 0 ? '' : `; ${grouped(too_young.payments)} after ${day(judged_until)} too young`
   return `${what} by ${labels_until}${young}`
-}
-
-/** What a reader must know before trusting the figures, a sentence each. */
-export function warnings({ data, champion, candidate }: Comparison): string[] {
-  const {
-    judged,
-    labelled,
-    frauds,
-    blocked_without_outcome: blocked,
-    label_delay_days: delay,
-    currency,
-  } = data
-  const lines: string[] = []
-  if (judged.payments === 0) {
-    lines.push('every payment is too young to be judged: metrics that need labels are left out')
-  } else if (labelled === 0) {
-    lines.push('no payment has a label by then, and most metrics need labels: weir replay --labels FILE')
-  } else if (frauds.payments === 0 || frauds.payments === judged.payments) {
-    const only = frauds.payments === 0 ? 'honest' : 'fraud'
-    lines.push(`all that is judged is ${only}: AUC, average precision and what else needs both are left out`)
-  }
-  if (delay !== null && youngerThan(delay.p95, data)) {
-    lines.push(
-      `1 of 20 frauds took ${delay.p95.toFixed(1)} days or longer to be known, and younger payments are judged: --maturity-days leaves them out`,
-    )
-  }
-  if (blocked.payments > 0) {
-    lines.push(
-      `${amount(blocked, currency)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
-    )
-  }
-  for (const { name, unscored } of [champion, candidate]) {
-    if (unscored > 0) lines.push(`${grouped(unscored)} judged payments have no score of ${name}`)
-  }
-  return lines
-}
-
-/** Whether judged payments were younger than that when the labels ended. */
-function youngerThan(days: number, { judged_until, last_event_time, labels_until }: ComparedData): boolean {
-  const last = Math.min(Date.parse(judged_until), Date.parse(last_event_time))
-  return Date.parse(labels_until) - last < days * 86_400_000
 }
 
 const changeTitles: Readonly<Record<Change, string>> = {

@@ -1,12 +1,13 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { proposeThresholds, type ThresholdProposal, writePolicy } from '../apps/threshold.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { figures, figureTitle } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
-import { fixed } from '../core/numbers.ts'
+import { fixed, numbered } from '../core/numbers.ts'
 import { configOf, days, number, time, wantsJson } from './flags.ts'
-import { grouped, note, print, printJson, printTable, styled } from './output.ts'
+import { note, print, printJson, printTable, styled } from './output.ts'
+import { thresholdWarnings } from './warnings.ts'
 
 interface Flags {
   readonly candidate: string
@@ -27,7 +28,7 @@ export function registerThreshold(program: Command): void {
     .option('--candidate <name>', 'whose risk scores', 'champion')
     .option('--policy <file>', 'the policy that --out rewrites (default: the configuration)')
     .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
-    .option('--alerts-per-day <n>', 'at most so many, mean over days (default: no limit)', number, Infinity)
+    .option('--alerts-per-day <n>', 'at most so many, mean over days (default: no limit)', alerts, Infinity)
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',
@@ -52,12 +53,11 @@ export function registerThreshold(program: Command): void {
       if (flags.report !== undefined) {
         // Charts take a while to load, and only this needs them.
         const { writeThresholdReport } = await import('../report/threshold-report.ts')
-        writeThresholdReport(flags.report, proposal)
+        writeThresholdReport(flags.report, proposal, thresholdWarnings(proposal))
         note(`report: ${flags.report}`)
       }
       if (wantsJson(command)) return printJson({ ...proposal, out: flags.out ?? null })
-      show(proposal)
-      if (flags.out !== undefined) note(`policy with the proposed thresholds: ${flags.out}`)
+      show(proposal, folder)
     })
 }
 
@@ -72,14 +72,23 @@ function writeOut(
   const ofReplay = { name: candidate, policy: replayed, thresholds: now.thresholds }
   const warning = writePolicy(out, policy ?? config.policy, proposed.thresholds, features, ofReplay)
   if (warning !== null) note(warning)
+  note(`policy with the proposed thresholds: ${out}, the rest from ${policy ?? config.policy}`)
+}
+
+function alerts(text: string): number {
+  const value = number(text)
+  if (value >= 0) return value
+  throw new InvalidArgumentError('Give a number of alerts, 0 or more.')
 }
 
 const shown = (value: number | null, digits: number): string => (value === null ? '-' : fixed(value, digits))
 
-function show({ now, proposed, ...on }: ThresholdProposal): void {
+function show(proposal: ThresholdProposal, folder: string): void {
+  const { now, proposed, data, ...on } = proposal
   print(
-    `${on.candidate} on ${grouped(on.payments)} payments of ${grouped(on.days)} days, ${grouped(on.frauds)} frauds, judged until ${on.judged_until}`,
+    `${on.candidate} in ${folder}: ${numbered(data.judged.payments, 'judged payment')} of ${numbered(on.days, 'day')}, ${numbered(data.frauds.payments, 'fraud')} known by ${data.labels_until}`,
   )
+  for (const line of thresholdWarnings(proposal)) note(line)
   print('')
   printTable(
     ['', 'NOW', 'PROPOSED', 'DIFFERENCE'],
@@ -89,7 +98,7 @@ function show({ now, proposed, ...on }: ThresholdProposal): void {
       const difference = before === null || after === null ? null : after - before
       const sign = difference !== null && difference > 0 ? '+' : ''
       return [
-        figureTitle(figure, on.currency),
+        figureTitle(figure, data.currency),
         shown(before, digits),
         shown(after, digits),
         sign + shown(difference, digits),
@@ -99,11 +108,11 @@ function show({ now, proposed, ...on }: ThresholdProposal): void {
   const { missed_fraud, wrong_decline, challenge, review } = on.costs
   const dim = (text: string) => print(styled('dim', text))
   print('')
-  dim(`replay of ${on.source}; now: its policy ${on.policy}`)
+  dim(`now: policy ${on.policy}, by which ${on.source} was replayed`)
   dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
   dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
   dim(
-    `costs${on.currency === null ? '' : `, ${on.currency}`}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
+    `costs${data.currency === null ? '' : `, ${data.currency}`}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
   )
   dim(
     `  challenge ${challenge.fixed} (${challenge.honest_lost} of the honest give up, ${challenge.fraud_passed} of the frauds pass), review ${review.fixed} (${review.fraud_passed} of the frauds pass)`,

@@ -55,6 +55,9 @@ ${isAlone(comparison) ? none : changesInWords(comparison)}
 
 /** First what it comes to, caught against hit, then what becomes of single payments. */
 function changesInWords({ candidate, champion, changes, data }: Comparison): Html {
+  if (data.labelled === 0) {
+    return html`<p class="lead">Nobody knows yet which of these payments were fraud: only what was decided can be compared.</p>`
+  }
   const { newly_caught, newly_missed, newly_hit, newly_released } = changes
   const caught = (newly_caught.value * 100 - newly_missed.value * 100) / 100
   const hit = (newly_hit.value * 100 - newly_released.value * 100) / 100

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Html, html } from './html.ts'
+import { type Html, html, none } from './html.ts'
 
 /** A whole document, with its style in it. */
 export function page(title: string, body: Html): string {
@@ -24,3 +24,9 @@ export const plots = (title: string, charts: readonly Html[]): Html => html`<sec
 <div class="plots">
 ${charts}</div></section>
 `
+
+/** What a reader must know before trusting the figures. */
+export const warningList = (warnings: readonly string[]): Html =>
+  warnings.length === 0
+    ? none
+    : html`<ul class="warnings">${warnings.map((one) => html`<li>${one}</li>\n`)}</ul>`

@@ -5,7 +5,7 @@ import { meanings, words } from './definitions.ts'
 import { isAlone, moment } from './format.ts'
 import { headline } from './headline.ts'
 import { type Html, html, none } from './html.ts'
-import { page, plots } from './page.ts'
+import { page, plots, warningList } from './page.ts'
 import { calibration, histogram, overTime, ranking, sidesOf } from './plots.ts'
 import { leftOut, type Replayed, setting } from './setting.ts'
 import { allMetrics, bounds, changed, matrix, segments } from './tables.ts'
@@ -40,7 +40,7 @@ export function renderReport(
 <p class="soft">${alone ? 'On' : `Against ${champion.name}, on`} payments from ${moment(data.first_event_time)} to ${moment(data.last_event_time)}.
 Nothing live was touched: history was decided again.</p></header>
 ${headline(comparison)}
-${warnings.length === 0 ? none : html`<ul class="warnings">${warnings.map((one) => html`<li>${one}</li>\n`)}</ul>`}
+${warningList(warnings)}
 ${setting(comparison, replayed)}
 ${alone ? none : html`${matrix(comparison)}${changed(comparison)}`}
 ${plots('Money over time', overTime(comparison))}

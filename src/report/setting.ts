@@ -1,5 +1,6 @@
 import type { Comparison, Contestant } from '../core/evaluation/comparison.ts'
 import type { Thresholds } from '../core/evaluation/costs.ts'
+import { numbered } from '../core/numbers.ts'
 import { outcomes } from '../core/types.ts'
 import { amountsIn, count, isAlone, moment, money, percent } from './format.ts'
 import { type Html, html, none, tableOf } from './html.ts'
@@ -35,16 +36,16 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
   const young =
     too_young.payments === 0
       ? ''
-      : `: ${count(data.maturity_days)} days before that; ${count(too_young.payments)} later ones are too young`
+      : `: ${numbered(data.maturity_days, 'day')} before that; ${count(too_young.payments)} later ones are too young`
   const rows: readonly Row[] = [
     ['Source', replayed.source],
     [
       'Payments',
-      `${count(data.payments)} of ${count(data.customers)} customers, ${money(data.value, data.currency)} in all`,
+      `${count(data.payments)} of ${numbered(data.customers, 'customer')}, ${money(data.value, data.currency)} in all`,
     ],
     [
       'Time',
-      `${moment(data.first_event_time)} to ${moment(data.last_event_time)}, ${count(data.days)} days (UTC)`,
+      `${moment(data.first_event_time)} to ${moment(data.last_event_time)}, ${numbered(data.days, 'day')} (UTC)`,
     ],
     [
       'Labels',
@@ -52,7 +53,9 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
     ],
     [
       'Judged',
-      `${count(judged.payments)} payments (${money(judged.value, data.currency)}), up to ${moment(data.judged_until)}${young}`,
+      judged.payments === 0
+        ? `none: no payment was ${numbered(data.maturity_days, 'day')} old by then`
+        : `${numbered(judged.payments, 'payment')} (${money(judged.value, data.currency)}), up to ${moment(data.judged_until)}${young}`,
     ],
     [
       'Frauds',

@@ -1,38 +1,34 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
 import { type Figure, figures, figureTitle, type OperatingPoint } from '../core/evaluation/operating-point.ts'
+import { numbered } from '../core/numbers.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { chart } from './chart.ts'
-import { count, fixed, moment, money, nothing, percent } from './format.ts'
+import { fixed, moment, money, nothing, percent } from './format.ts'
 import { type Html, html, tableOf } from './html.ts'
-import { page, plots } from './page.ts'
+import { page, plots, warningList } from './page.ts'
 
 /**
  * Writes a proposal of thresholds as one HTML file like that of a comparison.
  *
  * @throws {WeirError} WEIR_CLI_INPUT when the file cannot be written.
  */
-export function writeThresholdReport(path: string, proposal: ThresholdProposal): void {
-  writeWhole(path, renderThresholdReport(proposal))
+export function writeThresholdReport(
+  path: string,
+  proposal: ThresholdProposal,
+  warnings: readonly string[],
+): void {
+  writeWhole(path, renderThresholdReport(proposal, warnings))
 }
 
-export function renderThresholdReport(proposal: ThresholdProposal): string {
-  const {
-    candidate,
-    payments,
-    frauds,
-    days,
-    judged_until,
-    now,
-    proposed,
-    alerts_per_day,
-    alert_on,
-    currency,
-  } = proposal
+/** @param warnings what a reader must know before trusting the figures, a sentence each. */
+export function renderThresholdReport(proposal: ThresholdProposal, warnings: readonly string[]): string {
+  const { candidate, source, policy, data, days, now, proposed, alerts_per_day, alert_on } = proposal
+  const { judged, frauds, labels_until, currency } = data
   const saved = now.cost_per_day - proposed.cost_per_day
   return page(
     `Thresholds for ${candidate}`,
     html`<header><h1>Thresholds for ${candidate}</h1>
-<p class="soft">On ${count(payments)} payments of ${count(days)} days with ${count(frauds)} frauds, judged until ${moment(judged_until)}.</p></header>
+<p class="soft">On ${numbered(judged.payments, 'judged payment')} of ${source}, of ${numbered(days, 'day')}, with ${numbered(frauds.payments, 'fraud')} known by ${moment(labels_until)}. Now: policy <code>${policy}</code>.</p></header>
 <section><h2>In short</h2>
 <p class="lead">The proposed thresholds would have cost ${money(proposed.cost_per_day, currency)} a day in place of
 ${money(now.cost_per_day, currency)}: ${saved > 0 ? `${money(saved, currency)} less` : 'no less'}. They were chosen on these very payments: expect a little less
@@ -40,6 +36,7 @@ of others.</p>
 ${tableOf('Now and proposed', ['', 'Now', 'Proposed', 'Difference'], figures.map(row(now, proposed, currency)))}
 <p class="soft">Alerts: ${alert_on.join(', ') || 'none'}; at most ${alerts_per_day === null ? 'any number' : fixed(alerts_per_day, 2)} a day. Worst days: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed.</p>
 </section>
+${warningList(warnings)}
 ${plots('What more or fewer alerts would cost', [byAlerts(proposal), byReview(proposal)])}
 ${assumptions(proposal)}`,
   )
@@ -72,7 +69,7 @@ function costChart(
   id: string,
   caption: string,
   x: { readonly name: string; readonly max: number },
-  { curve, now, proposed, currency }: ThresholdProposal,
+  { curve, now, proposed, data: { currency } }: ThresholdProposal,
   of: (point: Point | OperatingPoint) => number,
 ): Html {
   const seen = curve.filter((point) => of(point) <= x.max)
@@ -119,7 +116,7 @@ const byReview = (proposal: ThresholdProposal): Html =>
     ({ thresholds }) => thresholds.review,
   )
 
-function assumptions({ costs, currency }: ThresholdProposal): Html {
+function assumptions({ costs, data: { currency } }: ThresholdProposal): Html {
   const { missed_fraud, wrong_decline, challenge, review } = costs
   const ofAmount = ({ share, fixed: sum }: { share: number; fixed: number }) =>
     `${percent(share)} of the amount + ${money(sum, currency)}`

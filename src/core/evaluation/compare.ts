@@ -1,12 +1,12 @@
-import { outcomes } from '../types.ts'
-import { Comparer } from './comparer.ts'
-import type { ComparedData, Comparison, Contestant, MetricRow } from './comparison.ts'
-import type { CandidateColumns, DecisionTable, SegmentField } from './decision-table.ts'
-import { amountOf, changesOf, decisionMatrix, outcomeAmounts } from './matrix.ts'
+import { Comparer, unknownRow } from './comparer.ts'
+import type { Comparison, Contestant, MetricRow } from './comparison.ts'
+import { blockedWithoutOutcome, dataOf, unscoredOf } from './data.ts'
+import type { DecisionTable, SegmentField } from './decision-table.ts'
+import { changesOf, decisionMatrix, outcomeAmounts } from './matrix.ts'
 import { type MetricName, metricNames } from './metrics.ts'
 import { type CompareOptions, type Contender, compareDefaults } from './options.ts'
-import { level, quantile } from './resamples.ts'
-import { allRows, cutByField, cutByPeriod, daysOf, spanOf } from './slices.ts'
+import { level } from './resamples.ts'
+import { cutByField, cutByPeriod, daysOf } from './slices.ts'
 import { otherTruths, type Truth, truthAt } from './truth.ts'
 
 const mostDays = 35
@@ -29,13 +29,12 @@ export function compare(
   const comparer = new Comparer(table, [champion, candidate], truth, options)
   const days = daysOf(table.eventTime)
   const length = options.period ?? (days > mostDays ? 'week' : 'day')
-  const judged = rowsOf(truth.judged)
   const candidateFlags = (row: number) => candidate.columns.outcome[row] !== 0
   const { resamples, seed, cards } = options
   return {
-    champion: contestantOf(table, champion, judged),
-    candidate: contestantOf(table, candidate, judged),
-    data: dataOf(table, truth, judged, unknown, options),
+    champion: contestantOf(table, champion, truth),
+    candidate: contestantOf(table, candidate, truth),
+    data: dataOf(table, truth, unknown, options),
     method: { resamples, seed, level, cards_a_day: cards },
     matrix: decisionMatrix(table, champion.columns, candidate.columns, truth),
     changes: changesOf(table, champion.columns, candidate.columns, truth),
@@ -49,9 +48,9 @@ export function compare(
   }
 }
 
-/** The metrics of one contender, over all payments and without intervals; no rows for an empty table. */
+/** The metrics of one contender, over all payments and without intervals; null, each, for an empty table. */
 export function metricsAlone(table: DecisionTable, contender: Contender): readonly MetricRow[] {
-  if (table.rows === 0) return []
+  if (table.rows === 0) return metricNames.map(unknownRow)
   const truth = truthAt(table, null, 0)
   return new Comparer(table, [contender, contender], truth, { ...compareDefaults, resamples: 0 }).whole([])
 }
@@ -67,54 +66,11 @@ const ofFrauds: readonly MetricName[] = [
   'recall',
 ]
 
-const decline = outcomes.indexOf('decline')
-
-/** The champion is who decided when history was made: what it declined and nobody labelled had no way to turn out. */
-function blockedWithoutOutcome({ outcome }: CandidateColumns, { judged, labelled }: Truth): Int32Array {
-  return rowsOf(judged).filter((row) => outcome[row] === decline && labelled[row] === 0)
-}
-
-const rowsOf = (marks: Uint8Array, mark = 1): Int32Array =>
-  allRows(marks.length).filter((row) => marks[row] === mark)
-
-function contestantOf(table: DecisionTable, { columns, alertOn }: Contender, judged: Int32Array): Contestant {
-  const unscored = judged.filter((row) => Number.isNaN(columns.score[row])).length
-  return { name: columns.name, alert_on: alertOn, outcomes: outcomeAmounts(table, columns), unscored }
-}
-
-const iso = (time: number): string => new Date(time).toISOString()
-
-function dataOf(
-  table: DecisionTable,
-  truth: Truth,
-  judged: Int32Array,
-  unknown: Int32Array,
-  { maturityDays, currency }: CompareOptions,
-): ComparedData {
-  const { amount, customer, eventTime, labelKnownTime } = table
-  const [first, last] = spanOf(eventTime)
-  const frauds = judged.filter((row) => truth.fraud[row] === 1)
-  const delays = Float64Array.from(
-    frauds,
-    (row) => ((labelKnownTime[row] as number) - (eventTime[row] as number)) / 86_400_000,
-  ).sort()
-  const all = amountOf(allRows(table.rows), amount)
+function contestantOf(table: DecisionTable, { columns, alertOn }: Contender, truth: Truth): Contestant {
   return {
-    currency,
-    ...all,
-    customers: new Set(customer).size,
-    first_event_time: iso(first),
-    last_event_time: iso(last),
-    days: daysOf(eventTime),
-    labels_until: iso(truth.labelsUntil),
-    maturity_days: maturityDays,
-    judged_until: iso(truth.judgedUntil),
-    judged: amountOf(judged, amount),
-    too_young: amountOf(rowsOf(truth.judged, 0), amount),
-    labelled: judged.filter((row) => truth.labelled[row] === 1).length,
-    frauds: amountOf(frauds, amount),
-    blocked_without_outcome: amountOf(unknown, amount),
-    label_delay_days:
-      delays.length === 0 ? null : { median: quantile(delays, 0.5), p95: quantile(delays, 0.95) },
+    name: columns.name,
+    alert_on: alertOn,
+    outcomes: outcomeAmounts(table, columns),
+    unscored: unscoredOf(columns, truth),
   }
 }

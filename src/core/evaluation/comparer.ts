@@ -144,6 +144,14 @@ export class Comparer {
 
 const unknownEstimate: Estimate = { value: null, interval: null, bounds: null }
 
+/** Of nothing. */
+export const unknownRow = (metric: MetricName): MetricRow => ({
+  metric,
+  champion: unknownEstimate,
+  candidate: unknownEstimate,
+  difference: unknownEstimate,
+})
+
 /**
  * @param samples of the sample itself, then of the resamples.
  * @param cases under other truths; undefined: without bounds.

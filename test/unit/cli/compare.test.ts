@@ -87,6 +87,12 @@ describe('weir compare', () => {
     expect(threshold.stdout).toMatch(/^cost a day, CHF /m)
   })
 
+  it('says that nothing is old enough', async () => {
+    const { stdout } = await compare('--candidate', 'strict', '--maturity-days', '9999')
+    expect(stdout).toMatch(/, of which none was 9,999 days old by 2026-\d\d-\d\dT/)
+    expect(stdout).not.toContain('too young')
+  })
+
   it('says that metrics need labels where the replay had none', async () => {
     const [payments, out] = [join(folder, 'payments.jsonl'), join(folder, 'unlabelled')]
     await weir(['generate', '--events', '500', '--out', payments])

@@ -45,7 +45,7 @@ describe('weir threshold', () => {
     const strict = await threshold('--candidate', 'strict', '--out', out, '--json')
     const { now, policy } = JSON.parse(strict.stdout) as ThresholdProposal
     expect(now.thresholds).toEqual({ challenge: 300, review: 450, decline: 600 })
-    expect(strict.stderr).toBe('')
+    expect(strict.stderr).not.toContain('replayed with')
     const other = join(folder, 'policy-other.yaml')
     const alerts = 'alert_on: [decline]'
     writeFileSync(other, readFileSync('policy.yaml', 'utf8').replace(/^alert_on: .*$/m, alerts))
@@ -61,7 +61,9 @@ describe('weir threshold', () => {
   })
 
   it('shows now, proposed and difference, with the costs that were assumed', async () => {
-    const { stdout } = await threshold('--candidate', 'strict')
+    const { stdout, stderr } = await threshold('--candidate', 'strict')
+    expect(stderr).toContain('younger payments are judged: --maturity-days')
+    expect(stdout).toMatch(/^strict in .*: 4,000 judged payments of \d+ days, \d+ frauds known by 2026/)
     expect(stdout).toMatch(/NOW +PROPOSED +DIFFERENCE/)
     for (const line of [
       'cost a day',
@@ -77,6 +79,7 @@ describe('weir threshold', () => {
   it.each([
     [['--candidate', 'strikt'], 'did you mean strict?'],
     [['--maturity-days', '900'], 'no payment is old enough to be judged'],
+    [['--alerts-per-day', '-1'], 'Give a number of alerts, 0 or more.'],
     [['--costs', 'policy.yaml'], 'policy.yaml: has no key "version"'],
   ])('tells what is wrong with %s', async (more, message) => {
     const { code, stderr } = await threshold(...more)

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cardPrecision, createCardDays } from '../../../src/core/evaluation/card-precision.ts'
+import { metricsAlone } from '../../../src/core/evaluation/compare.ts'
+import type { CandidateColumns } from '../../../src/core/evaluation/decision-table.ts'
 import { metricNames } from '../../../src/core/evaluation/metrics.ts'
 import { createRanking, rank, rankMetrics } from '../../../src/core/evaluation/ranking.ts'
 import { drawCustomers, once, percentileInterval } from '../../../src/core/evaluation/resamples.ts'
@@ -124,6 +126,15 @@ describe('resamples', () => {
     expect(covered.length).toBeGreaterThanOrEqual(52)
     expect(covered.length).toBeLessThan(60)
   })
+})
+
+it('of no payment every metric is null', () => {
+  const nothing = aDecisionTable({ rows: 0 })
+  const [columns] = nothing.candidates as [CandidateColumns]
+  const rows = metricsAlone(nothing, { columns, alertOn: [] })
+  expect(rows.map(({ metric, champion }) => [metric, champion.value])).toEqual(
+    metricNames.map((name) => [name, null]),
+  )
 })
 
 describe('a comparison', () => {

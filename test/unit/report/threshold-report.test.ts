@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ThresholdProposal } from '../../../src/apps/threshold.ts'
 import { defaultCosts } from '../../../src/config/costs.ts'
+import { dataOf } from '../../../src/core/evaluation/data.ts'
 import type { CandidateColumns } from '../../../src/core/evaluation/decision-table.ts'
 import { type OperatingPoint, operatingPoint } from '../../../src/core/evaluation/operating-point.ts'
 import { type CurvePoint, cheapest, costCurve, ledgerOf } from '../../../src/core/evaluation/thresholds.ts'
@@ -26,10 +27,9 @@ function proposal(): ThresholdProposal {
     candidate: 'champion <b>',
     source: 'payments.csv',
     policy: '1.0.0#abcdef01',
-    currency: 'EUR',
-    judged_until: '2026-01-15T00:00:00.000Z',
-    payments: 1_000,
-    frauds: 50,
+    champion: 'champion <b>',
+    data: dataOf(table, truth, new Int32Array(), { maturityDays: 0, currency: 'EUR' }),
+    unscored: 0,
     days: 10,
     costs: defaultCosts,
     alert_on: alertOn,
@@ -46,17 +46,19 @@ function proposal(): ThresholdProposal {
 
 test('a report of thresholds is well-formed, needs nothing from elsewhere, and has the figures', () => {
   const made = proposal()
-  const page = renderThresholdReport(made)
+  const page = renderThresholdReport(made, ['labels are <few>'])
   expect(markupOf(page).mistakes).toEqual([])
   expect(page).not.toMatch(/<script|https?:|NaN|undefined|Infinity/)
   expect(page.match(/<svg/g)).toHaveLength(2)
   expect(page).toContain('Thresholds for champion &lt;b&gt;')
   expect(page).toContain('<th scope="row">cost a day, EUR</th>')
   expect(page).toMatch(/would have cost [\d.,]+ EUR a day/)
+  expect(page).toContain('labels are &lt;few&gt;')
+  expect(page).toContain('payments.csv')
   for (const point of [made.now, made.proposed]) {
     expect(page).toContain(`<td>${point.thresholds.review}</td>`)
     expect(page).toContain(`<td>${fixed(point.cost_per_day, 2)}</td>`)
     expect(page).toContain(`<td>${point.worst_day.alerts}</td>`)
   }
-  expect(renderThresholdReport(proposal())).toBe(page)
+  expect(renderThresholdReport(proposal(), ['labels are <few>'])).toBe(page)
 })

@@ -1,0 +1,87 @@
+import type { ThresholdProposal } from '../apps/threshold.ts'
+import type { Amount, ComparedData, Comparison } from '../core/evaluation/comparison.ts'
+import type { Thresholds } from '../core/evaluation/costs.ts'
+import { fixed, numbered } from '../core/numbers.ts'
+
+/** `4 payments worth 57.16 EUR`. */
+export const worth = ({ payments, value }: Amount, currency: string | null): string =>
+  `${numbered(payments, 'payment')} worth ${fixed(value, 2)}${currency === null ? '' : ` ${currency}`}`
+
+/** What a reader of a comparison must know before trusting its figures, a sentence each. */
+export function comparisonWarnings({ data, champion, candidate }: Comparison): string[] {
+  const { judged, labelled, frauds, blocked_without_outcome: blocked, currency } = data
+  const lines: string[] = []
+  if (judged.payments === 0) {
+    lines.push('every payment is too young to be judged: metrics that need labels are left out')
+  } else if (labelled === 0) {
+    lines.push('no payment has a label by then, and most metrics need labels: weir replay --labels FILE')
+  } else if (frauds.payments === 0 || frauds.payments === judged.payments) {
+    const only = frauds.payments === 0 ? 'honest' : 'fraud'
+    lines.push(`all that is judged is ${only}: AUC, average precision and what else needs both are left out`)
+  }
+  lines.push(...delayWarnings(data))
+  if (blocked.payments > 0) {
+    lines.push(
+      `${worth(blocked, currency)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
+    )
+  }
+  const contestants = champion.name === candidate.name ? [champion] : [champion, candidate]
+  for (const { name, unscored } of contestants) {
+    if (unscored > 0) lines.push(`${numbered(unscored, 'judged payment')} without a score of ${name}`)
+  }
+  return lines
+}
+
+/** The same of a proposal of thresholds. */
+export function thresholdWarnings(proposal: ThresholdProposal): string[] {
+  const { data, champion, candidate, unscored, proposed } = proposal
+  const { judged, labelled, frauds, blocked_without_outcome: blocked, currency } = data
+  const lines: string[] = []
+  if (labelled === 0) {
+    lines.push('no payment has a label by then, and all count as honest: weir replay --labels FILE')
+  } else if (frauds.payments === 0 || frauds.payments === judged.payments) {
+    lines.push(
+      `all that is judged is ${frauds.payments === 0 ? 'honest' : 'fraud'}: there is nothing to weigh`,
+    )
+  }
+  lines.push(...delayWarnings(data))
+  if (blocked.payments > 0) {
+    lines.push(
+      `${worth(blocked, currency)} were declined by ${champion} and never labelled: they count as honest, so declining may be worth more than it looks`,
+    )
+  }
+  if (unscored > 0) {
+    lines.push(
+      `${numbered(unscored, 'judged payment')} without a score of ${candidate}: no threshold changes their outcome`,
+    )
+  }
+  return [...lines, ...emptyBands(proposed.thresholds)]
+}
+
+function delayWarnings({
+  label_delay_days: delay,
+  judged_until,
+  last_event_time,
+  labels_until,
+}: ComparedData): string[] {
+  const last = Math.min(Date.parse(judged_until), Date.parse(last_event_time))
+  if (delay === null || Date.parse(labels_until) - last >= delay.p95 * 86_400_000) return []
+  return [
+    `1 of 20 frauds took ${fixed(delay.p95, 1)} days or longer to be known, and younger payments are judged: --maturity-days leaves them out`,
+  ]
+}
+
+/** Outcomes that the thresholds give no score. */
+function emptyBands({ challenge, review, decline }: Thresholds): string[] {
+  const bands = [
+    { from: 0, to: challenge, text: `challenge ${challenge}: nothing is ever approved` },
+    {
+      from: challenge,
+      to: review,
+      text: `challenge ${challenge}, review ${review}: nothing is ever challenged`,
+    },
+    { from: review, to: decline, text: `review ${review}, decline ${decline}: nothing is ever reviewed` },
+    { from: decline, to: 1_000, text: `decline ${decline}: nothing is ever declined` },
+  ]
+  return bands.filter(({ from, to }) => from === to).map(({ text }) => `proposed ${text}`)
+}
