@@ -25,10 +25,35 @@ export interface CompareRequest extends Omit<CompareOptions, 'currency'> {
  * not say whom to compare, or asks for labels that the replay did not read.
  */
 export async function compareReplay(folder: string, request: CompareRequest): Promise<Comparison> {
+  const { champion, others, names } = contestantsIn(folder, request.champion)
+  const candidate = named(request.candidate, names, folder) ?? otherThan(champion, others, folder)
+  const [only] = await compareEach(folder, request, champion, [candidate])
+  return only as Comparison
+}
+
+/** Compares every other with the champion, as `compareReplay` does one, without segments. */
+export async function compareAll(
+  folder: string,
+  request: Omit<CompareRequest, 'candidate' | 'by'>,
+): Promise<readonly Comparison[]> {
+  const { champion, others } = contestantsIn(folder, request.champion)
+  return await compareEach(folder, { ...request, by: [] }, champion, others)
+}
+
+/** @throws WeirError as `compareReplay`. */
+export function contestantsIn(folder: string, champion: string | undefined) {
+  const names = readSummary(folder).candidates.map(({ name }) => name)
+  const one = named(champion, names, folder) ?? defaultChampion(names)
+  return { champion: one, others: names.filter((name) => name !== one), names }
+}
+
+async function compareEach(
+  folder: string,
+  request: Omit<CompareRequest, 'candidate'>,
+  champion: string,
+  candidates: readonly string[],
+): Promise<readonly Comparison[]> {
   const summary = readSummary(folder)
-  const names = summary.candidates.map(({ name }) => name)
-  const champion = named(request.champion, names, folder) ?? defaultChampion(names)
-  const candidate = named(request.candidate, names, folder) ?? otherThan(champion, names, folder)
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
   const table = await readDecisionTable(folder, request.window)
   if (table.rows === 0) {
@@ -37,11 +62,8 @@ export async function compareReplay(folder: string, request: CompareRequest): Pr
     })
   }
   const contender = (name: string) => contenderOf(table, summary, name)
-  return compare(table, contender(champion), contender(candidate), {
-    ...request,
-    labelsUntil,
-    currency: currencyOf(summary),
-  })
+  const options = { ...request, labelsUntil, currency: currencyOf(summary) }
+  return candidates.map((candidate) => compare(table, contender(champion), contender(candidate), options))
 }
 
 /** Of the amounts of a replay; null for one that does not say. */
@@ -65,8 +87,7 @@ export function named(
 export const defaultChampion = (names: readonly string[]): string =>
   names.includes('champion') ? 'champion' : (names[0] as string)
 
-function otherThan(champion: string, names: readonly string[], folder: string): string {
-  const others = names.filter((name) => name !== champion)
+function otherThan(champion: string, others: readonly string[], folder: string): string {
   if (others.length > 1) {
     throw new WeirError('WEIR_CLI_USAGE', `${folder} holds several candidates: ${others.join(', ')}`, {
       cure: `say which is compared with ${champion}: --candidate ${others[0]}`,

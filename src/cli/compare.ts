@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { compareReplay } from '../apps/compare.ts'
+import { compareAll, compareReplay, contestantsIn } from '../apps/compare.ts'
 import { readSummary } from '../apps/replay.ts'
 import { type SegmentField, segmentFields } from '../core/evaluation/decision-table.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
 import { showComparison } from './comparison.ts'
 import { count, days, time, wantsJson } from './flags.ts'
 import { note, printJson } from './output.ts'
+import { overviewOf, showOverview } from './overview.ts'
 import { comparisonWarnings } from './warnings.ts'
 
 interface Flags {
@@ -33,7 +34,7 @@ export function registerCompare(program: Command): void {
     .description('what a change is worth: two candidates of a replay against each other (docs/evaluation.md)')
     .argument('<folder>', 'what weir replay --out wrote')
     .option('--champion <name>', 'whom to compare with (default: champion)')
-    .option('--candidate <name>', 'whom to compare (default: the only other one)')
+    .option('--candidate <name>', 'whom to compare (default: the only other one; of several a row each)')
     .addOption(
       new Option(
         '--by <field...>',
@@ -57,18 +58,28 @@ export function registerCompare(program: Command): void {
     .action(async (folder: string, flags: Flags, command: Command) => {
       const json = wantsJson(command)
       const asked = flags.by ?? (json || flags.report !== undefined ? segmentFields : [])
-      const comparison = await compareReplay(folder, {
+      const request = {
         champion: flags.champion,
-        candidate: flags.candidate,
         window: { from: flags.from, to: flags.to },
         labelsUntil: flags.labelsUntil ?? null,
         maturityDays: flags.maturityDays,
         blocking: flags.bounds,
-        by: segmentFields.filter((field: SegmentField) => asked.includes(field)),
         period: periods.find((period) => asked.includes(period)) ?? null,
         resamples: flags.resamples,
         seed: flags.seed,
         cards: flags.cards,
+      }
+      // With neither cuts nor a report asked for, of several a row each.
+      const { candidate, by, report } = flags
+      const unnamed = candidate === undefined && by === undefined && report === undefined
+      if (unnamed && contestantsIn(folder, flags.champion).others.length > 1) {
+        const all = await compareAll(folder, request)
+        return json ? printJson(overviewOf(all)) : showOverview(all, folder)
+      }
+      const comparison = await compareReplay(folder, {
+        ...request,
+        candidate,
+        by: segmentFields.filter((field: SegmentField) => asked.includes(field)),
       })
       if (flags.report !== undefined) {
         // Charts take a while to load, and only this needs them.

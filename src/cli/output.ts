@@ -23,12 +23,21 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Columns aligned by display width, without lines. */
-export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+/**
+ * Columns aligned by display width, without lines.
+ *
+ * @param align of all columns but the first: numbers end at the right, words begin at the left.
+ */
+export function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: 'numbers' | 'words' = 'words',
+): void {
   const cells = [head.map((cell) => styled('dim', cell)), ...rows.map((row) => [...row])]
   const text = table(cells, {
     border: getBorderCharacters('void'),
-    columnDefault: { paddingLeft: 0, paddingRight: 2 },
+    columnDefault: { paddingLeft: 0, paddingRight: 2, alignment: align === 'numbers' ? 'right' : 'left' },
+    columns: [{ alignment: 'left' }],
     drawHorizontalLine: () => false,
   })
   print(text.replaceAll(/ +$/gm, '').trimEnd())

@@ -108,7 +108,7 @@ function show(proposal: ThresholdProposal, folder: string): void {
   const { missed_fraud, wrong_decline, challenge, review } = on.costs
   const dim = (text: string) => print(styled('dim', text))
   print('')
-  dim(`now: policy ${on.policy}, by which ${on.source} was replayed`)
+  dim(`now: policy ${on.policy}, of the replay of ${on.source}`)
   dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
   dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
   dim(

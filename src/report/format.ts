@@ -1,4 +1,4 @@
-import type { Comparison, Estimate, Range } from '../core/evaluation/comparison.ts'
+import type { Range } from '../core/evaluation/comparison.ts'
 import type { MetricDefinition } from '../core/evaluation/metrics.ts'
 import { fixed as plain } from '../core/numbers.ts'
 
@@ -51,10 +51,3 @@ export const range = (
   unit: Unit,
   format: (value: number | null, unit: Unit) => string,
 ): string => `${format(low, unit)} to ${format(high, unit)}`
-
-/** Whether a replay's only contestant is held against itself: then there are figures, and no differences. */
-export const isAlone = ({ champion, candidate }: Comparison): boolean => champion.name === candidate.name
-
-/** Whether a difference is more than chance: its interval lies on one side of 0. null: there is no interval. */
-export const isShown = ({ interval }: Estimate): boolean | null =>
-  interval === null ? null : interval[0] > 0 || interval[1] < 0

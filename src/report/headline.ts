@@ -1,7 +1,7 @@
-import type { Comparison, MetricRow } from '../core/evaluation/comparison.ts'
+import { type Comparison, isAlone, isShown, type MetricRow } from '../core/evaluation/comparison.ts'
 import { type MetricName, metrics } from '../core/evaluation/metrics.ts'
 import { numbered } from '../core/numbers.ts'
-import { change, count, isAlone, isShown, money, quantity, range } from './format.ts'
+import { change, count, money, quantity, range } from './format.ts'
 import { type Html, html, none } from './html.ts'
 
 interface Claim {

@@ -1,7 +1,7 @@
-import type { Comparison, Curves, Slice } from '../core/evaluation/comparison.ts'
+import { type Comparison, type Curves, isAlone, type Slice } from '../core/evaluation/comparison.ts'
 import type { MetricName } from '../core/evaluation/metrics.ts'
 import { type Axis, chart } from './chart.ts'
-import { isAlone } from './format.ts'
+
 import type { Html } from './html.ts'
 
 type Side = 'champion' | 'candidate'

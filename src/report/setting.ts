@@ -1,8 +1,8 @@
-import type { Comparison, Contestant } from '../core/evaluation/comparison.ts'
+import { type Comparison, type Contestant, isAlone } from '../core/evaluation/comparison.ts'
 import type { Thresholds } from '../core/evaluation/costs.ts'
 import { numbered } from '../core/numbers.ts'
 import { outcomes } from '../core/types.ts'
-import { amountsIn, count, isAlone, moment, money, percent } from './format.ts'
+import { amountsIn, count, moment, money, percent } from './format.ts'
 import { type Html, html, none, tableOf } from './html.ts'
 
 /** What was replayed: of replay.json, what a report tells. */

@@ -1,26 +1,17 @@
-import type {
-  Amount,
-  Comparison,
-  Estimate,
-  MatrixCell,
-  MetricRow,
-  Slice,
+import {
+  type Amount,
+  type Comparison,
+  type Estimate,
+  isAlone,
+  isShown,
+  type MatrixCell,
+  type MetricRow,
+  type Slice,
 } from '../core/evaluation/comparison.ts'
 import { type MetricName, metrics, titleIn } from '../core/evaluation/metrics.ts'
 import { numbered } from '../core/numbers.ts'
 import { type Outcome, outcomes } from '../core/types.ts'
-import {
-  amountsIn,
-  change,
-  count,
-  isAlone,
-  isShown,
-  money,
-  nothing,
-  percent,
-  quantity,
-  range,
-} from './format.ts'
+import { amountsIn, change, count, money, nothing, percent, quantity, range } from './format.ts'
 import { tone } from './headline.ts'
 import { type Html, html, none, tableOf } from './html.ts'
 

@@ -168,3 +168,10 @@ export interface Curves {
     readonly high: readonly number[]
   }
 }
+
+/** Whether a replay's only contestant is held against itself: then there are figures, and no differences. */
+export const isAlone = ({ champion, candidate }: Comparison): boolean => champion.name === candidate.name
+
+/** Whether a difference is more than chance: its interval lies on one side of 0. null: there is no interval. */
+export const isShown = ({ interval }: Estimate): boolean | null =>
+  interval === null ? null : interval[0] > 0 || interval[1] < 0

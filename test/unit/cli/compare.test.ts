@@ -56,7 +56,7 @@ describe('weir compare', () => {
     )
     expect(code).toBe(0)
     expect(stdout).toMatch(/^strict against champion: [\d,]+ payments worth/)
-    expect(stdout).toMatch(/^ +champion +strict +difference +95 % interval/m)
+    expect(stdout).toMatch(/^ +champion +strict +difference +95 % from +to/m)
     expect(stdout).toMatch(/^good payments newly flagged +\d/m)
     expect(stdout).not.toContain('blocked')
     expect(stdout).toMatch(/^Insult rate +\d+\.\d\d % +\d+\.\d\d % +\+\d+\.\d\d % /m)
@@ -68,8 +68,25 @@ describe('weir compare', () => {
 
   it('shows one alone', async () => {
     const { stdout } = await compare('--candidate', 'champion')
-    expect(stdout).toMatch(/^ +champion +95 % interval/m)
+    expect(stdout).toMatch(/^ +champion +95 % from +to/m)
     expect(stdout).not.toContain('newly')
+    expect(stdout).toMatch(/^champion alone, not compared: /)
+  })
+
+  it('shows a row each of several', async () => {
+    const { code, stdout } = await compare('--maturity-days', '1')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^2 candidates against champion: /)
+    expect(stdout).toMatch(/^champion +[\d,.]+ +[\d,.]+ +[\d,.]+ +[\d.]+ % +[\d.]+$/m)
+    expect(stdout).toMatch(/^strict +[\d,.]+ \(\+[\d,.]+\)\*? .*\+[\d.]+ %\)\* /m)
+    expect(stdout).toMatch(/^never +0\.00 \(-/m)
+    const json = JSON.parse((await compare('--json', '--maturity-days', '1')).stdout)
+    expect(json.champion).toBe('champion')
+    const one = JSON.parse((await compare('--candidate', 'never', '--json', '--maturity-days', '1')).stdout)
+    const [strict, never] = json.overview
+    expect([strict.candidate, never.candidate]).toEqual(['strict', 'never'])
+    expect(never.metrics).toHaveLength(5)
+    expect(one.metrics).toEqual(expect.arrayContaining(never.metrics))
   })
 
   it('says of what currency money is', async () => {
