@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import { dayMs } from '../core/days.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Source } from '../replay/source.ts'
@@ -53,7 +54,6 @@ export interface Trained {
 
 /** A week, as in the protocol of the Fraud Detection Handbook. */
 const lastTrainDays = 7
-const dayMs = 86_400_000
 
 /**
  * From raw payments to a package that was admitted. What is made on the way lies in a hidden folder beside the package,

@@ -1,4 +1,5 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
+import { dayMs } from '../core/days.ts'
 import type { Amount, ComparedData, Comparison } from '../core/evaluation/comparison.ts'
 import type { Thresholds } from '../core/evaluation/costs.ts'
 import { fixed, numbered } from '../core/numbers.ts'
@@ -65,7 +66,7 @@ function delayWarnings({
   labels_until,
 }: ComparedData): string[] {
   const last = Math.min(Date.parse(judged_until), Date.parse(last_event_time))
-  if (delay === null || Date.parse(labels_until) - last >= delay.p95 * 86_400_000) return []
+  if (delay === null || Date.parse(labels_until) - last >= delay.p95 * dayMs) return []
   return [
     `1 of 20 frauds took ${fixed(delay.p95, 1)} days or longer to be known, and younger payments are judged: --maturity-days leaves them out`,
   ]

@@ -1,6 +1,5 @@
+import { dayMs } from '../core/days.ts'
 import type { Settings } from './options.ts'
-
-export const dayMs = 86_400_000
 
 /** What changes with time, declared: see docs/generator.md. */
 export interface Drift {

@@ -1,5 +1,5 @@
+import { dayMs } from '../core/days.ts'
 import { awayCities, cashCategory, homeCities, transferTexts } from './catalogue.ts'
-import { dayMs } from './drift.ts'
 import { giveBack, localShop, ownOrigin } from './honest.ts'
 import type { CardPayment, Origin, RemotePayment } from './payments.ts'
 import { type Scene, usualCents } from './scene.ts'

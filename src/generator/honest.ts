@@ -1,5 +1,5 @@
+import { dayMs } from '../core/days.ts'
 import { awayCities, type City, homeCities, transferTexts } from './catalogue.ts'
-import { dayMs } from './drift.ts'
 import type { Origin } from './payments.ts'
 import { type Scene, usualCents } from './scene.ts'
 import { type Customer, carrierAddress, type Merchant, newPayee } from './world.ts'

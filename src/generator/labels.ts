@@ -1,6 +1,6 @@
+import { dayMs } from '../core/days.ts'
 import type { Random } from '../core/random.ts'
 import type { Label, Transaction } from '../core/types.ts'
-import { dayMs } from './drift.ts'
 
 const hourMs = 3_600_000
 const longestDelayMs = 90 * dayMs

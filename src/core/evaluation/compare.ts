@@ -1,3 +1,4 @@
+import { daysOf } from '../days.ts'
 import { Comparer, unknownRow } from './comparer.ts'
 import type { Comparison, Contestant, MetricRow } from './comparison.ts'
 import { blockedWithoutOutcome, dataOf, unscoredOf } from './data.ts'
@@ -6,7 +7,7 @@ import { changesOf, decisionMatrix, outcomeAmounts } from './matrix.ts'
 import { type MetricName, metricNames } from './metrics.ts'
 import { type CompareOptions, type Contender, compareDefaults } from './options.ts'
 import { level } from './resamples.ts'
-import { cutByField, cutByPeriod, daysOf } from './slices.ts'
+import { cutByField, cutByPeriod } from './slices.ts'
 import { otherTruths, type Truth, truthAt } from './truth.ts'
 
 const mostDays = 35

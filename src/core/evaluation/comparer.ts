@@ -1,3 +1,4 @@
+import { daysOf } from '../days.ts'
 import { outcomes } from '../types.ts'
 import type { Curves, Estimate, MetricRow, Slice } from './comparison.ts'
 import { curvesOf } from './curves.ts'
@@ -8,7 +9,7 @@ import type { CompareOptions, Contender } from './options.ts'
 import { Adder } from './quantities.ts'
 import { rank } from './ranking.ts'
 import { drawCustomers, once, percentileInterval, type Weights } from './resamples.ts'
-import { allRows, type Cut, cutByPeriod, daysOf, split } from './slices.ts'
+import { allRows, type Cut, cutByPeriod, split } from './slices.ts'
 import type { Truth } from './truth.ts'
 
 type Measured = Readonly<Record<MetricName, number>>

@@ -1,10 +1,11 @@
+import { dayMs, daysOf, spanOf } from '../days.ts'
 import { outcomes } from '../types.ts'
 import type { ComparedData } from './comparison.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 import { amountOf } from './matrix.ts'
 import type { CompareOptions } from './options.ts'
 import { quantile } from './resamples.ts'
-import { allRows, daysOf, spanOf } from './slices.ts'
+import { allRows } from './slices.ts'
 import type { Truth } from './truth.ts'
 
 const decline = outcomes.indexOf('decline')
@@ -17,7 +18,7 @@ export function blockedWithoutOutcome(
   return rowsOf(judged).filter((row) => outcome[row] === decline && labelled[row] === 0)
 }
 
-export const rowsOf = (marks: Uint8Array, mark = 1): Int32Array =>
+const rowsOf = (marks: Uint8Array, mark = 1): Int32Array =>
   allRows(marks.length).filter((row) => marks[row] === mark)
 
 /** Judged payments without a score. */
@@ -43,7 +44,7 @@ export function dataOf(
   const frauds = judged.filter((row) => truth.fraud[row] === 1)
   const delays = Float64Array.from(
     frauds,
-    (row) => ((labelKnownTime[row] as number) - (eventTime[row] as number)) / 86_400_000,
+    (row) => ((labelKnownTime[row] as number) - (eventTime[row] as number)) / dayMs,
   ).sort()
   return {
     currency,

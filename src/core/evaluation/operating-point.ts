@@ -1,10 +1,8 @@
+import { dayOf, daysOf, isoDay } from '../days.ts'
 import { outcomeAt } from '../policy.ts'
 import { type Outcome, outcomes } from '../types.ts'
 import { type CostMatrix, costOf, type Thresholds } from './costs.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
-
-const dayMs = 86_400_000
-const dayOf = (time: number): number => Math.floor(time / dayMs)
 
 /** What thresholds come to, a day: days are those of UTC from the first payment to the last. Amounts in major units. */
 export interface OperatingPoint {
@@ -72,7 +70,7 @@ export function operatingPoint(
     fraud_value_caught_per_day: caught / days,
     fraud_value_caught_share: fraudValue === 0 ? null : caught / fraudValue,
     alerts_per_day: [...alerts.values()].reduce((sum, one) => sum + one, 0) / days,
-    worst_day: { date: new Date(worst * dayMs).toISOString().slice(0, 10), alerts: most },
+    worst_day: { date: isoDay(worst), alerts: most },
     good_value_declined_per_day: declined / days,
     good_value_challenged_per_day: challenged / days,
     good_payments_hit_per_day: good / days,
@@ -81,16 +79,8 @@ export function operatingPoint(
 }
 
 /** Days of UTC from the first judged payment to the last, both included; 0 where there is none. */
-export function judgedDays({ rows, eventTime }: DecisionTable, { judged }: Judged): number {
-  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (let row = 0; row < rows; row++) {
-    if (judged[row] === 0) continue
-    const day = dayOf(eventTime[row] as number)
-    first = Math.min(first, day)
-    last = Math.max(last, day)
-  }
-  return Math.max(0, last - first + 1)
-}
+export const judgedDays = ({ eventTime }: DecisionTable, { judged }: Judged): number =>
+  daysOf(eventTime.filter((_, row) => judged[row] === 1))
 
 /** What a table of operating points shows, row by row. */
 export interface Figure {

@@ -1,3 +1,4 @@
+import { dayOf, daysOf, isoDay, spanOf } from '../days.ts'
 import type { PeriodLength } from './comparison.ts'
 import type { DecisionTable, SegmentField, TextColumn } from './decision-table.ts'
 import type { Truth } from './truth.ts'
@@ -21,11 +22,6 @@ export interface Part {
 const mostParts = 12
 
 const none = -1
-
-const dayMs = 86_400_000
-
-/** UTC days since 1970. */
-const dayOf = (eventTime: number): number => Math.floor(eventTime / dayMs)
 
 /** By a field of the payment; by the kind of fraud only frauds are cut, since honest payments have none. */
 export function cutByField(table: DecisionTable, field: SegmentField, { fraud }: Truth): Cut {
@@ -97,21 +93,3 @@ export function split(rows: Int32Array, { parts, codes }: Cut): Int32Array[] {
 
 /** 0, 1, and so on. */
 export const allRows = (rows: number): Int32Array => new Int32Array(rows).map((_, row) => row)
-
-/** UTC days from the first to the last payment, both included. */
-export function daysOf(eventTime: Float64Array): number {
-  const [first, last] = spanOf(eventTime)
-  return dayOf(last) - dayOf(first) + 1
-}
-
-/** The earliest and the latest time. */
-export function spanOf(eventTime: Float64Array): readonly [first: number, last: number] {
-  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const time of eventTime) {
-    if (time < first) first = time
-    if (time > last) last = time
-  }
-  return [first, last]
-}
-
-const isoDay = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10)

@@ -1,6 +1,5 @@
+import { dayMs } from '../days.ts'
 import type { DecisionTable } from './decision-table.ts'
-
-const dayMs = 86_400_000
 
 /** What is known of the payments at a cut-off. */
 export interface Truth {

@@ -1,9 +1,9 @@
+import { dayMs } from '../days.ts'
 import type { Transaction } from '../types.ts'
 import { type Aggregate, distinctInWindow, standardDeviation } from './aggregates.ts'
 import { type CustomerState, remembered } from './customer-state.ts'
 import {
   type CustomerFact,
-  dayMs,
   durationMs,
   type EntityAggregate,
   type RememberedField,

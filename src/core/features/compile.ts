@@ -1,4 +1,5 @@
 import { minorUnitExponent } from '../currencies.ts'
+import { dayMs } from '../days.ts'
 import { type EntityKind, entityKinds } from '../types.ts'
 import { Aggregate, type EventFilter, eventScan, type Scan, tileScan } from './aggregates.ts'
 import {
@@ -18,7 +19,6 @@ import {
 import { type CustomerLayout, CustomerState } from './customer-state.ts'
 import {
   type CustomerWindowFeature,
-  dayMs,
   durationMs,
   type EntityWindowFeature,
   type FeatureDefinition,

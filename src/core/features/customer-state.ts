@@ -1,5 +1,6 @@
+import { dayMs } from '../days.ts'
 import type { Transaction } from '../types.ts'
-import { dayMs, type RememberedField } from './definition.ts'
+import type { RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
 import { packer, type Sizes, unpacker } from './packing.ts'
 import { shift, type Tier, Tiles } from './tiles.ts'

@@ -1,3 +1,4 @@
+import { dayMs } from '../days.ts'
 import type { EntityKind } from '../types.ts'
 
 /**
@@ -215,8 +216,7 @@ export interface Filter {
   readonly type?: readonly string[] | undefined
 }
 
-const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-export const dayMs = unitMs.d
+const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: dayMs } as const
 
 /** Milliseconds of "10m", "1h", "30d" …; NaN when it is not such a text. */
 export function durationMs(text: string): number {

@@ -1,5 +1,6 @@
+import { dayMs } from '../days.ts'
 import { WeirError } from '../errors.ts'
-import { dayMs, durationMs, type EntityWindowFeature, type FeatureFile } from './definition.ts'
+import { durationMs, type EntityWindowFeature, type FeatureFile } from './definition.ts'
 import type { EntityLayout } from './entity-state.ts'
 import { withMatured } from './matured-columns.ts'
 import type { Tier } from './tiles.ts'
