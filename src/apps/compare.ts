@@ -6,7 +6,7 @@ import type { DecisionTable } from '../core/evaluation/decision-table.ts'
 import type { CompareOptions, Contender } from '../core/evaluation/options.ts'
 import type { Outcome } from '../core/types.ts'
 import { readDecisionTable, type Window } from '../replay/decisions-table.ts'
-import { type ReplaySummary, readSummary } from './replay.ts'
+import { type ReplaySummary, readSummary } from '../replay/summary.ts'
 
 export interface CompareRequest extends Omit<CompareOptions, 'currency'> {
   /** undefined: `champion`, else the first of the replay. */
@@ -55,20 +55,16 @@ async function compareEach(
 ): Promise<readonly Comparison[]> {
   const summary = readSummary(folder)
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
-  const table = await readDecisionTable(folder, request.window)
+  const table = await readDecisionTable(folder, summary.parts, request.window)
   if (table.rows === 0) {
     throw new WeirError('WEIR_CLI_INPUT', `${folder} holds decisions of no payment of that time`, {
       cure: 'replay a source that has payments, and compare within their time',
     })
   }
   const contender = (name: string) => contenderOf(table, summary, name)
-  const options = { ...request, labelsUntil, currency: currencyOf(summary) }
+  const options = { ...request, labelsUntil, currency: summary.currency }
   return candidates.map((candidate) => compare(table, contender(champion), contender(candidate), options))
 }
-
-/** Of the amounts of a replay; null for one that does not say. */
-export const currencyOf = (summary: ReplaySummary & { readonly currency?: string | null }): string | null =>
-  summary.currency ?? null
 
 /** @throws WeirError WEIR_CLI_USAGE for a name that the replay lacks. */
 export function named(

@@ -13,8 +13,8 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { compilePolicy, type PolicyFile } from '../core/policy.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { readDecisionTable } from '../replay/decisions-table.ts'
-import { currencyOf, cutOffOf, defaultChampion, named } from './compare.ts'
-import { type CandidateSummary, readSummary } from './replay.ts'
+import { type CandidateSummary, readSummary } from '../replay/summary.ts'
+import { cutOffOf, defaultChampion, named } from './compare.ts'
 
 export interface ThresholdRequest {
   /** Whose risk scores; the thresholds and alerts of now are those that it was replayed with. */
@@ -70,11 +70,11 @@ export async function proposeThresholds(
   const name = named(request.candidate, names, folder)
   const replayed = summary.candidates.find((one) => one.name === name) as CandidateSummary
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
-  const table = await readDecisionTable(folder)
+  const table = await readDecisionTable(folder, summary.parts)
   const columnsOf = (name: string) => table.candidates.find((one) => one.name === name) as CandidateColumns
   const champion = defaultChampion(names)
   const truth = truthAt(table, labelsUntil, request.maturityDays)
-  const known = { maturityDays: request.maturityDays, currency: currencyOf(summary) }
+  const known = { maturityDays: request.maturityDays, currency: summary.currency }
   return {
     source: summary.source,
     champion,

@@ -104,6 +104,7 @@ function show(proposal: ThresholdProposal, folder: string): void {
         sign + shown(difference, digits),
       ]
     }),
+    'numbers',
   )
   const { missed_fraud, wrong_decline, challenge, review } = on.costs
   const dim = (text: string) => print(styled('dim', text))

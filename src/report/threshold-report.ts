@@ -28,7 +28,7 @@ export function renderThresholdReport(proposal: ThresholdProposal, warnings: rea
   return page(
     `Thresholds for ${candidate}`,
     html`<header><h1>Thresholds for ${candidate}</h1>
-<p class="soft">On ${numbered(judged.payments, 'judged payment')} of ${source}, of ${numbered(days, 'day')}, with ${numbered(frauds.payments, 'fraud')} known by ${moment(labels_until)}. Now: policy <code>${policy}</code>.</p></header>
+<p class="soft">On ${source}: ${numbered(judged.payments, 'judged payment')} of ${numbered(days, 'day')}, ${numbered(frauds.payments, 'fraud')} known by ${moment(labels_until)}. Now: policy <code>${policy}</code>.</p></header>
 <section><h2>In short</h2>
 <p class="lead">The proposed thresholds would have cost ${money(proposed.cost_per_day, currency)} a day in place of
 ${money(now.cost_per_day, currency)}: ${saved > 0 ? `${money(saved, currency)} less` : 'no less'}. They were chosen on these very payments: expect a little less

@@ -66,10 +66,10 @@ describe('weir threshold', () => {
     expect(stdout).toMatch(/^strict in .*: 4,000 judged payments of \d+ days, \d+ frauds known by 2026/)
     expect(stdout).toMatch(/NOW +PROPOSED +DIFFERENCE/)
     for (const line of [
-      'cost a day',
-      'fraud value caught a day',
+      'cost a day, EUR',
+      'fraud value caught a day, EUR',
       'alerts a day',
-      'good value declined a day',
+      'good value declined a day, EUR',
     ]) {
       expect(stdout).toContain(`\n${line} `)
     }
