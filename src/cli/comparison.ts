@@ -67,7 +67,7 @@ function showChanges({ champion, candidate, matrix, changes, data }: Comparison)
   )
   print('')
   printTable(
-    ['', 'payments', data.currency === null ? 'value' : `value, ${data.currency}`],
+    ['', 'payments', `value, ${data.currency}`],
     changeNames.map((change) => [
       changeTitles[change],
       grouped(changes[change].payments),

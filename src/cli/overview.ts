@@ -54,8 +54,8 @@ export function showOverview(comparisons: readonly Comparison[], folder: string)
   print(`all of one: weir compare ${folder} --candidate ${first.candidate.name}`)
 }
 
-const inCurrency = (metric: MetricName, title: string, currency: string | null): string =>
-  metrics[metric].unit === 'money' && currency !== null ? `${title}, ${currency}` : title
+const inCurrency = (metric: MetricName, title: string, currency: string): string =>
+  metrics[metric].unit === 'money' ? `${title}, ${currency}` : title
 
 function against({ metric, candidate, difference }: MetricRow): string {
   if (candidate.value === null) return '-'

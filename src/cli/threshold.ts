@@ -113,7 +113,7 @@ function show(proposal: ThresholdProposal, folder: string): void {
   dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
   dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
   dim(
-    `costs${data.currency === null ? '' : `, ${data.currency}`}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
+    `costs, ${data.currency}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
   )
   dim(
     `  challenge ${challenge.fixed} (${challenge.honest_lost} of the honest give up, ${challenge.fraud_passed} of the frauds pass), review ${review.fixed} (${review.fraud_passed} of the frauds pass)`,

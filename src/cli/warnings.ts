@@ -5,8 +5,8 @@ import type { Thresholds } from '../core/evaluation/costs.ts'
 import { fixed, numbered } from '../core/numbers.ts'
 
 /** `4 payments worth 57.16 EUR`. */
-export const worth = ({ payments, value }: Amount, currency: string | null): string =>
-  `${numbered(payments, 'payment')} worth ${fixed(value, 2)}${currency === null ? '' : ` ${currency}`}`
+export const worth = ({ payments, value }: Amount, currency: string): string =>
+  `${numbered(payments, 'payment')} worth ${fixed(value, 2)} ${currency}`
 
 /** What a reader of a comparison must know before trusting its figures, a sentence each. */
 export function comparisonWarnings({ data, champion, candidate }: Comparison): string[] {

@@ -15,14 +15,13 @@ export const count = (value: number): string => fixed(value, 0)
 /**
  * Cents matter for what a person can count, not for what a company loses.
  *
- * @param currency of the replay; null where it is not known, or said beside.
+ * @param currency null where it is said beside.
  */
 export const money = (value: number, currency: string | null): string =>
   fixed(value, Math.abs(value) < 1_000 ? 2 : 0) + (currency === null ? '' : ` ${currency}`)
 
 /** For the caption of a table with amounts. */
-export const amountsIn = (currency: string | null): string =>
-  currency === null ? '' : `, amounts in ${currency}`
+export const amountsIn = (currency: string): string => `, amounts in ${currency}`
 
 export const percent = (share: number): string => `${fixed(share * 100, 2)} %`
 

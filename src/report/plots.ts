@@ -54,7 +54,7 @@ export function overTime(comparison: Comparison): readonly Html[] {
     type: 'category',
     data: slices.map(({ value }) => value ?? ''),
   }
-  const money = comparison.data.currency ?? 'money'
+  const money = comparison.data.currency
   const draw = (id: string, caption: string, unit: string, metrics: readonly MetricName[]) =>
     twoLines(comparison, id, caption, x, { name: unit, type: 'value', label: short }, (side) =>
       slices.map((slice) => sumOf(slice, side, metrics)),

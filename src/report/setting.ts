@@ -75,10 +75,7 @@ export function setting(comparison: Comparison, replayed: Replayed): Html {
         ? 'none were computed'
         : `${percent(method.level).replace('.00', '')}, customers drawn again ${count(method.resamples)} times (seed ${String(method.seed)})`,
     ],
-    [
-      'Money',
-      `${data.currency === null ? 'in major units of' : `in ${data.currency},`} the features' reference currency`,
-    ],
+    ['Money', `in ${data.currency}, the features' reference currency`],
   ]
   return html`<section><h2>${isAlone(comparison) ? 'What was replayed' : 'What was compared, and on what'}</h2>
 ${list(rows)}
@@ -86,7 +83,7 @@ ${contestants(isAlone(comparison) ? [champion] : [champion, candidate], replayed
 `
 }
 
-function contestants(two: readonly Contestant[], { candidates }: Replayed, currency: string | null): Html {
+function contestants(two: readonly Contestant[], { candidates }: Replayed, currency: string): Html {
   const known = two.map(({ name }) => candidates.find((one) => one.name === name))
   const row = (
     title: string,

@@ -59,7 +59,7 @@ export function changed({ changes, champion, candidate, data }: Comparison): Htm
   return html`<section><h2>Newly caught, newly hit</h2>
 ${tableOf(
   `Judged payments on which the two part, of ${count(data.judged.payments)}`,
-  ['', 'Payments', data.currency === null ? 'Amount' : `Amount, ${data.currency}`],
+  ['', 'Payments', `Amount, ${data.currency}`],
   [
     row('Newly caught', `frauds that only ${candidate.name} flags`, newly_caught),
     row('Newly missed', `frauds that only ${champion.name} flags`, newly_missed),

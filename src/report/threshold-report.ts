@@ -43,7 +43,7 @@ ${assumptions(proposal)}`,
 }
 
 const row =
-  (now: OperatingPoint, proposed: OperatingPoint, currency: string | null) =>
+  (now: OperatingPoint, proposed: OperatingPoint, currency: string) =>
   (figure: Figure): readonly string[] => {
     const { digits, of } = figure
     const title = figureTitle(figure, currency)
@@ -78,7 +78,7 @@ function costChart(
     id,
     caption,
     { name: x.name, type: 'value', min: 0, max: x.max },
-    { name: currency === null ? 'cost a day' : `cost a day, ${currency}`, type: 'value', min: 0 },
+    { name: `cost a day, ${currency}`, type: 'value', min: 0 },
     [
       {
         type: 'line',
@@ -140,7 +140,7 @@ ${tableOf(
   ],
   'words',
 )}
-<p class="soft">${currency === null ? "In major units of the features' reference currency. " : ''}Every threshold from 0 to 1,000 was looked at.</p>
+<p class="soft">Every threshold from 0 to 1,000 was looked at.</p>
 </section>
 `
 }

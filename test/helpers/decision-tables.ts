@@ -83,7 +83,12 @@ export function compared(table: DecisionTable, options: Partial<CompareOptions> 
   const [champion, candidate] = table.candidates.map(
     (columns): Contender => ({ columns, alertOn: ['review', 'decline'] }),
   ) as [Contender, Contender]
-  return compare(table, champion, candidate, { ...compareDefaults, resamples: 20, ...options })
+  return compare(table, champion, candidate, {
+    ...compareDefaults,
+    currency: 'EUR',
+    resamples: 20,
+    ...options,
+  })
 }
 
 /** A metric over all payments. */

@@ -41,7 +41,7 @@ export class Comparer {
     table: DecisionTable,
     both: Both<Contender>,
     truth: Truth,
-    { cards, resamples, seed }: CompareOptions,
+    { cards, resamples, seed }: Pick<CompareOptions, 'cards' | 'resamples' | 'seed'>,
   ) {
     const customers = table.customer.reduce((most, customer) => Math.max(most, customer), -1) + 1
     const all = allRows(table.rows)

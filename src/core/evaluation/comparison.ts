@@ -50,8 +50,8 @@ export interface Contestant {
 }
 
 export interface ComparedData {
-  /** Of all money, as ISO 4217 has it; null where the replay does not say. */
-  readonly currency: string | null
+  /** Of all money, as ISO 4217 has it: the reference currency of the features. */
+  readonly currency: string
   readonly payments: number
   readonly value: number
   readonly customers: number

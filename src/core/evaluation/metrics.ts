@@ -47,10 +47,8 @@ export const metrics = {
 
 export type MetricName = keyof typeof metrics
 
-/** Its title, with the currency where it is money. @param currency null: not known. */
-export const titleIn = (metric: MetricName, currency: string | null): string =>
-  metrics[metric].unit === 'money' && currency !== null
-    ? `${metrics[metric].title}, ${currency}`
-    : metrics[metric].title
+/** Its title, with the currency where it is money. */
+export const titleIn = (metric: MetricName, currency: string): string =>
+  metrics[metric].unit === 'money' ? `${metrics[metric].title}, ${currency}` : metrics[metric].title
 
 export const metricNames = Object.keys(metrics) as readonly MetricName[]

@@ -124,6 +124,6 @@ export const figures: readonly Figure[] = [
   { title: 'good payments hit a day', digits: 2, of: (point) => point.good_payments_hit_per_day },
 ]
 
-/** Its title, with the currency where it is money. @param currency null: not known. */
-export const figureTitle = ({ title, money }: Figure, currency: string | null): string =>
-  money === true && currency !== null ? `${title}, ${currency}` : title
+/** Its title, with the currency where it is money. */
+export const figureTitle = ({ title, money }: Figure, currency: string): string =>
+  money === true ? `${title}, ${currency}` : title

@@ -21,13 +21,13 @@ export interface CompareOptions {
   /** 0: no intervals. */
   readonly resamples: number
   readonly seed: number
-  /** Of the amounts, as ISO 4217 has it; null where the replay does not say. */
-  readonly currency: string | null
+  /** Of the amounts, as ISO 4217 has it. */
+  readonly currency: string
   /** k of card precision@k. */
   readonly cards: number
 }
 
-export const compareDefaults: CompareOptions = {
+export const compareDefaults: Omit<CompareOptions, 'currency'> = {
   labelsUntil: null,
   maturityDays: 0,
   blocking: true,
@@ -35,6 +35,5 @@ export const compareDefaults: CompareOptions = {
   period: null,
   resamples: 200,
   seed: 1,
-  currency: null,
   cards: 100,
 }

@@ -3,7 +3,7 @@ import type { ThresholdProposal } from '../../../src/apps/threshold.ts'
 import { comparisonWarnings, thresholdWarnings } from '../../../src/cli/warnings.ts'
 import { aDecisionTable, compared } from '../../helpers/decision-tables.ts'
 
-const { data } = compared(aDecisionTable(), { currency: 'EUR' })
+const { data } = compared(aDecisionTable())
 const proposal = (more: object, ...[challenge, review, decline]: readonly number[]) =>
   thresholdWarnings({
     champion: 'champion',

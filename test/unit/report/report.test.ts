@@ -10,7 +10,7 @@ import type { Replayed } from '../../../src/report/setting.ts'
 import { aDecisionTable, compared, metricOf } from '../../helpers/decision-tables.ts'
 import { markupOf } from '../../helpers/markup.ts'
 
-const comparison = compared(aDecisionTable(), { maturityDays: 2, currency: 'EUR' })
+const comparison = compared(aDecisionTable(), { maturityDays: 2 })
 const replayed: Replayed = {
   source: 'payments.csv',
   payments: 1_004,
