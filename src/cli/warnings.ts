@@ -23,7 +23,7 @@ export function comparisonWarnings({ data, champion, candidate }: Comparison): s
   lines.push(...delayWarnings(data))
   if (blocked.payments > 0) {
     lines.push(
-      `${worth(blocked, currency)} were declined by ${champion.name} and never labelled: they count as honest, the bounds say what else could be (--no-bounds: nothing was blocked)`,
+      `declined by ${champion.name} and never labelled: ${worth(blocked, currency)}, which count as honest; the bounds say what else could be (--no-bounds: nothing was blocked)`,
     )
   }
   const contestants = champion.name === candidate.name ? [champion] : [champion, candidate]
@@ -48,7 +48,7 @@ export function thresholdWarnings(proposal: ThresholdProposal): string[] {
   lines.push(...delayWarnings(data))
   if (blocked.payments > 0) {
     lines.push(
-      `${worth(blocked, currency)} were declined by ${champion} and never labelled: they count as honest, so declining may be worth more than it looks`,
+      `declined by ${champion} and never labelled: ${worth(blocked, currency)}, which count as honest, so declining may be worth more than it looks`,
     )
   }
   if (unscored > 0) {

@@ -119,8 +119,8 @@ function contestants(two: readonly Contestant[], { candidates }: Replayed, curre
 /** What did not make it into the figures. */
 export function leftOut({ rejected, duplicates, source }: Replayed): Html {
   return html`<section><h2>Rows left out</h2>
-${rejected === 0 ? html`<p>Every row of ${source} could be read.</p>` : html`<p>${count(rejected)} rows of ${source} could not be read or were refused; the replay named each of them.</p>`}
-${duplicates === 0 ? none : html`<p>${count(duplicates)} payments came more than once; the first decision stands for them.</p>`}
+${rejected === 0 ? html`<p>Every row of ${source} could be read.</p>` : html`<p>${numbered(rejected, 'row')} of ${source} could not be read or taken; the replay named each of them.</p>`}
+${duplicates === 0 ? none : html`<p>${numbered(duplicates, 'payment')} came more than once; the first decision stands for them.</p>`}
 </section>
 `
 }

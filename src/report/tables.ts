@@ -120,8 +120,8 @@ export function bounds(comparison: Comparison): Html {
   const within = ({ bounds }: Estimate, metric: MetricName, format: typeof quantity) =>
     bounds === null ? nothing : range(bounds, metrics[metric].unit, format)
   return html`<section><h2>What cannot be known</h2>
-<p>${count(payments)} payments (${money(value, data.currency)}) were declined by ${champion.name} and never labelled: nobody can know
-what they were. They count as honest above.
+<p>Declined by ${champion.name} and never labelled: ${numbered(payments, 'payment')} (${money(value, data.currency)}). Nobody can
+know what they were. They count as honest above.
 ${told.length === 0 ? 'No figure depends on them.' : 'At worst and at best, they would make of the figures:'}</p>
 ${
   told.length === 0
