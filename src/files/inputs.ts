@@ -2,6 +2,7 @@ import { existsSync, globSync, statSync } from 'node:fs'
 import { nearestPath } from '../config/nearest.ts'
 import { WeirError } from '../core/errors.ts'
 import { standardInput } from './rows.ts'
+import { shown, shownNames } from './shown.ts'
 
 export interface InputFile {
   /** `-` for standard input. */
@@ -55,9 +56,13 @@ export class Columns {
     for (const [column, needed] of this.#wanted) {
       if (!needed || own.has(column)) continue
       const nearest = nearestPath(column, columns)
-      throw new WeirError('WEIR_CLI_INPUT', `${path} has no column ${column}; it has ${columns.join(', ')}`, {
-        cure: `${nearest === undefined ? '' : `is ${nearest} meant? `}name the file's own columns in a mapping, --map`,
-      })
+      throw new WeirError(
+        'WEIR_CLI_INPUT',
+        `${path} has no column ${column}; it has ${shownNames(columns)}`,
+        {
+          cure: `${nearest === undefined ? '' : `is ${shown(nearest)} meant? `}name the file's own columns in a mapping, --map`,
+        },
+      )
     }
     this.#first ??= { path, columns: own }
     const { path: other, columns: expected } = this.#first
@@ -66,7 +71,7 @@ export class Columns {
     const odd = more ?? less
     if (odd !== undefined) {
       const [has, lacks] = more === undefined ? [other, path] : [path, other]
-      throw new WeirError('WEIR_CLI_INPUT', `${has} has a column ${odd}, which ${lacks} lacks`, {
+      throw new WeirError('WEIR_CLI_INPUT', `${has} has a column ${shown(odd)}, which ${lacks} lacks`, {
         cure: 'read files of one schema at a time, or give all of them the same columns',
       })
     }

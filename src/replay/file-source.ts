@@ -6,6 +6,7 @@ import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
 import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
 import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
+import { shownNames } from '../files/shown.ts'
 import { Arrivals } from './arrivals.ts'
 import { LabelsBetween } from './labels-between.ts'
 import { type HistoryItem, Numbering, type Source } from './source.ts'
@@ -121,7 +122,7 @@ async function* readPayments(
       onColumns(found) {
         const unread = columns.check(file, found)
         if (map !== undefined || unread.length === 0) return
-        notes.push(`${file}: ${unread.join(', ')} are no fields of a payment and were not read`)
+        notes.push(`${file}: ${shownNames(unread)} are no fields of a payment and were not read`)
       },
     })
     for await (const batch of rows) {

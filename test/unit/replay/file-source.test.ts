@@ -282,7 +282,7 @@ describe('files that are not whole, or not of one kind', () => {
     expect(rejectedOf(await read(cut))).toEqual([
       expect.stringMatching(/line 2: the file ends within this line/),
     ])
-    await failing(file('quote.csv', `${head}\n"a,1,c,1,EUR,m\n`)).toThrow('Quote Not Closed')
+    await failing(file('quote.csv', `${head}\n"a,1,c,1,EUR,m\n`)).toThrow('is not closed')
     await failing(file('empty.csv', '')).toThrow('it is empty')
   })
 
@@ -308,6 +308,20 @@ describe('files that are not whole, or not of one kind', () => {
       ),
       cure: expect.stringContaining('is merchnt_id meant?'),
     })
+  })
+
+  it('columns that look like card numbers are withheld', async () => {
+    await failing(file('headless.csv', 'a,4111111111111111\nb,4111111111111111\n')).toThrow(
+      /it has a, \(withheld: it looks like a card number\)$/,
+    )
+    const map = file(
+      'pan.yaml',
+      `transaction: { transaction_id: id, event_time: { column: at, as: epoch_ms }, customer_id: id,
+        amount_minor: { constant: 5 }, currency: { constant: EUR }, merchant_id: id }`,
+    )
+    expect(rejectedOf(await read(file('pan.csv', 'id,at\na,x4111111111111111\n'), { map }))).toEqual([
+      expect.stringMatching(/column at: "\(withheld[^4]*$/),
+    ])
   })
 
   it('a column that nothing reads is told', async () => {
