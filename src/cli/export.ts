@@ -3,9 +3,10 @@ import { readLookups } from '../adapters/model-package.ts'
 import { writeTrainingTable } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { withLookups } from '../core/features/lookups.ts'
+import { refuseOverlap } from '../files/outputs.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, printJson, startProgress } from './output.ts'
-import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
 
 interface Flags extends SourceFlags {
   readonly out: string
@@ -31,6 +32,10 @@ export function registerExport(program: Command): void {
     .option('--lookups <file>', 'columns of learned tables after the features (docs/models.md)')
     .action(async (given: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
+      const files = filesRead(given, flags)
+      refuseOverlap(flags.lookups === undefined ? files : [...files, flags.lookups], [
+        { flag: '--out', path: flags.out },
+      ])
       const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
       const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)

@@ -1,13 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
 import { configOf, count, position, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
 import { type VerifyFlags, verify } from './verify.ts'
 
 interface Flags extends SourceFlags, VerifyFlags {
@@ -66,6 +67,12 @@ export function registerReplay(program: Command): void {
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
       if (flags.verify) return verify(flags, command)
+      const { out, scores, state } = flags
+      refuseOverlap(filesRead(paths, flags), [
+        { flag: '--out', path: out },
+        { flag: '--scores', path: scores },
+        { flag: '--state', path: state },
+      ])
       // What a replay holds is bounded; V8 would let garbage grow to several times of that before it looks.
       setFlagsFromString('--heap-growing-percent=25')
       const { config } = configOf(command)

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
+import { inputFiles } from '../files/inputs.ts'
 import { streamFormats } from '../files/rows.ts'
 import { type FileSourceOptions, fileSource } from '../replay/file-source.ts'
 import { generatedSource, type Source } from '../replay/source.ts'
@@ -68,6 +70,14 @@ export async function withSource<T>(
   return withConnection(config, async (connection) =>
     use(await openTopicSource({ ...connection, topics, from, to })),
   )
+}
+
+/** The files that a command reads its history from. @throws WeirError WEIR_CLI_INPUT where one is not there. */
+export function filesRead(given: readonly string[], { labels, map }: FileFlags): string[] {
+  const payments = given[0] === topicWord ? [] : given
+  // The name of a mapping that weir brings along is no path.
+  const others = [labels, map].filter((path) => path !== undefined && existsSync(path)) as string[]
+  return [...inputFiles(payments).map(({ path }) => path), ...others]
 }
 
 /** History in the files, as the flags have it. */
