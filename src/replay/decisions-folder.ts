@@ -1,8 +1,6 @@
-import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SchemaElement } from 'hyparquet'
-import { ParquetWriter } from 'hyparquet-writer'
-import { moment, openParquet, text } from '../adapters/parquet-file.ts'
+import { createParquet, moment, text } from '../adapters/parquet-file.ts'
 import type { Decision, Transaction } from '../core/types.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
 
@@ -63,16 +61,9 @@ export function createDecisionsFolder(folder: string, names: readonly string[], 
   const schema = schemaOf(names)
 
   function flush(): void {
-    const path = join(folder, partName(parts))
-    const parquet = new ParquetWriter({
-      writer: openParquet(`${path}.part`),
-      schema,
-      createdBy: 'weir replay',
-    })
-    // Without a promise from the writer below, and that one writes at once.
-    void parquet.write({ columnData: columnsOf(pending, names), rowGroupSize: partRows })
-    void parquet.finish()
-    renameSync(`${path}.part`, path)
+    const parquet = createParquet(join(folder, partName(parts)), { schema, createdBy: 'weir replay' })
+    parquet.write(columnsOf(pending, names))
+    parquet.finish()
     parts++
     pending = noRows(names.length)
   }
