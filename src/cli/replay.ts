@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
 import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
+import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
 import { configOf, count, position, time, wantsJson } from './flags.ts'
@@ -73,6 +74,7 @@ export function registerReplay(program: Command): void {
         { flag: '--scores', path: scores },
         { flag: '--state', path: state },
       ])
+      if (state !== undefined) checkReplaceable(state)
       // What a replay holds is bounded; V8 would let garbage grow to several times of that before it looks.
       setFlagsFromString('--heap-growing-percent=25')
       const { config } = configOf(command)

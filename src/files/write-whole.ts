@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { WeirError } from '../core/errors.ts'
 
 /**
@@ -11,7 +11,7 @@ import { WeirError } from '../core/errors.ts'
 export function writeWhole(path: string, text: string, check: (staged: string) => void = () => {}): void {
   const staged = `${path}.${process.pid}.part`
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolders(dirname(resolve(path)))
     writeFileSync(staged, text)
     check(staged)
     renameSync(staged, path)
@@ -20,6 +20,27 @@ export function writeWhole(path: string, text: string, check: (staged: string) =
     throw unwritable(path, cause)
   }
 }
+
+/**
+ * Makes a folder with those above it, one after the other: Node's own way never ends where the system says that a folder
+ * cannot be there, as in /proc.
+ *
+ * @returns the uppermost that it made; undefined where all were there.
+ * @throws what the operating system says.
+ */
+export function makeFolders(path: string): string | undefined {
+  if (isFolder(path)) return undefined
+  const made = makeFolders(dirname(resolve(path)))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if (!isFolder(path)) throw error
+  }
+  return made ?? path
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** A failure of the operating system as an error with its cure; what is none of its failures comes back as it is. */
 export function unwritable(path: string, cause: unknown): unknown {

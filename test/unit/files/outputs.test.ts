@@ -2,7 +2,9 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { makeFolder } from '../../../src/apps/demo.ts'
 import { refuseOverlap } from '../../../src/files/outputs.ts'
+import { makeFolders } from '../../../src/files/write-whole.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-outputs-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -43,6 +45,20 @@ describe('outputs', () => {
         { flag: '--x', path: null },
         { flag: '--y', path: undefined },
       ],
+    )
+  })
+})
+
+describe('folders', () => {
+  it('are made one within the other, once', () => {
+    expect(makeFolders(at('a/b/c'))).toBe(at('a'))
+    expect(makeFolders(at('a/b/d'))).toBe(at('a/b/d'))
+    expect(makeFolders(at('a/b/d'))).toBeUndefined()
+  })
+
+  it.each(['/proc/x/y', `${at('in.csv')}/x`])('that cannot be: %s', (path) => {
+    expect(() => makeFolder(path)).toThrow(
+      expect.objectContaining({ code: 'WEIR_CLI_INPUT', cure: 'choose another by --out' }),
     )
   })
 })
