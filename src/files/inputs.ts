@@ -41,10 +41,13 @@ type Wanted = ReadonlyMap<string, boolean>
 /** Holds the columns of several files against what a mapping reads and against each other. */
 export class Columns {
   readonly #wanted: Wanted
+  readonly #advice: string
   #first: { readonly path: string; readonly columns: ReadonlySet<string> } | undefined
 
-  constructor(wanted: Wanted) {
+  /** @param advice what to do where a column is missing. */
+  constructor(wanted: Wanted, advice = "name the file's own columns in a mapping, --map") {
     this.#wanted = wanted
+    this.#advice = advice
   }
 
   /**
@@ -60,7 +63,7 @@ export class Columns {
         'WEIR_CLI_INPUT',
         `${path} has no column ${column}; it has ${shownNames(columns)}`,
         {
-          cure: `${nearest === undefined ? '' : `is ${shown(nearest)} meant? `}name the file's own columns in a mapping, --map`,
+          cure: `${nearest === undefined ? '' : `is ${shown(nearest)} meant? `}${this.#advice}`,
         },
       )
     }
