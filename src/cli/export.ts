@@ -4,6 +4,7 @@ import { writeTrainingTable } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { withLookups } from '../core/features/lookups.ts'
 import { refuseOverlap } from '../files/outputs.ts'
+import { mappingOf } from '../files/payments.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, printJson, startProgress } from './output.ts'
 import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
@@ -11,6 +12,7 @@ import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from '
 interface Flags extends SourceFlags {
   readonly out: string
   readonly labelsUntil: number
+  readonly features?: string
   readonly lookups?: string
 }
 
@@ -21,6 +23,7 @@ export function registerExport(program: Command): void {
     .argument('[source...]', 'files of payments (globs too), - for standard input, or topic')
     .requiredOption('--out <file>', 'the Parquet file to write')
   addFileFlags(command, 'stop')
+    .option('--features <file>', 'feature file (default: that of the mapping, else of the configuration)')
     .option('--events <n>', 'in place of files: so many generated payments', count)
     .option('--seed <n>', 'seed for --events', count, 1)
     .option(
@@ -36,8 +39,10 @@ export function registerExport(program: Command): void {
       refuseOverlap(flags.lookups === undefined ? files : [...files, flags.lookups], [
         { flag: '--out', path: flags.out },
       ])
+      const suggested = mappingOf(flags.map).defaults
+      const featureFile = flags.features ?? suggested?.features ?? config.features
       const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
-      const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
+      const features = withLookups(loadFeatures(featureFile), looked?.lookups ?? null)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
       const bad = new BadRows(flags.onError)
       const { out, labelsUntil } = flags

@@ -44,7 +44,7 @@ export const mappingSchema = z.strictObject({
       delay_days: z.number().min(0),
     })
     .optional(),
-  /** What `weir train` and `weir replay` take when nothing else is said; paths from the mapping file. */
+  /** What `weir train`, `weir replay` and `weir export` take when nothing else is said; paths from the mapping file. */
   defaults: z
     .strictObject({
       features: z.string().optional(),
