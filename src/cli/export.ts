@@ -46,7 +46,7 @@ export function registerExport(program: Command): void {
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
       const bad = new BadRows(flags.onError)
       const { out, labelsUntil } = flags
-      const written = await withSource(given, flags, config, async (source) => {
+      const written = await withSource(given, flags, config, command, async (source) => {
         const table = await writeTrainingTable(out, source, features, labelsUntil, looked?.text ?? null, {
           onRejected: (row) => bad.add(row),
           onRows: progress.add,

@@ -1,15 +1,16 @@
 import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import { WeirError } from '../core/errors.ts'
 import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
 import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { Source } from '../replay/source.ts'
-import { configOf, count, position, time, wantsJson } from './flags.ts'
+import { configOf, count, position, refuseFlags, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
+import { addFileFlags, BadRows, filesRead, type SourceFlags, topicWord, withSource } from './source.ts'
 import { type VerifyFlags, verify } from './verify.ts'
 
 interface Flags extends SourceFlags, VerifyFlags {
@@ -67,7 +68,11 @@ export function registerReplay(program: Command): void {
     .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
-      if (flags.verify) return verify(flags, command)
+      if (flags.verify) {
+        refuseIdle(paths, command)
+        return verify(flags, command)
+      }
+      refuseFlags(command, ['start'], 'without --verify')
       const { out, scores, state } = flags
       refuseOverlap(filesRead(paths, flags), [
         { flag: '--out', path: out },
@@ -84,7 +89,7 @@ export function registerReplay(program: Command): void {
       const specs = [champion, ...(flags.candidate ?? []).map(parseCandidate)]
       // onnxruntime takes a while to load.
       const { openCandidates } = await import('../replay/candidates.ts')
-      await withSource(paths, flags, config, async (source) => {
+      await withSource(paths, flags, config, command, async (source) => {
         const candidates = await openCandidates(config, specs)
         try {
           await interruptible(
@@ -134,6 +139,21 @@ export function registerReplay(program: Command): void {
     if (wantsJson(command)) print(JSON.stringify({ ...summary, out: flags.out, seconds }))
     else show(summary, flags.out, seconds)
   }
+}
+
+/** What --verify reads is told by the configuration, and it writes nothing. */
+function refuseIdle([source]: readonly string[], command: Command): void {
+  const used = ['verify', 'from', 'to', 'model', 'policy', 'features', 'start']
+  const names = command.options.map((option) => option.attributeName())
+  refuseFlags(
+    command,
+    names.filter((name) => !used.includes(name)),
+    'with --verify',
+  )
+  if (source === undefined || source === topicWord) return
+  throw new WeirError('WEIR_CLI_USAGE', `--verify reads the topics, not ${source}`, {
+    cure: 'leave the source out',
+  })
 }
 
 function positive(text: string): number {
