@@ -22,6 +22,12 @@ export const moment = (name: string, repetition_type: Repetition): SchemaElement
 type Options = ConstructorParameters<typeof ParquetWriter>[0]
 type Columns = Parameters<ParquetWriter['write']>[0]['columnData']
 
+/** As a timestamp, which every tool shows as one; read back it is a Date. */
+export const timestamp = (name: string, repetition_type: Repetition): SchemaElement => ({
+  ...moment(name, repetition_type),
+  converted_type: 'TIMESTAMP_MILLIS',
+})
+
 /** Appears whole or not at all: it is written beside its place, as .part. */
 export interface ParquetFile {
   /** One row group. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { SchemaElement } from 'hyparquet'
-import { createParquet, moment, text } from '../adapters/parquet-file.ts'
+import { createParquet, text, timestamp } from '../adapters/parquet-file.ts'
 import type { Decision, Transaction } from '../core/types.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
 
@@ -120,12 +120,12 @@ function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome
 function schemaOf(names: readonly string[]): SchemaElement[] {
   const columns: SchemaElement[] = [
     ...transactionTexts.map((name) => text(name, optionalTexts.has(name) ? 'OPTIONAL' : 'REQUIRED')),
-    moment('event_time', 'REQUIRED'),
+    timestamp('event_time', 'REQUIRED'),
     { name: 'amount', type: 'DOUBLE', repetition_type: 'REQUIRED' },
     { name: 'duplicate', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     { name: 'fraud', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     text('fraud_type', 'OPTIONAL'),
-    moment('label_known_time', 'OPTIONAL'),
+    timestamp('label_known_time', 'OPTIONAL'),
     ...names.flatMap((name): SchemaElement[] => {
       const { score, riskScore, outcome } = candidateColumns(name)
       return [

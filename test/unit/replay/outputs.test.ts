@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { afterAll, expect, it } from 'vitest'
 import { writeTrainingTable } from '../../../src/apps/export.ts'
 import { loadFeatures } from '../../../src/config/definitions.ts'
@@ -112,4 +113,11 @@ it('a training table appears whole or not at all', async () => {
     cure: expect.stringContaining('folder'),
   })
   expect(readdirSync(at('table'))).toEqual(['t.parquet'])
+})
+
+it('times of decisions are timestamps to other tools', async () => {
+  const file = await asyncBufferFromFile(at('decisions/decisions-00000.parquet'))
+  const [first, second] = await parquetReadObjects({ file, columns: ['event_time', 'label_known_time'] })
+  expect(first).toEqual({ event_time: new Date(payments[0]?.event_time as number), label_known_time: null })
+  expect(second?.['label_known_time']).toEqual(new Date(1_700_000_000_124))
 })
