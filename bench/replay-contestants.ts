@@ -38,6 +38,7 @@ export async function replayOnce(
     histories: historiesOf(candidates),
     known: new Map(),
     cutOff: Number.POSITIVE_INFINITY,
+    limit: Number.POSITIVE_INFINITY,
     tally: newTally(),
     onDecided({ arrivals, rows, decisions: [ofChampion = []] }) {
       payments += arrivals.length

@@ -107,21 +107,28 @@ function trainedOnOthers(how: string, model: readonly string[], ours: readonly s
     'WEIR_MODEL_FEATURES',
     `The model was trained ${how}: ${columnDifference(model, ours)}`,
     {
-      cure: 'Go back to the feature file that the model was trained on, or `weir export` again and retrain.',
+      cure: 'Take the feature file that the model was trained on (--set features=FILE), a model that was trained on this one, or `weir export` again and retrain.',
     },
   )
 }
+
+const mostNamed = 5
+
+const some = (names: readonly string[]): string =>
+  names.length <= mostNamed
+    ? names.join(', ')
+    : `${names.slice(0, mostNamed).join(', ')} and ${names.length - mostNamed} more`
 
 /** Says which columns the model has beyond or short of ours, or which one stands elsewhere. */
 function columnDifference(model: readonly string[], ours: readonly string[]): string {
   const missing = model.filter((column) => !ours.includes(column))
   const extra = ours.filter((column) => !model.includes(column))
   const parts = []
-  if (missing.length > 0) parts.push(`the model needs ${missing.join(', ')}`)
-  if (extra.length > 0) parts.push(`the model does not know ${extra.join(', ')}`)
+  if (missing.length > 0) parts.push(`the model needs ${some(missing)}`)
+  if (extra.length > 0) parts.push(`the model does not know ${some(extra)}`)
   if (parts.length > 0) return parts.join('; ')
   const moved = model.filter((column, i) => column !== ours[i])
-  if (moved.length > 0) return `the same columns, but in another order: ${moved.join(', ')}`
+  if (moved.length > 0) return `the same columns, but in another order: ${some(moved)}`
   return 'the same columns, but their definitions changed'
 }
 

@@ -12,8 +12,9 @@ if (model.sha256 !== sha256) {
   })
 }
 
-parentPort?.on('message', async ({ features, rows }: Batch) => {
-  parentPort?.postMessage(await answer(features, rows))
+parentPort?.on('message', async (batch: Batch | null) => {
+  if (batch === null) parentPort?.close()
+  else parentPort?.postMessage(await answer(batch.features, batch.rows))
 })
 parentPort?.postMessage('ready')
 

@@ -33,6 +33,7 @@ export async function openThreadedModel(
   const thread = new Worker(new URL('./threaded-model-worker.ts', import.meta.url), { workerData })
   // Rejects when the thread fails before it has loaded the model.
   await once(thread, 'message')
+  const exited = once(thread, 'exit')
   const waiting: { resolve(scores: Scores): void; reject(error: Error): void }[] = []
   thread.on('message', (answer: Answer) => {
     const asked = waiting.shift()
@@ -58,7 +59,10 @@ export async function openThreadedModel(
       return promise
     },
     async close() {
-      await thread.terminate()
+      // Not terminate(): in the middle of a batch that would take the whole process down.
+      thread.ref()
+      thread.postMessage(null)
+      await exited
     },
   }
 }

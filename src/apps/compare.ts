@@ -6,7 +6,7 @@ import type { DecisionTable } from '../core/evaluation/decision-table.ts'
 import type { CompareOptions, Contender } from '../core/evaluation/options.ts'
 import type { Outcome } from '../core/types.ts'
 import { readDecisionTable, type Window } from '../replay/decisions-table.ts'
-import { type ReplaySummary, readSummary } from './replay.ts'
+import { type ReplaySummary, readSummary } from '../replay/summary.ts'
 
 export interface CompareRequest extends CompareOptions {
   /** undefined: `champion`, else the first of the replay. */
@@ -30,7 +30,7 @@ export async function compareReplay(folder: string, request: CompareRequest): Pr
   const champion = named(request.champion, names, folder) ?? defaultChampion(names)
   const candidate = named(request.candidate, names, folder) ?? otherThan(champion, names, folder)
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
-  const table = await readDecisionTable(folder, request.window)
+  const table = await readDecisionTable(folder, summary.parts, request.window)
   if (table.rows === 0) {
     throw new WeirError('WEIR_CLI_INPUT', `${folder} holds decisions of no payment of that time`, {
       cure: 'replay a source that has payments, and compare within their time',

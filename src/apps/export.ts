@@ -46,6 +46,7 @@ export async function writeTrainingTable(
     histories: [new History(features)],
     known,
     cutOff,
+    limit: Number.POSITIVE_INFINITY,
     tally: newTally(),
     onDecided(chunk) {
       for (const row of rowsOf(chunk, features.names.length)) {

@@ -11,8 +11,8 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { PolicyFile } from '../core/policy.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { readDecisionTable } from '../replay/decisions-table.ts'
+import { readSummary } from '../replay/summary.ts'
 import { cutOffOf, named } from './compare.ts'
-import { readSummary } from './replay.ts'
 
 export interface ThresholdRequest {
   /** Whose risk scores. */
@@ -63,7 +63,7 @@ export async function proposeThresholds(
   const names = summary.candidates.map(({ name }) => name)
   const name = named(request.candidate, names, folder)
   const labelsUntil = cutOffOf(summary, request.labelsUntil, folder)
-  const table = await readDecisionTable(folder)
+  const table = await readDecisionTable(folder, summary.parts)
   const candidate = table.candidates.find((one) => one.name === name) as CandidateColumns
   return proposalOf(table, candidate, truthAt(table, labelsUntil, request.maturityDays), request)
 }

@@ -1,12 +1,15 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { ReplayOptions, ReplaySummary } from '../apps/replay.ts'
+import type { ReplayOptions } from '../apps/replay.ts'
 import { WeirError } from '../core/errors.ts'
+import { inputFiles } from '../files/inputs.ts'
 import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
 import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
-import type { Source } from '../replay/source.ts'
+import type { ReplaySummary } from '../replay/summary.ts'
 import { configOf, count, position, refuseFlags, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
@@ -89,24 +92,28 @@ export function registerReplay(program: Command): void {
       const specs = [champion, ...(flags.candidate ?? []).map(parseCandidate)]
       // onnxruntime takes a while to load.
       const { openCandidates } = await import('../replay/candidates.ts')
-      await withSource(paths, flags, config, command, async (source) => {
-        const candidates = await openCandidates(config, specs)
-        try {
-          await interruptible(
-            (signal) => run(source, candidates.all, flags, signal, command),
-            `stopped; go on with --resume: ${flags.out}`,
-          )
-        } finally {
-          await candidates.close()
-        }
-      })
+      const { endsOf } = await import('../replay/checkpoint.ts')
+      // Topics have grown since the replay was stopped: it goes on to where they ended.
+      const ends = flags.resume ? endsOf(flags.out) : null
+      const { to } = ends === null ? flags : { to: { offsets: ends.transactions } }
+      const identity = identityOf(paths, flags)
+      await interruptible(
+        (signal) =>
+          withSource(paths, { ...flags, to, labelsTo: ends?.labels }, config, command, async (source) => {
+            const candidates = await openCandidates(config, specs)
+            try {
+              await run({ source, identity, candidates: candidates.all, signal }, flags, command)
+            } finally {
+              await candidates.close()
+            }
+          }),
+        `stopped; go on with --resume: ${flags.out}`,
+      )
     })
 
   async function run(
-    source: Source,
-    candidates: ReplayOptions['candidates'],
+    what: Pick<ReplayOptions, 'source' | 'identity' | 'candidates' | 'signal'>,
     flags: Flags,
-    signal: AbortSignal,
     command: Command,
   ): Promise<void> {
     const { replay } = await import('../apps/replay.ts')
@@ -116,8 +123,7 @@ export function registerReplay(program: Command): void {
     const bad = new BadRows(flags.onError)
     let items = 0
     const summary = await replay(config, {
-      source,
-      candidates,
+      ...what,
       out: flags.out,
       scores: flags.scores ?? null,
       state: flags.state ?? null,
@@ -125,7 +131,6 @@ export function registerReplay(program: Command): void {
       limit: flags.limit,
       rate: flags.rate,
       resume: flags.resume,
-      signal,
       onItems(taken) {
         progress.add(taken - items)
         items = taken
@@ -134,7 +139,7 @@ export function registerReplay(program: Command): void {
       onRejected: (at, reason) => bad.add({ at, reason }),
     })
     const { seconds } = progress.stop()
-    source.notes().forEach(note)
+    what.source.notes().forEach(note)
     bad.end(summary.payments + bad.count)
     if (wantsJson(command)) print(JSON.stringify({ ...summary, out: flags.out, seconds }))
     else show(summary, flags.out, seconds)
@@ -154,6 +159,22 @@ function refuseIdle([source]: readonly string[], command: Command): void {
   throw new WeirError('WEIR_CLI_USAGE', `--verify reads the topics, not ${source}`, {
     cure: 'leave the source out',
   })
+}
+
+/** Tells this source, as it is now, from any other: a replay that was stopped goes on with the same only. */
+function identityOf(paths: readonly string[], flags: Flags): string {
+  const { map, labels, format, sort, allowUnordered, onError, events, seed, from, to } = flags
+  const files = (given: readonly string[]) =>
+    inputFiles(given).map(({ path, size }) => {
+      if (path === '-') return path
+      return [resolve(path), size, statSync(path).mtimeMs]
+    })
+  return JSON.stringify([
+    paths[0] === 'topic' ? paths : files(paths),
+    labels === undefined ? null : files([labels]),
+    map === undefined ? null : mappingOf(map),
+    [format, sort, allowUnordered, onError, events, seed, from, to],
+  ])
 }
 
 function positive(text: string): number {

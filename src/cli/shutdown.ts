@@ -48,7 +48,8 @@ export async function interruptible<T>(
   try {
     return await work(stop.signal)
   } catch (error) {
-    if (got === undefined) throw error
+    // An error of its own is told as one, also after a signal.
+    if (got === undefined || (error as Error).name !== 'AbortError') throw error
     process.stderr.write(`${told}\n`)
     process.exit(exitCodes[got])
   } finally {

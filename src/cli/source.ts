@@ -43,8 +43,10 @@ export interface SourceFlags extends FileFlags {
   readonly events?: number
   readonly seed: number
   /** Of the topics. */
-  readonly from?: Position
-  readonly to?: Position
+  readonly from?: Position | undefined
+  readonly to?: Position | undefined
+  /** Offsets at which the labels end. */
+  readonly labelsTo?: readonly number[] | undefined
 }
 
 /** Opens history for the time that `use` takes: files, the word `topic`, or, with --events, generated payments. */
@@ -55,7 +57,7 @@ export async function withSource<T>(
   command: Command,
   use: (source: Source) => Promise<T>,
 ): Promise<T> {
-  const { events, seed, from, to } = flags
+  const { events, seed, from, to, labelsTo } = flags
   const { topics } = config
   if (given.length > 0 === (events !== undefined)) {
     throw new WeirError('WEIR_CLI_USAGE', 'take either a source or --events', {
@@ -75,7 +77,7 @@ export async function withSource<T>(
     })
   }
   return withConnection(config, async (connection) =>
-    use(await openTopicSource({ ...connection, topics, from, to })),
+    use(await openTopicSource({ ...connection, topics, from, to, labelsTo })),
   )
 }
 

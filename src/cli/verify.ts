@@ -11,8 +11,8 @@ import { configOf, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 
 export interface VerifyFlags {
-  readonly from?: Position
-  readonly to?: Position
+  readonly from?: Position | undefined
+  readonly to?: Position | undefined
   /** Lists of what is to be taken beside the configuration, with commas between. */
   readonly model?: string
   readonly policy?: string

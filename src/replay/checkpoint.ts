@@ -5,14 +5,17 @@ import { WeirError } from '../core/errors.ts'
 import type { History } from '../core/history.ts'
 import type { PassTally } from './pass.ts'
 import { readSnapshot, type SnapshotHead, writeSnapshot } from './snapshot.ts'
+import type { Ends } from './source.ts'
 
 /** Where a replay stands that was stopped, but for the states of everybody. */
 export interface Progress {
   /** What is replayed by what: only the same may go on. */
   readonly fingerprint: string
   readonly tally: PassTally
-  /** Of each sink, in their order. */
-  readonly sinks: readonly unknown[]
+  /** Where the topics ended when it began; null for other sources. */
+  readonly ends: Ends | null
+  /** Of each sink, by name. */
+  readonly sinks: Readonly<Record<string, unknown>>
 }
 
 const checkpointOf = (folder: string): string => join(folder, 'checkpoint')
@@ -36,8 +39,10 @@ export async function writeCheckpoint(
     await writeSnapshot(join(unfinished, statesFile(i)), headOf(history), history)
   }
   writeFileSync(join(unfinished, progressFile), serialize(progress))
-  rmSync(path, { recursive: true, force: true })
+  const replaced = `${path}.old`
+  if (existsSync(path)) renameSync(path, replaced)
   renameSync(unfinished, path)
+  rmSync(replaced, { recursive: true, force: true })
 }
 
 /**
@@ -56,7 +61,7 @@ export async function readCheckpoint(
       cure: 'leave --resume out',
     })
   }
-  const progress = deserialize(readFileSync(join(path, progressFile))) as Progress
+  const progress = readProgress(folder)
   if (progress.fingerprint !== fingerprint) {
     throw new WeirError('WEIR_CLI_INPUT', `the replay that was stopped in ${folder} was of something else`, {
       cure: 'resume with the same source, candidates and files as they were, or choose another folder by --out',
@@ -64,6 +69,22 @@ export async function readCheckpoint(
   }
   for (const [i, history] of histories.entries()) await readSnapshot(join(path, statesFile(i)), history)
   return progress
+}
+
+/** Where the topics of the replay that was stopped end; null where it read none, or there is none. */
+export const endsOf = (folder: string): Ends | null =>
+  hasCheckpoint(folder) ? readProgress(folder).ends : null
+
+function readProgress(folder: string): Progress {
+  const path = join(checkpointOf(folder), progressFile)
+  try {
+    return deserialize(readFileSync(path)) as Progress
+  } catch (cause) {
+    throw new WeirError('WEIR_CLI_INPUT', `${path} cannot be read: ${(cause as Error).message}`, {
+      cure: `remove ${checkpointOf(folder)} and replay from the beginning`,
+      cause,
+    })
+  }
 }
 
 export function removeCheckpoint(folder: string): void {

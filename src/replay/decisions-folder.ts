@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SchemaElement } from 'hyparquet'
 import { createParquet, text, timestamp } from '../adapters/parquet-file.ts'
+import { sha256 } from '../config/definitions.ts'
 import type { Decision, Transaction } from '../core/types.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
 
@@ -34,8 +36,21 @@ interface Pending {
   readonly outcomes: (string | null)[][]
 }
 
+/** One of the files. */
+export interface Part {
+  readonly file: string
+  readonly rows: number
+  readonly sha256: string
+}
+
+/** Takes decisions, and tells in which files they are. */
+export interface DecisionsFolder extends Sink {
+  /** Those that are written. */
+  parts(): readonly Part[]
+}
+
 interface FolderState {
-  readonly parts: number
+  readonly parts: readonly Part[]
   readonly pending: Pending
 }
 
@@ -56,15 +71,23 @@ export const candidateColumns = (name: string) => ({
  * @param names of the candidates.
  * @param state of a folder that is gone on with; null for a new one.
  */
-export function createDecisionsFolder(folder: string, names: readonly string[], state: unknown): Sink {
-  let { parts, pending } = (state as FolderState | null) ?? { parts: 0, pending: noRows(names.length) }
+export function createDecisionsFolder(
+  folder: string,
+  names: readonly string[],
+  state: unknown,
+): DecisionsFolder {
+  const begun = (state as FolderState | null) ?? { parts: [], pending: noRows(names.length) }
+  const parts = [...begun.parts]
+  let { pending } = begun
   const schema = schemaOf(names)
 
   function flush(): void {
-    const parquet = createParquet(join(folder, partName(parts)), { schema, createdBy: 'weir replay' })
+    const file = partName(parts.length)
+    const path = join(folder, file)
+    const parquet = createParquet(path, { schema, createdBy: 'weir replay' })
     parquet.write(columnsOf(pending, names))
     parquet.finish()
-    parts++
+    parts.push({ file, rows: pending.times.length, sha256: sha256(readFileSync(path)) })
     pending = noRows(names.length)
   }
 
@@ -80,8 +103,9 @@ export function createDecisionsFolder(folder: string, names: readonly string[], 
       }
     },
     state: (): FolderState => ({ parts, pending }),
+    parts: () => parts,
     close() {
-      if (pending.times.length > 0 || parts === 0) flush()
+      if (pending.times.length > 0 || parts.length === 0) flush()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   asyncBufferFromFile,
@@ -7,6 +7,7 @@ import {
   parquetMetadataAsync,
   parquetRead,
 } from 'hyparquet'
+import { sha256 } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
 import {
   type CandidateColumns,
@@ -15,7 +16,7 @@ import {
   type TextColumn,
 } from '../core/evaluation/decision-table.ts'
 import { outcomes } from '../core/types.ts'
-import { candidateColumns } from './decisions-folder.ts'
+import { candidateColumns, type Part as WrittenPart } from './decisions-folder.ts'
 
 /** Event times, epoch milliseconds: from `from` up to `to`, without it. */
 export interface Window {
@@ -29,12 +30,16 @@ const always: Window = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INF
  * Reads what a replay left in its folder, but for duplicates, which the first decision stands for. Some 60 bytes a
  * payment and 11 a candidate are held in memory.
  *
- * @throws WeirError WEIR_CLI_INPUT where a file of it cannot be read.
+ * @param files that replay.json names.
+ * @throws WeirError WEIR_CLI_INPUT where one of them is missing, or another than was written.
  */
-export async function readDecisionTable(folder: string, window: Window = always): Promise<DecisionTable> {
+export async function readDecisionTable(
+  folder: string,
+  files: readonly WrittenPart[],
+  window: Window = always,
+): Promise<DecisionTable> {
   const parts: Part[] = []
-  for (const file of globSync(join(folder, 'decisions-*.parquet')).toSorted())
-    parts.push(await openPart(file))
+  for (const file of files) parts.push(await openPart(folder, file))
   const rows = parts.reduce((sum, { metadata }) => sum + Number(metadata.num_rows), 0)
   const kept = await keptRows(parts, rows, window)
   const numbers = async <T extends NumberArray>(column: string, into: T, of: (value: unknown) => number) => {
@@ -81,8 +86,10 @@ interface Part {
   readonly metadata: FileMetaData
 }
 
-async function openPart(path: string): Promise<Part> {
+async function openPart(folder: string, { file: name, sha256: expected }: WrittenPart): Promise<Part> {
+  const path = join(folder, name)
   try {
+    if (sha256(readFileSync(path)) !== expected) throw new Error('it is not the file that replay.json names')
     const file = await asyncBufferFromFile(path)
     return { file, metadata: await parquetMetadataAsync(file) }
   } catch (cause) {

@@ -38,6 +38,8 @@ export interface PassOptions {
   readonly known: ReadonlyMap<string, Truth>
   /** Labels observed later are not known yet, epoch milliseconds. They feed the features all the same, when due. */
   readonly cutOff: number
+  /** Payments taken at most. */
+  readonly limit: number
   readonly tally: PassTally
   /** Gets each chunk once all candidates have decided it, in order. */
   readonly onDecided: (chunk: DecidedChunk) => Promise<void> | void
@@ -81,6 +83,7 @@ export class Pass {
   async take(items: readonly HistoryItem[]): Promise<void> {
     const { tally, onRejected } = this.#options
     for (const item of items) {
+      if (this.isFull && item.kind === 'transaction') return
       tally.items++
       if (item.kind === 'transaction') this.#takePayment(item)
       else if (item.kind === 'label') {
@@ -92,6 +95,11 @@ export class Pass {
       }
       if (this.#arrivals.length === chunkPayments) await this.#begin()
     }
+  }
+
+  /** Whether as many payments were taken as are wanted. */
+  get isFull(): boolean {
+    return this.#options.tally.payments >= this.#options.limit
   }
 
   /** Decides all that was taken: then the states are those after it. */

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { WeirError } from '../core/errors.ts'
-import { checkReplaceable, makeFolders, unwritable } from '../files/write-whole.ts'
+import { checkReplaceable, unwritable } from '../files/write-whole.ts'
 
 /**
  * A file of frames, gzipped: 9 bytes of head (kind, length of the key, length of the value; lengths 32 bits,
@@ -38,7 +38,6 @@ export async function writeFrames(path: string, frames: Iterable<Frame>): Promis
   const part = `${path}.part`
   checkReplaceable(path)
   try {
-    makeFolders(dirname(path))
     await pipeline(pieces(frames), createGzip({ level: 1 }), createWriteStream(part, { flush: true }))
     await rename(part, path)
     await sync(dirname(path))

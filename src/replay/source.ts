@@ -19,6 +19,12 @@ export type HistoryItem =
   /** A row or record that could not be read: where it lies (`payments.csv, line 7`) and what is wrong with it. */
   | { readonly kind: 'rejected'; readonly at: string; readonly reason: string }
 
+/** Offsets by partition at which topics end: not part of what is read. */
+export interface Ends {
+  readonly transactions: readonly number[]
+  readonly labels: readonly number[]
+}
+
 /** What history is read from: files, topics or the generator. */
 export interface Source {
   /** What was read, for reports. */
@@ -31,6 +37,8 @@ export interface Source {
   items(onFraction?: (done: number) => void): AsyncIterable<readonly HistoryItem[]>
   /** All labels that lie apart from the payments, by observed_time: for the truth. Can be read before the items. */
   labels(): AsyncIterable<readonly Label[]>
+  /** Of topics: a replay that is resumed reads up to there, too. */
+  readonly ends?: Ends
   /**
    * Where on its topics the history ends, for a snapshot of the states after it: complete once all items have been read.
    * Absent for files, and for topics that were not read from their beginning.

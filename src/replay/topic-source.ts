@@ -18,6 +18,8 @@ export interface TopicSourceOptions {
   readonly from?: Position | undefined
   /** Not part of it; what lies on the topic at the beginning when absent. */
   readonly to?: Position | undefined
+  /** Offsets at which the labels end, likewise. */
+  readonly labelsTo?: readonly number[] | undefined
 }
 
 /** Records of a partition from `from` up to, without it, `to`. */
@@ -40,10 +42,10 @@ export interface TopicSource extends Source {
  *   with offsets that were deleted.
  */
 export async function openTopicSource(options: TopicSourceOptions): Promise<TopicSource> {
-  const { log, contracts, topics, from, to } = options
+  const { log, contracts, topics, from, to, labelsTo } = options
   const notes: string[] = []
   const transactions = await rangesOf(log, topics.transactions, from, to)
-  const labels = await rangesOf(log, topics.labels)
+  const labels = await rangesOf(log, topics.labels, undefined, labelsTo && { offsets: labelsTo })
   for (const range of transactions) {
     const { first } = await log.bounds(range)
     if (first === 0 || range.from !== first) continue
@@ -56,6 +58,7 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
   return {
     name: `${topics.transactions}, ${transactions.map((r) => `${r.partition}: ${r.from} to ${r.to}`).join(', ')}`,
     ranges: { transactions, labels },
+    ends: { transactions: transactions.map((range) => range.to), labels: labels.map((range) => range.to) },
     async *items(onFraction = () => {}) {
       const total = transactions.reduce((sum, range) => sum + Math.max(0, range.to - range.from), 0)
       let read = 0

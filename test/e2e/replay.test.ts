@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -27,7 +27,7 @@ describe('weir replay', () => {
       'transaction_id,score,risk_score,outcome,strict.score,strict.risk_score,strict.outcome',
     )
     expect(lines).toHaveLength(summary.payments + 1)
-    const table = await readDecisionTable(at('whole'))
+    const table = await readDecisionTable(at('whole'), summary.parts)
     expect(table.rows).toBe(summary.payments - summary.duplicates)
     expect(table.candidates.map(({ name }) => name)).toEqual(['champion', 'strict'])
     expect(table.fraud.reduce((sum, fraud) => sum + fraud, 0)).toBe(summary.frauds)
@@ -61,10 +61,51 @@ describe('weir replay', () => {
 
     const resumed = await weir([...into('parts'), '--resume'])
     expect(resumed.code).toBe(0)
+    expect(existsSync(at('parts/unfinished'))).toBe(false)
     for (const file of files) {
       expect(readFileSync(at(`parts/${file}`)).equals(readFileSync(at(`whole/${file}`)))).toBe(true)
     }
     expect(readFileSync(at('parts.csv')).equals(readFileSync(at('whole.csv')))).toBe(true)
     expect(existsSync(at('parts/checkpoint'))).toBe(false)
+  })
+
+  it('that fails leaves an earlier one as it was; a file that was changed is found out', async () => {
+    const small = ['replay', '--events', '3000', '--out', at('kept'), '--json']
+    expect((await weir(small)).code).toBe(0)
+    const before = readFileSync(at('kept/replay.json'), 'utf8')
+    const nothing = at('nothing.csv')
+    writeFileSync(
+      nothing,
+      'transaction_id,event_time,customer_id,amount_minor,currency,merchant_id,type,channel\n1,x\n',
+    )
+    expect((await weir(['replay', nothing, '--out', at('kept')])).code).toBe(1)
+    expect(readFileSync(at('kept/replay.json'), 'utf8')).toBe(before)
+    expect((await weir(['compare', at('kept')])).code).toBe(0)
+    const part = at('kept/decisions-00000.parquet')
+    const bytes = readFileSync(part)
+    bytes[1_000] = (bytes[1_000] as number) ^ 1
+    writeFileSync(part, bytes)
+    const compared = await weir(['compare', at('kept')])
+    expect(compared.code).toBe(1)
+    expect(compared.stderr).toContain('it is not the file that replay.json names')
+  })
+
+  it('has its folder to itself', async () => {
+    const slow = spawn(
+      process.execPath,
+      ['src/main.ts', 'replay', '--events', '9000', '--rate', '10', '--out', at('one')],
+      {
+        env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null' },
+        stdio: 'ignore',
+      },
+    )
+    while (!existsSync(at('one/lock'))) await new Promise((resolve) => setTimeout(resolve, 20))
+    const second = await weir(['replay', '--events', '1000', '--out', at('one')])
+    expect(second.code).toBe(1)
+    expect(second.stderr).toContain(`another replay (process ${slow.pid}) is writing to`)
+    slow.kill('SIGKILL')
+    await once(slow, 'close')
+    expect((await weir(['replay', '--events', '1000', '--out', at('one')])).code).toBe(0)
+    expect(existsSync(at('one/lock'))).toBe(false)
   })
 })

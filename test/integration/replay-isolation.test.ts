@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Admin } from '@platformatic/kafka'
@@ -72,9 +74,28 @@ it('a replay of the topics changes no record, no key and no position, and leaves
   expect(await everything()).toEqual(before)
 })
 
+it('stopped, and resumed when the topics have grown, it is of what there was when it began', async () => {
+  const args = ['replay', 'topic', '--candidate', 'strict:challenge=300', '--out', join(folder, 'parts')]
+  const child = spawn(process.execPath, ['src/main.ts', ...args, ...live.flags(), '--rate', '1000'], {
+    env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null' },
+    stdio: 'ignore',
+  })
+  await until('a replay that runs', () => existsSync(join(folder, 'parts/lock')), 60)
+  child.kill('SIGTERM')
+  expect(await once(child, 'close')).toEqual([143, null])
+  await send(items.slice(half, half + 200))
+  await atRest()
+  const { code, stderr } = await weir([...args, ...live.flags(), '--resume'])
+  expect(code, stderr).toBe(0)
+  for (const file of ['replay.json', 'decisions-00000.parquet']) {
+    const [whole, parts] = ['at-rest', 'parts'].map((out) => readFileSync(join(folder, out, file)))
+    expect(parts?.equals(whole as Buffer)).toBe(true)
+  }
+})
+
 it('beside live traffic, live decisions are what they must be, and the replay ends where it began to read', async () => {
   const slow = replay('beside', '--rate', '3000')
-  await send(items.slice(half))
+  await send(items.slice(half + 200))
   const { code, stdout, stderr } = await slow
   expect(code, stderr).toBe(0)
   const summary = JSON.parse(stdout.trim().split('\n').at(-1) as string)

@@ -226,6 +226,7 @@ async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<An
     histories: historiesOf(candidates),
     known: new Map(),
     cutOff: Number.POSITIVE_INFINITY,
+    limit: Number.POSITIVE_INFINITY,
     tally,
     onDecided({ arrivals, decisions }) {
       for (const [i, { partition, offset }] of arrivals.entries()) {

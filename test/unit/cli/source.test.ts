@@ -29,7 +29,11 @@ describe('flags that would do nothing', () => {
   it.each<[string, string[], string]>([
     ['a range of files', [at('h.csv'), '--from', '0'], '--from does nothing without the source topic'],
     ['a range of generated payments', ['--events', '5', '--to', '0'], '--to does nothing without'],
-    ['labels beside generated payments', ['--events', '5', '--labels', 'l'], '--labels does nothing without'],
+    [
+      'labels beside generated payments',
+      ['--events', '5', '--labels', at('h.csv')],
+      '--labels does nothing without',
+    ],
     ['two files of labels', [at('h.csv'), '--labels', 'a', '--labels', 'b'], 'Give it once'],
     ['states without --verify', [at('h.csv'), '--start', 's'], '--start does nothing without --verify'],
     ['files for --verify', [at('h.csv'), '--verify'], '--verify reads the topics, not'],

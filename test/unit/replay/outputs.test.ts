@@ -83,7 +83,7 @@ it('decisions of a replay read back, and a full disk leaves nothing half', async
   const sink = createDecisionsFolder(at('decisions'), ['champion'], null)
   await sink.write(chunk)
   await sink.close()
-  const table = await readDecisionTable(at('decisions'))
+  const table = await readDecisionTable(at('decisions'), sink.parts())
   expect([...table.eventTime]).toEqual(payments.map(({ event_time }) => event_time))
   expect([...table.labelKnownTime]).toEqual(chunk.truths.map((truth) => truth?.observed_time ?? Number.NaN))
 

@@ -35,7 +35,7 @@ interface Passed {
 
 async function run(
   history: readonly HistoryItem[],
-  { batch = 1_000, cutOff = always, only = [0, 1] } = {},
+  { batch = 1_000, cutOff = always, only = [0, 1], limit = always } = {},
 ): Promise<Passed> {
   const chosen = only.map((i) => candidates.all[i] as Candidates['all'][number])
   const passed: Passed = { decisions: chosen.map(() => []), truths: [], rejected: [], tally: newTally() }
@@ -45,6 +45,7 @@ async function run(
     histories: historiesOf(chosen),
     known,
     cutOff,
+    limit,
     tally: passed.tally,
     onDecided({ decisions, truths }: DecidedChunk) {
       for (const [c, ofCandidate] of decisions.entries()) passed.decisions[c]?.push(...ofCandidate)
@@ -96,6 +97,24 @@ describe('a pass', () => {
       all.truths.filter((truth) => truth !== null).length,
     )
     for (const truth of truths) if (truth !== null) expect(truth.observed_time).toBeLessThanOrEqual(cutOff)
+  })
+
+  it('with a limit takes the first so many, refused ones not counted', async () => {
+    const spoilt = items.map((item, i): HistoryItem => {
+      if (item.kind !== 'transaction' || i % 5 > 0) return item
+      return { ...item, transaction: { ...item.transaction, currency: 'XAU' } }
+    })
+    const whole = await run(spoilt)
+    for (const [limit, batch] of [
+      [1, 7],
+      [1_234, 1_000],
+      [5_000, 12_000],
+    ]) {
+      const first = await run(spoilt, { limit, batch })
+      expect(first.tally.payments).toBe(limit)
+      expect(bytes(first.decisions[0])).toEqual(bytes(whole.decisions[0]?.slice(0, limit)))
+      expect(first.rejected).toEqual(whole.rejected.slice(0, first.rejected.length))
+    }
   })
 
   it('names a payment that the feature file cannot compare', async () => {
