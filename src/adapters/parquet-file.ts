@@ -1,6 +1,7 @@
+import { renameSync, rmSync } from 'node:fs'
 import type { SchemaElement } from 'hyparquet'
-import { fileWriter } from 'hyparquet-writer'
-import { WeirError } from '../core/errors.ts'
+import { fileWriter, ParquetWriter } from 'hyparquet-writer'
+import { checkReplaceable, unwritable } from '../files/write-whole.ts'
 
 type Repetition = 'REQUIRED' | 'OPTIONAL'
 
@@ -18,11 +19,49 @@ export const moment = (name: string, repetition_type: Repetition): SchemaElement
   repetition_type,
 })
 
-/** @throws WeirError WEIR_CLI_INPUT when the file cannot be written. */
-export function openParquet(path: string): ReturnType<typeof fileWriter> {
-  try {
-    return fileWriter(path)
-  } catch (cause) {
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, { cause })
+type Options = ConstructorParameters<typeof ParquetWriter>[0]
+type Columns = Parameters<ParquetWriter['write']>[0]['columnData']
+
+/** As a timestamp, which every tool shows as one; read back it is a Date. */
+export const timestamp = (name: string, repetition_type: Repetition): SchemaElement => ({
+  ...moment(name, repetition_type),
+  converted_type: 'TIMESTAMP_MILLIS',
+})
+
+/** Appears whole or not at all: it is written beside its place, as .part. */
+export interface ParquetFile {
+  /** One row group. */
+  write(columns: Columns): void
+  finish(): void
+  /** Leaves nothing behind of a file that is not finished. */
+  abandon(): void
+}
+
+/** @throws WeirError WEIR_CLI_INPUT when the file cannot be written, now or later; nothing of it is left then. */
+export function createParquet(path: string, options: Omit<Options, 'writer'>): ParquetFile {
+  const part = `${path}.part`
+  const abandon = () => rmSync(part, { force: true })
+  function attempt<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (cause) {
+      abandon()
+      throw unwritable(path, cause)
+    }
+  }
+  checkReplaceable(path)
+  const parquet = attempt(() => new ParquetWriter({ ...options, writer: fileWriter(part) }))
+  return {
+    // Without a promise from the writer below, and that one writes at once.
+    write: (columnData) =>
+      attempt(() => {
+        void parquet.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 0 })
+      }),
+    finish: () =>
+      attempt(() => {
+        void parquet.finish()
+        renameSync(part, path)
+      }),
+    abandon,
   }
 }

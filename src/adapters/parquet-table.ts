@@ -1,8 +1,7 @@
 import type { SchemaElement } from 'hyparquet'
-import { ParquetWriter } from 'hyparquet-writer'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Transaction } from '../core/types.ts'
-import { moment, openParquet, text } from './parquet-file.ts'
+import { createParquet, moment, text } from './parquet-file.ts'
 
 /** Rows held in memory before they are written as one row group. */
 const groupRows = 20_000
@@ -52,6 +51,8 @@ export interface TrainingRow {
 export interface TrainingTable {
   add(row: TrainingRow): void
   close(): void
+  /** Leaves no table behind. */
+  abandon(): void
 }
 
 /**
@@ -59,7 +60,7 @@ export interface TrainingTable {
  * metadata names the features in order (`weir.features`) and their hash (`weir.feature_hash`), and holds the text of the
  * lookups that the last columns come from (`weir.lookups`), so that a package trained on it takes these very ones along.
  *
- * @throws WeirError WEIR_CLI_INPUT when the file cannot be written.
+ * @throws WeirError WEIR_CLI_INPUT when the file cannot be written: it appears whole or not at all.
  */
 export function createTrainingTable(
   path: string,
@@ -68,8 +69,7 @@ export function createTrainingTable(
 ): TrainingTable {
   const features = names.map((name): SchemaElement => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' }))
   const elements = [...fixedColumns, ...features]
-  const parquet = new ParquetWriter({
-    writer: openParquet(path),
+  const parquet = createParquet(path, {
     schema: [{ name: 'transactions', num_children: elements.length }, ...elements],
     kvMetadata: [
       { key: 'weir.feature_hash', value: hash },
@@ -102,8 +102,7 @@ export function createTrainingTable(
         data: Float32Array.from(rows, ({ features: f }) => f[column] as number),
       })),
     ]
-    // Without a promise from the writer below, and that one writes at once.
-    void parquet.write({ columnData, rowGroupSize: groupRows })
+    parquet.write(columnData)
     rows = []
   }
 
@@ -114,7 +113,8 @@ export function createTrainingTable(
     },
     close() {
       flush()
-      void parquet.finish()
+      parquet.finish()
     },
+    abandon: parquet.abandon,
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import type { Codec } from '../adapters/avro.ts'
@@ -11,6 +11,7 @@ import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Log, LogRecord, NewRecord } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
+import { makeFolders } from '../files/write-whole.ts'
 import { type Generated, generate } from '../generator/generate.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
@@ -286,10 +287,15 @@ function openLines(path: string): { write(value: object): Promise<void>; close()
   }
 }
 
-/** Makes the folder. @throws WeirError WEIR_CLI_INPUT when it cannot be made. */
-export function makeFolder(path: string): void {
+/**
+ * Makes the folder with those above it.
+ *
+ * @returns the uppermost that it made; undefined where all were there.
+ * @throws WeirError WEIR_CLI_INPUT when it cannot be made.
+ */
+export function makeFolder(path: string): string | undefined {
   try {
-    mkdirSync(path, { recursive: true })
+    return makeFolders(path)
   } catch (cause) {
     throw new WeirError('WEIR_CLI_INPUT', `cannot make the folder ${path}: ${(cause as Error).message}`, {
       cure: 'choose another by --out',

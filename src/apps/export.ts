@@ -59,9 +59,14 @@ export async function writeTrainingTable(
     },
     onRejected: (at, reason) => onRejected({ at, reason }),
   })
-  for await (const items of source.items(onFraction)) await pass.take(items)
-  await pass.settle()
-  table.close()
+  try {
+    for await (const items of source.items(onFraction)) await pass.take(items)
+    await pass.settle()
+    table.close()
+  } catch (error) {
+    table.abandon()
+    throw error
+  }
   return written
 }
 

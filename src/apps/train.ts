@@ -5,6 +5,7 @@ import { dayMs } from '../core/days.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Source } from '../replay/source.ts'
+import { makeFolder } from './demo.ts'
 import { type ExportProgress, writeTrainingTable } from './export.ts'
 import { type Python, runStep } from './python.ts'
 
@@ -71,7 +72,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
   }
   // What is wrong with families or recipe is told now, not after the export.
   await runStep(python, ['settings', ...options.families, ...flagsOfRecipe(options.recipe)])
-  const made = mkdirSync(root, { recursive: true })
+  const made = makeFolder(root)
   const scratch = mkdtempSync(join(root, '.train-'))
   const [table, run] = [join(scratch, 'table.parquet'), join(scratch, 'run')]
   const staged = join(scratch, name, version)

@@ -3,13 +3,16 @@ import { readLookups } from '../adapters/model-package.ts'
 import { writeTrainingTable } from '../apps/export.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { withLookups } from '../core/features/lookups.ts'
+import { refuseOverlap } from '../files/outputs.ts'
+import { mappingOf } from '../files/payments.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, printJson, startProgress } from './output.ts'
-import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
 
 interface Flags extends SourceFlags {
   readonly out: string
   readonly labelsUntil: number
+  readonly features?: string
   readonly lookups?: string
 }
 
@@ -20,6 +23,7 @@ export function registerExport(program: Command): void {
     .argument('[source...]', 'files of payments (globs too), - for standard input, or topic')
     .requiredOption('--out <file>', 'the Parquet file to write')
   addFileFlags(command, 'stop')
+    .option('--features <file>', 'feature file (default: that of the mapping, else of the configuration)')
     .option('--events <n>', 'in place of files: so many generated payments', count)
     .option('--seed <n>', 'seed for --events', count, 1)
     .option(
@@ -31,12 +35,18 @@ export function registerExport(program: Command): void {
     .option('--lookups <file>', 'columns of learned tables after the features (docs/models.md)')
     .action(async (given: string[], flags: Flags, command: Command) => {
       const { config } = configOf(command)
+      const files = filesRead(given, flags)
+      refuseOverlap(flags.lookups === undefined ? files : [...files, flags.lookups], [
+        { flag: '--out', path: flags.out },
+      ])
+      const suggested = mappingOf(flags.map).defaults
+      const featureFile = flags.features ?? suggested?.features ?? config.features
       const looked = flags.lookups === undefined ? null : await readLookups(flags.lookups)
-      const features = withLookups(loadFeatures(config.features), looked?.lookups ?? null)
+      const features = withLookups(loadFeatures(featureFile), looked?.lookups ?? null)
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
       const bad = new BadRows(flags.onError)
       const { out, labelsUntil } = flags
-      const written = await withSource(given, flags, config, async (source) => {
+      const written = await withSource(given, flags, config, command, async (source) => {
         const table = await writeTrainingTable(out, source, features, labelsUntil, looked?.text ?? null, {
           onRejected: (row) => bad.add(row),
           onRows: progress.add,

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import { WeirError } from '../core/errors.ts'
 import type { Position } from '../replay/topic-source.ts'
 
 /** Flags that every command takes, before or after its name. */
@@ -25,6 +26,29 @@ export function configOf(command: Command): LoadedConfig {
 }
 
 export const wantsJson = (command: Command): boolean => command.optsWithGlobals<GlobalFlags>().json
+
+/**
+ * Refuses flags that would do nothing.
+ *
+ * @param names of their values; those that were not given are fine.
+ * @param where they do nothing: `with --verify`.
+ * @throws WeirError WEIR_CLI_USAGE.
+ */
+export function refuseFlags(command: Command, names: readonly string[], where: string): void {
+  const idle = command.options.find(
+    (option) =>
+      names.includes(option.attributeName()) &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (idle === undefined) return
+  throw new WeirError('WEIR_CLI_USAGE', `${idle.long} does nothing ${where}`, { cure: 'leave it out' })
+}
+
+/** For a flag that may be given once. */
+export function once(text: string, earlier: string | undefined): string {
+  if (earlier === undefined) return text
+  throw new InvalidArgumentError("Give it once; several files are a glob, for example 'labels/*.csv'.")
+}
 
 /** For a flag that counts something: a whole number from 0; `infinity` where there may be no end. */
 export function count(text: string): number {

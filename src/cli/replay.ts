@@ -3,14 +3,17 @@ import { resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions } from '../apps/replay.ts'
+import { WeirError } from '../core/errors.ts'
 import { inputFiles } from '../files/inputs.ts'
+import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
+import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { ReplaySummary } from '../replay/summary.ts'
-import { configOf, count, position, time, wantsJson } from './flags.ts'
+import { configOf, count, position, refuseFlags, time, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
-import { addFileFlags, BadRows, type SourceFlags, withSource } from './source.ts'
+import { addFileFlags, BadRows, filesRead, type SourceFlags, topicWord, withSource } from './source.ts'
 import { type VerifyFlags, verify } from './verify.ts'
 
 interface Flags extends SourceFlags, VerifyFlags {
@@ -68,7 +71,18 @@ export function registerReplay(program: Command): void {
     .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
-      if (flags.verify) return verify(flags, command)
+      if (flags.verify) {
+        refuseIdle(paths, command)
+        return verify(flags, command)
+      }
+      refuseFlags(command, ['start'], 'without --verify')
+      const { out, scores, state } = flags
+      refuseOverlap(filesRead(paths, flags), [
+        { flag: '--out', path: out },
+        { flag: '--scores', path: scores },
+        { flag: '--state', path: state },
+      ])
+      if (state !== undefined) checkReplaceable(state)
       // What a replay holds is bounded; V8 would let garbage grow to several times of that before it looks.
       setFlagsFromString('--heap-growing-percent=25')
       const { config } = configOf(command)
@@ -85,7 +99,7 @@ export function registerReplay(program: Command): void {
       const identity = identityOf(paths, flags)
       await interruptible(
         (signal) =>
-          withSource(paths, { ...flags, to, labelsTo: ends?.labels }, config, async (source) => {
+          withSource(paths, { ...flags, to, labelsTo: ends?.labels }, config, command, async (source) => {
             const candidates = await openCandidates(config, specs)
             try {
               await run({ source, identity, candidates: candidates.all, signal }, flags, command)
@@ -130,6 +144,21 @@ export function registerReplay(program: Command): void {
     if (wantsJson(command)) print(JSON.stringify({ ...summary, out: flags.out, seconds }))
     else show(summary, flags.out, seconds)
   }
+}
+
+/** What --verify reads is told by the configuration, and it writes nothing. */
+function refuseIdle([source]: readonly string[], command: Command): void {
+  const used = ['verify', 'from', 'to', 'model', 'policy', 'features', 'start']
+  const names = command.options.map((option) => option.attributeName())
+  refuseFlags(
+    command,
+    names.filter((name) => !used.includes(name)),
+    'with --verify',
+  )
+  if (source === undefined || source === topicWord) return
+  throw new WeirError('WEIR_CLI_USAGE', `--verify reads the topics, not ${source}`, {
+    cure: 'leave the source out',
+  })
 }
 
 /** Tells this source, as it is now, from any other: a replay that was stopped goes on with the same only. */

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
+import { inputFiles } from '../files/inputs.ts'
 import { streamFormats } from '../files/rows.ts'
 import { type FileSourceOptions, fileSource } from '../replay/file-source.ts'
 import { generatedSource, type Source } from '../replay/source.ts'
 import { openTopicSource, type Position } from '../replay/topic-source.ts'
+import { once, refuseFlags } from './flags.ts'
 import { grouped, note } from './output.ts'
 
 export interface FileFlags {
@@ -23,7 +26,7 @@ type OnError = 'stop' | 'skip'
 export function addFileFlags(command: Command, onError: OnError): Command {
   return command
     .option('--map <mapping>', 'mapping file, or the name of one in mappings/')
-    .option('--labels <file>', 'labels, where the mapping makes none')
+    .option('--labels <file>', 'labels, where the mapping makes none; a glob for several', once)
     .addOption(new Option('--format <format>', 'what comes from standard input (-)').choices(streamFormats))
     .option('--sort', 'rows by event time, held in memory')
     .option('--allow-unordered', 'take rows whose times go backwards as they come')
@@ -34,7 +37,7 @@ export const onErrorOption = (fallback: OnError): Option =>
   new Option('--on-error <do>', 'what a bad row does').choices(['stop', 'skip']).default(fallback)
 
 /** What stands for the topics among sources. */
-const topicWord = 'topic'
+export const topicWord = 'topic'
 
 export interface SourceFlags extends FileFlags {
   readonly events?: number
@@ -51,6 +54,7 @@ export async function withSource<T>(
   given: readonly string[],
   flags: SourceFlags,
   config: Config,
+  command: Command,
   use: (source: Source) => Promise<T>,
 ): Promise<T> {
   const { events, seed, from, to, labelsTo } = flags
@@ -60,8 +64,13 @@ export async function withSource<T>(
       cure: `name files of payments, - for standard input, or ${topicWord}; or give --events 100000`,
     })
   }
+  const isTopic = given[0] === topicWord
+  if (!isTopic) refuseFlags(command, ['from', 'to'], `without the source ${topicWord}`)
+  if (isTopic || events !== undefined) {
+    refuseFlags(command, ['labels', 'format', 'sort', 'allowUnordered'], 'without files')
+  }
   if (events !== undefined) return use(generatedSource({ events, seed, partitions: topics.partitions }))
-  if (given[0] !== topicWord) return use(openFiles(given, flags, topics.partitions))
+  if (!isTopic) return use(openFiles(given, flags, topics.partitions))
   if (given.length > 1) {
     throw new WeirError('WEIR_CLI_USAGE', `${topicWord} is a source of its own`, {
       cure: `a file of this name is ./${topicWord}`,
@@ -70,6 +79,14 @@ export async function withSource<T>(
   return withConnection(config, async (connection) =>
     use(await openTopicSource({ ...connection, topics, from, to, labelsTo })),
   )
+}
+
+/** The files that a command reads its history from. @throws WeirError WEIR_CLI_INPUT where one is not there. */
+export function filesRead(given: readonly string[], { labels, map }: FileFlags): string[] {
+  const payments = given[0] === topicWord ? [] : given
+  // The name of a mapping that weir brings along is no path.
+  const others = [labels, map].filter((path) => path !== undefined && existsSync(path)) as string[]
+  return [...inputFiles(payments).map(({ path }) => path), ...others]
 }
 
 /** History in the files, as the flags have it. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { conversions, type Form, forms, hashOf, toMinorUnits } from './conversions.ts'
+import { shown } from './shown.ts'
 
 /** A row of a foreign file: CSV columns or the keys of a JSON object. */
 export type Row = Readonly<Record<string, unknown>>
@@ -140,7 +141,7 @@ function readText(column: string, row: Row): string {
 function meaningReader(field: TextCell): (text: string) => Value {
   const { as, since, prefix, fallback, values, patterns } = field
   const refuse = (text: string, why: string): never => {
-    throw new Error(`${placeOf(field)}: ${JSON.stringify(text)} is not ${why}`)
+    throw new Error(`${placeOf(field)}: "${shown(text)}" is not ${why}`)
   }
   if (values !== undefined) {
     return (text) => (Object.hasOwn(values, text) ? prefix + values[text] : refuse(text, 'in its values'))

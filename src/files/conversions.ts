@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { minorUnitExponent } from '../core/currencies.ts'
+import { shown } from './shown.ts'
 
 /** What a text means. Without one it stays text. */
 export const forms = [
@@ -66,13 +67,13 @@ function parseTime(text: string): number | undefined {
  */
 export function toMinorUnits(text: string, currency: string, round = false): number {
   const exponent = minorUnitExponent(currency)
-  if (exponent === undefined) throw new Error(`${currency} is no currency of ISO 4217`)
+  if (exponent === undefined) throw new Error(`${shown(currency)} is no currency of ISO 4217`)
   const [, units, fraction = ''] = /^(\d+)(?:\.(\d*))?$/.exec(text) ?? []
-  if (units === undefined) throw new Error(`${JSON.stringify(text)} is no amount`)
+  if (units === undefined) throw new Error(`"${shown(text)}" is no amount`)
   const beyond = fraction.slice(exponent)
-  if (!round && /[1-9]/.test(beyond)) throw new Error(`${text} has more decimals than ${currency}`)
+  if (!round && /[1-9]/.test(beyond)) throw new Error(`${shown(text)} has more decimals than ${currency}`)
   const minor =
     Number(units + fraction.slice(0, exponent).padEnd(exponent, '0')) + (/^[5-9]/.test(beyond) ? 1 : 0)
-  if (!Number.isSafeInteger(minor)) throw new Error(`${text} is too large`)
+  if (!Number.isSafeInteger(minor)) throw new Error(`${shown(text)} is too large`)
   return minor
 }

@@ -2,6 +2,7 @@ import { existsSync, globSync, statSync } from 'node:fs'
 import { nearestPath } from '../config/nearest.ts'
 import { WeirError } from '../core/errors.ts'
 import { standardInput } from './rows.ts'
+import { shown, shownNames } from './shown.ts'
 
 export interface InputFile {
   /** `-` for standard input. */
@@ -40,10 +41,13 @@ type Wanted = ReadonlyMap<string, boolean>
 /** Holds the columns of several files against what a mapping reads and against each other. */
 export class Columns {
   readonly #wanted: Wanted
+  readonly #advice: string
   #first: { readonly path: string; readonly columns: ReadonlySet<string> } | undefined
 
-  constructor(wanted: Wanted) {
+  /** @param advice what to do where a column is missing. */
+  constructor(wanted: Wanted, advice = "name the file's own columns in a mapping, --map") {
     this.#wanted = wanted
+    this.#advice = advice
   }
 
   /**
@@ -55,9 +59,13 @@ export class Columns {
     for (const [column, needed] of this.#wanted) {
       if (!needed || own.has(column)) continue
       const nearest = nearestPath(column, columns)
-      throw new WeirError('WEIR_CLI_INPUT', `${path} has no column ${column}; it has ${columns.join(', ')}`, {
-        cure: `${nearest === undefined ? '' : `is ${nearest} meant? `}name the file's own columns in a mapping, --map`,
-      })
+      throw new WeirError(
+        'WEIR_CLI_INPUT',
+        `${path} has no column ${column}; it has ${shownNames(columns)}`,
+        {
+          cure: `${nearest === undefined ? '' : `is ${shown(nearest)} meant? `}${this.#advice}`,
+        },
+      )
     }
     this.#first ??= { path, columns: own }
     const { path: other, columns: expected } = this.#first
@@ -66,7 +74,7 @@ export class Columns {
     const odd = more ?? less
     if (odd !== undefined) {
       const [has, lacks] = more === undefined ? [other, path] : [path, other]
-      throw new WeirError('WEIR_CLI_INPUT', `${has} has a column ${odd}, which ${lacks} lacks`, {
+      throw new WeirError('WEIR_CLI_INPUT', `${has} has a column ${shown(odd)}, which ${lacks} lacks`, {
         cure: 'read files of one schema at a time, or give all of them the same columns',
       })
     }

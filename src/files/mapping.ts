@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Label, Transaction } from '../core/types.ts'
-import { cell, cellReader, fieldsReader, partsOf, type Row } from './cells.ts'
+import { type Cell, cell, cellReader, fieldsReader, partsOf, type Row } from './cells.ts'
 
 const unmapped = cell.default({ constant: null })
 
@@ -44,7 +44,7 @@ export const mappingSchema = z.strictObject({
       delay_days: z.number().min(0),
     })
     .optional(),
-  /** What `weir train` and `weir replay` take when nothing else is said; paths from the mapping file. */
+  /** What `weir train`, `weir replay` and `weir export` take when nothing else is said; paths from the mapping file. */
   defaults: z
     .strictObject({
       features: z.string().optional(),
@@ -97,10 +97,14 @@ export function rowMapper({ transaction: fields, label }: Mapping): (row: Row, l
 
 /** The columns that a mapping reads; false: rows may lack it. */
 export function columnsOf({ transaction, label }: Mapping): Map<string, boolean> {
-  const cells = [
+  return columnsOfCells([
     ...Object.values(transaction),
     ...(label === undefined ? [] : [label.fraud, label.fraud_type]),
-  ]
+  ])
+}
+
+/** The columns that cells read; false: rows may lack it. */
+export function columnsOfCells(cells: readonly Cell[]): Map<string, boolean> {
   const columns = new Map<string, boolean>()
   const add = (column: string, needed: boolean) => columns.set(column, needed || columns.get(column) === true)
   for (const cell of cells) {

@@ -2,7 +2,7 @@ import type { Label } from '../core/types.ts'
 import { type EventTimeLimits, type Unchecked, validateLabel, validateTransaction } from '../core/validate.ts'
 import { fieldsReader, type Row } from './cells.ts'
 import { contractFields, contractMapping, loadMapping } from './contract.ts'
-import { type Mapped, type Mapping, rowMapper } from './mapping.ts'
+import { columnsOfCells, type Mapped, type Mapping, rowMapper } from './mapping.ts'
 
 /** Times lie as far back as the file does; the limits are for live traffic. */
 const anyTime: EventTimeLimits = {
@@ -21,7 +21,11 @@ export function paymentReader(mapping: Mapping): (row: Row, line: number) => Map
   }
 }
 
-const labelFields = fieldsReader(contractFields('label.avsc'))
+const labelCells = contractFields('label.avsc')
+const labelFields = fieldsReader(labelCells)
+
+/** The columns of a file of labels; false: rows may lack it. */
+export const labelColumns: ReadonlyMap<string, boolean> = columnsOfCells(Object.values(labelCells))
 
 /** The label of a row whose columns are the contract's fields. Throws an Error that tells what is wrong. */
 export function labelOf(row: Row, line: number): Label {

@@ -3,6 +3,7 @@ import avsc from 'avsc'
 import type { Row } from './cells.ts'
 import type { FileRow, RowOptions } from './rows.ts'
 import { gathered } from './rows-text.ts'
+import { Unreadable } from './unreadable.ts'
 
 /** What of avsc's decoder tells whether the bytes ended with a block. */
 interface Decoder {
@@ -27,10 +28,14 @@ export async function* readAvro(bytes: Readable, { onColumns }: RowOptions): Asy
     yield records.map((row) => ({ line: ++line, row }))
   }
   const { buf, pos } = (decoder as unknown as Decoder)._tap
-  if (pos < buf.length || !hasHeader) throw new Error(`it was cut off after ${line} records`)
+  if (pos < buf.length || !hasHeader) {
+    throw new Unreadable(`it was cut off after ${line} records`, 'copy the file again, whole')
+  }
 }
 
 function fieldsOf(type: avsc.Type): string[] {
-  if (type.typeName !== 'record') throw new Error(`its values are ${type.typeName}, not records`)
+  if (type.typeName !== 'record') {
+    throw new Unreadable(`its values are ${type.typeName}, not records`, 'give files of Avro records')
+  }
   return (type as avsc.types.RecordType).fields.map(({ name }) => name)
 }

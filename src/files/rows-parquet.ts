@@ -8,6 +8,7 @@ import {
   parquetSchema,
 } from 'hyparquet'
 import type { FileRow, RowOptions } from './rows.ts'
+import { Unreadable } from './unreadable.ts'
 
 /** Beside what hyparquet unpacks itself. */
 const compressors: Compressors = {
@@ -56,6 +57,10 @@ async function footerOf(file: Awaited<ReturnType<typeof asyncBufferFromFile>>): 
   try {
     return await parquetMetadataAsync(file, { geoparquet: false })
   } catch (cause) {
-    throw new Error('there is no Parquet footer at its end, it was cut off or is no Parquet file', { cause })
+    throw new Unreadable(
+      'there is no Parquet footer at its end, it was cut off or is no Parquet file',
+      'copy the file again, whole',
+      cause,
+    )
   }
 }

@@ -6,6 +6,7 @@ import type { Row } from './cells.ts'
 import { readAvro } from './rows-avro.ts'
 import { readParquet } from './rows-parquet.ts'
 import { readCsv, readJsonLines } from './rows-text.ts'
+import { unreadable } from './unreadable.ts'
 
 /** A row, or why it is none, with the line (CSV, JSON Lines) or number (Avro, Parquet) at which it lies, from 1. */
 export type FileRow = { readonly line: number } & ({ readonly row: Row } | { readonly error: string })
@@ -50,7 +51,7 @@ export async function* readRows(
     else yield* readers[kind.replace(/^\.|\.gz$/g, '') as StreamFormat](open(path, onFraction), options)
   } catch (cause) {
     if (cause instanceof WeirError) throw cause
-    throw unreadable(path, cause as Error & { code?: string })
+    throw unreadable(path === standardInput ? 'standard input' : path, cause)
   }
 }
 
@@ -71,16 +72,3 @@ const unknownKind = (path: string): WeirError =>
   new WeirError('WEIR_CLI_INPUT', `${path}: what kind of file is this?`, {
     cure: 'name it .csv, .jsonl (either also .gz), .avro or .parquet',
   })
-
-function unreadable(path: string, cause: Error & { readonly code?: string }): WeirError {
-  const isCut = cause.code === 'Z_BUF_ERROR'
-  const why = isCut ? 'its compressed data ends too early, it was cut off' : cause.message
-  return new WeirError(
-    'WEIR_CLI_INPUT',
-    `cannot read ${path === standardInput ? 'standard input' : path}: ${why}`,
-    {
-      ...(isCut && { cure: 'copy the file again, whole' }),
-      cause,
-    },
-  )
-}

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { WeirError } from '../core/errors.ts'
 
 /**
@@ -11,16 +11,61 @@ import { WeirError } from '../core/errors.ts'
 export function writeWhole(path: string, text: string, check: (staged: string) => void = () => {}): void {
   const staged = `${path}.${process.pid}.part`
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolders(dirname(resolve(path)))
     writeFileSync(staged, text)
     check(staged)
     renameSync(staged, path)
   } catch (cause) {
     if (existsSync(staged)) rmSync(staged)
-    if (cause instanceof WeirError) throw cause
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, {
-      cure: 'name another place, or let this user write there',
-      cause,
-    })
+    throw unwritable(path, cause)
   }
+}
+
+/**
+ * Makes a folder with those above it, one after the other: Node's own way never ends where the system says that a folder
+ * cannot be there, as in /proc.
+ *
+ * @returns the uppermost that it made; undefined where all were there.
+ * @throws what the operating system says.
+ */
+export function makeFolders(path: string): string | undefined {
+  if (isFolder(path)) return undefined
+  const made = makeFolders(dirname(resolve(path)))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if (!isFolder(path)) throw error
+  }
+  return made ?? path
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** A failure of the operating system as an error with its cure; what is none of its failures comes back as it is. */
+export function unwritable(path: string, cause: unknown): unknown {
+  if (cause instanceof WeirError || !(cause instanceof Error) || !('syscall' in cause)) return cause
+  const { code, message } = cause as NodeJS.ErrnoException
+  const cure = cures[code as keyof typeof cures] ?? 'name another place, or let this user write there'
+  return new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${message}`, { cure, cause })
+}
+
+const freeSpace = 'free space on that disk, or name a place on another one'
+const cures = { ENOSPC: freeSpace, EDQUOT: freeSpace, ENOENT: 'make its folder first, or name another place' }
+
+/**
+ * Throws where a file by that name could not be put there by renaming, which would replace a device, too.
+ *
+ * @throws {WeirError} WEIR_CLI_INPUT.
+ */
+export function checkReplaceable(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || found.isFile()) return
+  throw new WeirError(
+    'WEIR_CLI_INPUT',
+    `cannot write ${path}: it is ${found.isDirectory() ? 'a folder' : 'no file'}`,
+    {
+      cure: 'name a file',
+    },
+  )
 }

@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises'
 import avsc from 'avsc'
 import { readSchema } from '../adapters/avro-schema-files.ts'
 import { WeirError } from '../core/errors.ts'
+import { unwritable } from './write-whole.ts'
 
 /** Writes records of one contract to a file. */
 export interface RecordFile {
@@ -29,7 +30,7 @@ export async function createRecordFile(path: string, schema: string): Promise<Re
   try {
     await once(file, 'open')
   } catch (cause) {
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, { cause })
+    throw unwritable(path, cause)
   }
   return kind === 'avro'
     ? avroFile(file, schema)

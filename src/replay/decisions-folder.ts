@@ -1,8 +1,7 @@
-import { readFileSync, renameSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SchemaElement } from 'hyparquet'
-import { ParquetWriter } from 'hyparquet-writer'
-import { moment, openParquet, text } from '../adapters/parquet-file.ts'
+import { createParquet, text, timestamp } from '../adapters/parquet-file.ts'
 import { sha256 } from '../config/definitions.ts'
 import type { Decision, Transaction } from '../core/types.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
@@ -85,15 +84,9 @@ export function createDecisionsFolder(
   function flush(): void {
     const file = partName(parts.length)
     const path = join(folder, file)
-    const parquet = new ParquetWriter({
-      writer: openParquet(`${path}.part`),
-      schema,
-      createdBy: 'weir replay',
-    })
-    // Without a promise from the writer below, and that one writes at once.
-    void parquet.write({ columnData: columnsOf(pending, names), rowGroupSize: partRows })
-    void parquet.finish()
-    renameSync(`${path}.part`, path)
+    const parquet = createParquet(path, { schema, createdBy: 'weir replay' })
+    parquet.write(columnsOf(pending, names))
+    parquet.finish()
     parts.push({ file, rows: pending.times.length, sha256: sha256(readFileSync(path)) })
     pending = noRows(names.length)
   }
@@ -151,12 +144,12 @@ function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome
 function schemaOf(names: readonly string[]): SchemaElement[] {
   const columns: SchemaElement[] = [
     ...transactionTexts.map((name) => text(name, optionalTexts.has(name) ? 'OPTIONAL' : 'REQUIRED')),
-    moment('event_time', 'REQUIRED'),
+    timestamp('event_time', 'REQUIRED'),
     { name: 'amount', type: 'DOUBLE', repetition_type: 'REQUIRED' },
     { name: 'duplicate', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     { name: 'fraud', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     text('fraud_type', 'OPTIONAL'),
-    moment('label_known_time', 'OPTIONAL'),
+    timestamp('label_known_time', 'OPTIONAL'),
     ...names.flatMap((name): SchemaElement[] => {
       const { score, riskScore, outcome } = candidateColumns(name)
       return [

@@ -4,8 +4,9 @@ import type { Label } from '../core/types.ts'
 import type { Row } from '../files/cells.ts'
 import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
 import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
-import { labelOf, mappingOf, paymentReader } from '../files/payments.ts'
+import { labelColumns, labelOf, mappingOf, paymentReader } from '../files/payments.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
+import { shownNames } from '../files/shown.ts'
 import { Arrivals } from './arrivals.ts'
 import { LabelsBetween } from './labels-between.ts'
 import { type HistoryItem, Numbering, type Source } from './source.ts'
@@ -67,11 +68,17 @@ export function fileSource(paths: readonly string[], options: FileSourceOptions)
       const between = new LabelsBetween(labels)
       const numbering = new Numbering(options.partitions)
       const read = readPayments(files, mapping, options, notes, onFraction)
-      for await (const batch of options.order === 'sort' ? sorted(read) : read) {
-        yield itemsOf(batch, between, numbering)
+      let isWhole = false
+      // Whoever has seen enough leaves at a yield.
+      try {
+        for await (const batch of options.order === 'sort' ? sorted(read) : read) {
+          yield itemsOf(batch, between, numbering)
+        }
+        isWhole = true
+        yield between.rest()
+      } finally {
+        notes.push(...between.notes(isWhole))
       }
-      yield between.rest()
-      notes.push(...between.notes())
     },
     async *labels() {
       yield (await readLabels()).labels
@@ -110,6 +117,7 @@ async function* readPayments(
   const paymentOf = paymentReader(mapping)
   const arrivals = new Arrivals(order === undefined || order === 'refuse')
   const total = files.reduce((sum, { size }) => sum + size, 0)
+  const readable = new Readable()
   let before = 0
   for (const { path, size } of files) {
     const file = fileName(path)
@@ -121,19 +129,54 @@ async function* readPayments(
       onColumns(found) {
         const unread = columns.check(file, found)
         if (map !== undefined || unread.length === 0) return
-        notes.push(`${file}: ${unread.join(', ')} are no fields of a payment and were not read`)
+        notes.push(`${file}: ${shownNames(unread)} are no fields of a payment and were not read`)
       },
     })
-    for await (const batch of rows) {
-      const read = readBatch(file, batch, paymentOf)
-      for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.value.transaction.event_time)
-      arrivals.check(false)
-      yield read
+    try {
+      for await (const batch of rows) {
+        const read = readBatch(file, batch, paymentOf)
+        for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.value.transaction.event_time)
+        arrivals.check(false)
+        readable.add(read)
+        yield read
+      }
+      arrivals.check(true)
+    } finally {
+      const note = arrivals.note()
+      if (note !== undefined && order !== 'sort') notes.push(note)
     }
-    arrivals.check(true)
-    const note = arrivals.note()
-    if (note !== undefined && order !== 'sort') notes.push(note)
     before += size
+  }
+  readable.check('check that these are payments, and that the mapping, --map, is the one for them')
+}
+
+/** Sees to it that not all rows are such as cannot be read: the file is then another than was meant. */
+class Readable {
+  #good = 0
+  #bad = 0
+  #first: Rejected | undefined
+
+  add(read: readonly (object | Rejected)[]): void {
+    for (const one of read) {
+      if (!('kind' in one)) this.#good++
+      else {
+        this.#bad++
+        this.#first ??= one as Rejected
+      }
+    }
+  }
+
+  /** @throws WeirError WEIR_CLI_INPUT where there were rows and none was good. */
+  check(cure: string): void {
+    if (this.#first === undefined || this.#good > 0) return
+    const { at, reason } = this.#first
+    throw new WeirError(
+      'WEIR_CLI_INPUT',
+      `not one of ${this.#bad} rows can be read; the first, ${at}: ${reason}`,
+      {
+        cure,
+      },
+    )
   }
 }
 
@@ -154,18 +197,25 @@ function readBatch<T>(
   })
 }
 
+const labelAdvice = 'give --labels a file whose columns are the fields of schemas/label.avsc'
+
 async function loadLabels(files: readonly InputFile[]): Promise<{ labels: Label[]; rejected: Rejected[] }> {
   const labels: Label[] = []
   const rejected: Rejected[] = []
+  const columns = new Columns(labelColumns, labelAdvice)
+  const readable = new Readable()
   for (const { path } of files) {
     const file = fileName(path)
-    for await (const rows of readRows(path)) {
-      for (const one of readBatch(file, rows, labelOf)) {
+    for await (const rows of readRows(path, { onColumns: (found) => columns.check(file, found) })) {
+      const read = readBatch(file, rows, labelOf)
+      readable.add(read)
+      for (const one of read) {
         if ('kind' in one) rejected.push(one)
         else labels.push(one.value)
       }
     }
   }
+  readable.check(labelAdvice)
   return { labels: labels.sort((a, b) => a.observed_time - b.observed_time), rejected }
 }
 

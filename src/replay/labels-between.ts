@@ -43,14 +43,15 @@ export class LabelsBetween {
     return items
   }
 
-  notes(): string[] {
+  /** @param isWhole whether all payments have come. */
+  notes(isWhole: boolean): string[] {
     const notes = []
     if (this.#early !== undefined) {
       const { count, first } = this.#early
       notes.push(`payments whose label was known before they were made: ${count} (the first: ${first})`)
     }
     const [unknown] = this.#awaited.keys()
-    if (unknown !== undefined) {
+    if (isWhole && unknown !== undefined) {
       notes.push(`labels of payments that are not there: ${this.#awaited.size} (the first: of ${unknown})`)
     }
     return notes

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { WeirError } from '../core/errors.ts'
+import { checkReplaceable, unwritable } from '../files/write-whole.ts'
 
 /**
  * A file of frames, gzipped: 9 bytes of head (kind, length of the key, length of the value; lengths 32 bits,
@@ -35,14 +36,14 @@ const pieceBytes = 256 * 1_024
  */
 export async function writeFrames(path: string, frames: Iterable<Frame>): Promise<void> {
   const part = `${path}.part`
+  checkReplaceable(path)
   try {
     await pipeline(pieces(frames), createGzip({ level: 1 }), createWriteStream(part, { flush: true }))
     await rename(part, path)
     await sync(dirname(path))
   } catch (cause) {
     await rm(part, { force: true })
-    if (!isSystemError(cause)) throw cause
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${cause.message}`, { cause })
+    throw unwritable(path, cause)
   }
 }
 

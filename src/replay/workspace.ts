@@ -2,6 +2,7 @@ import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { basename, join } from 'node:path'
 import { makeFolder } from '../apps/demo.ts'
 import { WeirError } from '../core/errors.ts'
+import { unwritable } from '../files/write-whole.ts'
 
 /** The folder of a replay while it runs: nothing of an earlier one is touched before this one is whole. */
 export interface Workspace {
@@ -75,10 +76,6 @@ export function writing<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (cause) {
-    if (cause instanceof WeirError) throw cause
-    throw new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${(cause as Error).message}`, {
-      cure: 'make room there, let this user write there, or choose another place',
-      cause,
-    })
+    throw unwritable(path, cause)
   }
 }

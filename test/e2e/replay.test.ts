@@ -42,14 +42,14 @@ describe('weir replay', () => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       told += text
     })
-    while (!existsSync(at('parts.csv')) || readFileSync(at('parts.csv')).length < 1_000_000) {
+    while (!existsSync(at('parts.csv.part')) || readFileSync(at('parts.csv.part')).length < 1_000_000) {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     child.kill('SIGTERM')
     const [code] = await once(child, 'close')
     expect(code).toBe(143)
     expect(told).toContain(`stopped; go on with --resume: ${at('parts')}`)
-    expect(existsSync(at('parts/replay.json'))).toBe(false)
+    for (const absent of ['parts/replay.json', 'parts.csv']) expect(existsSync(at(absent))).toBe(false)
 
     const again = await weir(into('parts'))
     expect(again).toMatchObject({

@@ -2,7 +2,7 @@
 
 From the repository root, with the Handbook's transactions as CSV:
 
-    weir --set features=training/studies/handbook-published.yaml export FILE --map handbook --out published.parquet
+    weir export FILE --map handbook --features training/studies/handbook-published.yaml --out published.parquet
     training/.venv/bin/python training/studies/handbook.py --table published.parquet --out scores
 
 References

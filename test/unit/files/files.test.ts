@@ -7,6 +7,7 @@ import type { Transaction } from '../../../src/core/types.ts'
 import { contractMapping } from '../../../src/files/contract.ts'
 import { rowMapper } from '../../../src/files/mapping.ts'
 import { type FileRow, readRows } from '../../../src/files/rows.ts'
+import { shown, shownNames } from '../../../src/files/shown.ts'
 import { createRecordFile } from '../../../src/files/write.ts'
 import { generate } from '../../../src/generator/generate.ts'
 
@@ -63,6 +64,39 @@ describe('rows', () => {
     ])
   })
 
+  it('of a CSV with a bad quote are bad one by one, and the message quotes nothing', async () => {
+    const path = file(
+      'quotes.csv',
+      'a,b\n1,x\n4111111111111111"x,"y" z"\n2,x\n"4111111111111111"x,y\n"3","x\ny"\n',
+    )
+    const error = expect.stringMatching(/^a quote stands within a field; /)
+    expect(await rowsOf(path)).toEqual([
+      { line: 2, row: { a: '1', b: 'x' } },
+      { line: 3, error },
+      { line: 4, row: { a: '2', b: 'x' } },
+      { line: 5, error },
+      { line: 7, row: { a: '3', b: 'x\ny' } },
+    ])
+    await expect(rowsOf(file('head.csv', '4111111111111111"x,b\n1,2\n'))).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /head\.csv: the names of its columns cannot be read: a quote stands[^4]*$/,
+      ),
+      cure: expect.stringContaining('first line'),
+    })
+    await expect(rowsOf(file('open.csv', 'a,b\n1,2\n"4111111111111111,2\n'))).rejects.toMatchObject({
+      message: expect.stringMatching(/open\.csv: a quote that begins after record 2 .* is not closed/),
+    })
+  })
+
+  it.each(['csv.gz', 'avro', 'parquet'])('of a .%s that is none: an error with a cure', async (kind) => {
+    const garbage = Buffer.from('4111111111111111\u001b[31m\u0000'.repeat(100))
+    await expect(rowsOf(file(`garbage.${kind}`, garbage))).rejects.toMatchObject({
+      code: 'WEIR_CLI_INPUT',
+      message: expect.not.stringMatching(/4111|\p{Cc}/u),
+      cure: expect.stringContaining('copy the file again'),
+    })
+  })
+
   it('of JSON Lines may be bad one by one', async () => {
     const path = file('rows.jsonl', '{"a":1}\n\n{"a":\n[1]\n{"a":2}')
     expect(await rowsOf(path)).toEqual([
@@ -86,4 +120,11 @@ describe('rows', () => {
     }
     expect(readFileSync(path).length).toBe(800_000)
   })
+})
+
+it('text of a file is shown without card numbers and without what a terminal obeys', () => {
+  expect(shown('a 4111-1111-1111-1111 b')).toBe('(withheld: it looks like a card number)')
+  expect(shown('\u001b[31mred\u009b\u202e')).toBe('\\u001b[31mred\\u009b\\u202e')
+  expect(shown('x'.repeat(100))).toHaveLength(83)
+  expect(shownNames(Array.from({ length: 42 }, (_, i) => `c${i}`))).toMatch(/c39 and 2 more$/)
 })

@@ -255,6 +255,47 @@ describe('labels that do not fit', () => {
   })
 })
 
+describe('labels and payments that are something else', () => {
+  const failing = (path: string, labels?: string) => expect(read(path, { labels })).rejects
+
+  it('labels without the columns of labels, or of which none can be read', async () => {
+    const good = await written('good.csv', payments)
+    await failing(good, good).toMatchObject({
+      message: expect.stringContaining('good.csv has no column label_id; it has transaction_id'),
+      cure: expect.stringContaining('schemas/label.avsc'),
+    })
+    const other = await written('other.jsonl', payments)
+    await failing(good, other).toThrow(
+      /^not one of 3\d{3} rows can be read; the first, .*other\.jsonl, line 1: there is no column label_id$/,
+    )
+  })
+
+  it('payments of which none can be read', async () => {
+    await failing(file('none.csv', lines('n', [1, 2]).replaceAll('EUR', 'XXY'))).toMatchObject({
+      code: 'WEIR_CLI_INPUT',
+      message: expect.stringMatching(
+        /^not one of 2 rows can be read; the first, .*none\.csv, line 2: currency/,
+      ),
+      cure: expect.stringContaining('--map'),
+    })
+    expect(await read(file('head-only.csv', `${head}\n`))).toEqual([])
+  })
+})
+
+it('whoever breaks off early is told of what was read until then', async () => {
+  const [payment] = payments as [Transaction]
+  const label = { ...labels[0], transaction_id: payment.transaction_id, effective_time: 0, observed_time: 1 }
+  const apart = await written('early.jsonl', [label, { ...label, transaction_id: 'later' }], 'label.avsc')
+  const late = [{ ...payment, transaction_id: 'late', event_time: payment.event_time - dayMs }, ...payments]
+  const path = await written('long.csv', [payment, ...late])
+  const source = fileSource([path], { partitions, labels: apart })
+  for await (const items of source.items()) if (items.length > 0) break
+  expect(source.notes()).toEqual([
+    expect.stringMatching(/^\d of \d+ rows of .*long\.csv lie more than an hour before/),
+    expect.stringContaining('label was known before they were made: 1 '),
+  ])
+})
+
 describe('files that are not whole, or not of one kind', () => {
   const good = lines('g', [1, 2, 3])
   const failing = (path: string | string[], options: Partial<FileSourceOptions> = {}) =>
@@ -282,7 +323,7 @@ describe('files that are not whole, or not of one kind', () => {
     expect(rejectedOf(await read(cut))).toEqual([
       expect.stringMatching(/line 2: the file ends within this line/),
     ])
-    await failing(file('quote.csv', `${head}\n"a,1,c,1,EUR,m\n`)).toThrow('Quote Not Closed')
+    await failing(file('quote.csv', `${head}\n"a,1,c,1,EUR,m\n`)).toThrow('is not closed')
     await failing(file('empty.csv', '')).toThrow('it is empty')
   })
 
@@ -308,6 +349,20 @@ describe('files that are not whole, or not of one kind', () => {
       ),
       cure: expect.stringContaining('is merchnt_id meant?'),
     })
+  })
+
+  it('columns that look like card numbers are withheld', async () => {
+    await failing(file('headless.csv', 'a,4111111111111111\nb,4111111111111111\n')).toThrow(
+      /it has a, \(withheld: it looks like a card number\)$/,
+    )
+    const map = file(
+      'pan.yaml',
+      `transaction: { transaction_id: id, event_time: { column: at, as: epoch_ms }, customer_id: id,
+        amount_minor: { constant: 5 }, currency: { constant: EUR }, merchant_id: id }`,
+    )
+    expect(rejectedOf(await read(file('pan.csv', 'id,at\nb,1\na,x4111111111111111\n'), { map }))).toEqual([
+      expect.stringMatching(/column at: "\(withheld[^4]*$/),
+    ])
   })
 
   it('a column that nothing reads is told', async () => {

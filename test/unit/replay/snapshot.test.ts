@@ -65,8 +65,11 @@ test('nothing is left of a file that could not be written', async () => {
   failing.customers.set('c', Buffer.from([1]))
   failing.customers.get = () => undefined
   await expect(writeSnapshot(join(folder, 'bad.weir'), head, failing)).rejects.toThrow()
-  const nowhere = join(folder, 'nowhere', 'states.weir')
-  await expect(writeSnapshot(nowhere, head, lived)).rejects.toMatchObject({ code: 'WEIR_CLI_INPUT' })
+  const nowhere = '/proc/nowhere/states.weir'
+  await expect(writeSnapshot(nowhere, head, lived)).rejects.toMatchObject({
+    code: 'WEIR_CLI_INPUT',
+    cure: expect.any(String),
+  })
   expect(readdirSync(folder)).toEqual(before)
 })
 
