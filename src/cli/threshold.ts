@@ -5,7 +5,7 @@ import { loadFeatures } from '../config/definitions.ts'
 import { figures, figureTitle } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
 import { fixed, numbered } from '../core/numbers.ts'
-import { configOf, days, number, time, wantsJson } from './flags.ts'
+import { configOf, days, number, refuseFlags, time, wantsJson } from './flags.ts'
 import { note, print, printJson, printTable, styled } from './output.ts'
 import { thresholdWarnings } from './warnings.ts'
 
@@ -39,6 +39,7 @@ export function registerThreshold(program: Command): void {
     .option('--out <file>', 'write the policy with the new thresholds there')
     .option('--report <file>', 'one HTML file for people, with the cost curve')
     .action(async (folder: string, flags: Flags, command: Command) => {
+      if (flags.out === undefined) refuseFlags(command, ['policy'], 'without --out: now is what was replayed')
       const costs = flags.costs === undefined ? defaultCosts : loadCosts(flags.costs)
       const { candidate, alertsPerDay, labelsUntil = null, maturityDays } = flags
       const proposal = await proposeThresholds(folder, {
@@ -49,7 +50,6 @@ export function registerThreshold(program: Command): void {
         maturityDays,
       })
       if (flags.out !== undefined) writeOut(flags.out, flags.policy, proposal, command)
-      else if (flags.policy !== undefined) note('--policy matters with --out only: now is what was replayed')
       if (flags.report !== undefined) {
         // Charts take a while to load, and only this needs them.
         const { writeThresholdReport } = await import('../report/threshold-report.ts')

@@ -79,6 +79,7 @@ describe('weir threshold', () => {
   it.each([
     [['--candidate', 'strikt'], 'did you mean strict?'],
     [['--maturity-days', '900'], 'no payment is old enough to be judged'],
+    [['--policy', 'policy.yaml'], '--policy does nothing without --out'],
     [['--alerts-per-day', '-1'], 'Give a number of alerts, 0 or more.'],
     [['--costs', 'policy.yaml'], 'policy.yaml: has no key "version"'],
   ])('tells what is wrong with %s', async (more, message) => {
