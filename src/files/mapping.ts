@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { dayMs } from '../core/days.ts'
 import type { Label, Transaction } from '../core/types.ts'
 import { type Cell, cell, cellReader, fieldsReader, partsOf, type Row } from './cells.ts'
 
@@ -60,8 +61,6 @@ export interface Mapped {
   readonly transaction: Transaction
   readonly label: Label | null
 }
-
-const dayMs = 86_400_000
 
 /** Makes a payment, and where it is known to be fraud its label, of a row. It throws an Error that names the column. */
 export function rowMapper({ transaction: fields, label }: Mapping): (row: Row, line: number) => Mapped {
