@@ -153,7 +153,7 @@ describe.runIf(hasPython)('weir train', () => {
       head,
       /0 frauds: it needs both kinds/,
     ],
-    ['a missing column', all, head.replace('TX_AMOUNT', 'AMOUNT'), /line 2: there is no column TX_AMOUNT/],
+    ['a missing column', all, head.replace('TX_AMOUNT', 'AMOUNT'), /has no column TX_AMOUNT/],
   ])('%s is told', async (name, rows, columns, message) => {
     const path = written(`${name.replaceAll(' ', '-')}.csv.gz`, rows, columns)
     const out = join(folder, 'failed')
