@@ -10,7 +10,7 @@ import type { DecidedChunk, Truth } from './decided-chunk.ts'
 import type { HistoryItem } from './source.ts'
 
 /** Payments that are enriched and scored together: where a chunk ends changes nothing. */
-const chunkPayments = 8_000
+const chunkPayments = 16_000
 
 /** What a pass has taken so far. */
 export interface PassTally {
