@@ -11,7 +11,6 @@ import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Log, LogRecord, NewRecord } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
-import { makeFolders } from '../files/write-whole.ts'
 import { type Generated, generate } from '../generator/generate.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
@@ -284,22 +283,5 @@ function openLines(path: string): { write(value: object): Promise<void>; close()
       file.end()
       await Promise.race([finished(file), failed])
     },
-  }
-}
-
-/**
- * Makes the folder with those above it.
- *
- * @returns the uppermost that it made; undefined where all were there.
- * @throws WeirError WEIR_CLI_INPUT when it cannot be made.
- */
-export function makeFolder(path: string): string | undefined {
-  try {
-    return makeFolders(path)
-  } catch (cause) {
-    throw new WeirError('WEIR_CLI_INPUT', `cannot make the folder ${path}: ${(cause as Error).message}`, {
-      cure: 'choose another by --out',
-      cause,
-    })
   }
 }

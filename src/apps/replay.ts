@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { History } from '../core/history.ts'
-import { writeWhole } from '../files/write-whole.ts'
+import { writeWhole, writing } from '../files/write-whole.ts'
 import type { Candidate } from '../replay/candidates.ts'
 import { hasCheckpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from '../replay/checkpoint.ts'
 import { createCounts } from '../replay/counts.ts'
@@ -17,7 +17,7 @@ import { type SnapshotHead, writeSnapshot } from '../replay/snapshot.ts'
 import type { HistoryItem, Source } from '../replay/source.ts'
 import { metricsOf, type ReplaySummary, summaryOf } from '../replay/summary.ts'
 import { checkHomes } from '../replay/target.ts'
-import { openWorkspace, type Workspace, writing } from '../replay/workspace.ts'
+import { openWorkspace, type Workspace } from '../replay/workspace.ts'
 
 export interface ReplayOptions {
   readonly source: Source

@@ -22,6 +22,23 @@ export function writeWhole(path: string, text: string, check: (staged: string) =
 }
 
 /**
+ * Makes the folder with those above it.
+ *
+ * @returns the uppermost that it made; undefined where all were there.
+ * @throws WeirError WEIR_CLI_INPUT when it cannot be made.
+ */
+export function makeFolder(path: string): string | undefined {
+  try {
+    return makeFolders(path)
+  } catch (cause) {
+    throw new WeirError('WEIR_CLI_INPUT', `cannot make the folder ${path}: ${(cause as Error).message}`, {
+      cure: 'choose another by --out',
+      cause,
+    })
+  }
+}
+
+/**
  * Makes a folder with those above it, one after the other: Node's own way never ends where the system says that a folder
  * cannot be there, as in /proc.
  *
@@ -48,6 +65,15 @@ export function unwritable(path: string, cause: unknown): unknown {
   const { code, message } = cause as NodeJS.ErrnoException
   const cure = cures[code as keyof typeof cures] ?? 'name another place, or let this user write there'
   return new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${message}`, { cure, cause })
+}
+
+/** Does the work; a failure of the operating system on the way is told as one of writing `path`. */
+export function writing<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw unwritable(path, cause)
+  }
 }
 
 const freeSpace = 'free space on that disk, or name a place on another one'

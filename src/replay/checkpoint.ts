@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { WeirError } from '../core/errors.ts'
 import type { History } from '../core/history.ts'
+import { writing } from '../files/write-whole.ts'
 import type { PassTally } from './pass.ts'
 import { readSnapshot, type SnapshotHead, writeSnapshot } from './snapshot.ts'
 import type { Ends } from './source.ts'
@@ -38,7 +39,8 @@ export async function writeCheckpoint(
   for (const [i, history] of histories.entries()) {
     await writeSnapshot(join(unfinished, statesFile(i)), headOf(history), history)
   }
-  writeFileSync(join(unfinished, progressFile), serialize(progress))
+  const file = join(unfinished, progressFile)
+  writing(file, () => writeFileSync(file, serialize(progress)))
   const replaced = `${path}.old`
   if (existsSync(path)) renameSync(path, replaced)
   renameSync(unfinished, path)

@@ -1,8 +1,7 @@
 import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { makeFolder } from '../apps/demo.ts'
 import { WeirError } from '../core/errors.ts'
-import { unwritable } from '../files/write-whole.ts'
+import { makeFolder, writing } from '../files/write-whole.ts'
 
 /** The folder of a replay while it runs: nothing of an earlier one is touched before this one is whole. */
 export interface Workspace {
@@ -68,14 +67,5 @@ function isAlive(pid: number): boolean {
     return pid !== process.pid
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-/** Tells in words what cannot be written. */
-export function writing<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    throw unwritable(path, cause)
   }
 }

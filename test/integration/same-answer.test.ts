@@ -11,7 +11,7 @@ import { partitionOf } from '../../src/core/partition.ts'
 import type { LogRecord, NewRecord } from '../../src/core/ports.ts'
 import type { Alert, Decision, Label } from '../../src/core/types.ts'
 import type { TestEventBody } from '../../src/http/test-event.ts'
-import { historiesOf, Pass } from '../../src/replay/pass.ts'
+import { historiesOf, newTally, Pass } from '../../src/replay/pass.ts'
 import type { HistoryItem } from '../../src/replay/source.ts'
 import { type Scorer, startScorer, withRates } from '../../src/stream/scorer.ts'
 import { testEventId } from '../../src/stream/test-event.ts'
@@ -210,16 +210,7 @@ async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<An
   const { topics } = live.config
   const found = new Map<string, Said>()
   const candidates = [{ name: 'champion', active }]
-  const tally = {
-    items: 0,
-    payments: 0,
-    labels: 0,
-    rejected: 0,
-    firstTime: Number.NaN,
-    lastTime: Number.NaN,
-    next: [],
-    latest: [],
-  }
+  const tally = newTally()
   const pass = new Pass({
     topic: topics.transactions,
     candidates,

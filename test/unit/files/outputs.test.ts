@@ -2,9 +2,8 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { makeFolder } from '../../../src/apps/demo.ts'
 import { refuseOverlap } from '../../../src/files/outputs.ts'
-import { makeFolders } from '../../../src/files/write-whole.ts'
+import { makeFolder, makeFolders } from '../../../src/files/write-whole.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-outputs-'))
 afterAll(() => rmSync(folder, { recursive: true }))
