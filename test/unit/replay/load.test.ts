@@ -144,8 +144,12 @@ describe('a snapshot of everything up to now', () => {
       return `${differing}: ${first?.replace(/lane t\d/, 'lane')}`
     }
     const all = new Map(history.customers)
-    expect(await verdict(new Map(all).set(customer, spoilt))).toMatch(/^1: \S+ in lane has (\d+) bytes in the store and \1 in .* from byte 40$/)
-    expect(await verdict([...all].filter(([key]) => key !== customer))).toBe(`1: ${customer} in lane is in the store only`)
+    expect(await verdict(new Map(all).set(customer, spoilt))).toMatch(
+      /^1: \S+ in lane has (\d+) bytes in the store and \1 in .* from byte 40$/,
+    )
+    expect(await verdict([...all].filter(([key]) => key !== customer))).toBe(
+      `1: ${customer} in lane is in the store only`,
+    )
     expect(await verdict(new Map(all).set('nobody', kept))).toBe('1: nobody in lane is in the snapshot only')
     expect(await verdict(all)).toBe('0: undefined')
   })
