@@ -44,6 +44,8 @@ export function eventScan(windowMs: number, filter: EventFilter): Scan {
     into.clear()
     const { size, time, amount, kind } = state.events
     const from = event.time - windowMs
+    // As for most payments and short windows.
+    if (state.lastTime <= from) return
     const value = same === null ? 0 : remembered(event, same)
     for (let i = size - 1; i >= 0; i--) {
       const at = time[i] as number
@@ -87,6 +89,7 @@ export function distinctInWindow(
 ): number {
   const { size, time } = state.events
   const from = event.time - windowMs
+  if (state.lastTime <= from) return 0
   let distinct = 0
   for (let i = size - 1; i >= 0; i--) {
     if (!inWindow(time[i] as number, from, event.time)) continue

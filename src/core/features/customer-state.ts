@@ -3,7 +3,7 @@ import type { Transaction } from '../types.ts'
 import type { RememberedField } from './definition.ts'
 import type { FeatureEvent } from './event.ts'
 import { packer, type Sizes, unpacker } from './packing.ts'
-import { shift, type Tier, Tiles } from './tiles.ts'
+import { type Tier, Tiles } from './tiles.ts'
 
 /** What is kept of a customer, as the feature file asks. */
 export interface CustomerLayout {
@@ -78,8 +78,18 @@ export class Events {
   }
 
   dropOldest(dropped: number): void {
-    for (const column of this.doubles) shift(column, dropped, 0, this.size)
-    for (const column of this.words) shift(column, dropped, 0, this.size)
+    // For every other event: a loop over columns, of two types of array, takes three times as long.
+    const { time, amount, id, offset, merchant, device, place, kind, size } = this
+    for (let from = dropped, to = 0; from < size; from++, to++) {
+      time[to] = time[from] as number
+      amount[to] = amount[from] as number
+      id[to] = id[from] as number
+      offset[to] = offset[from] as number
+      merchant[to] = merchant[from] as number
+      device[to] = device[from] as number
+      place[to] = place[from] as number
+      kind[to] = kind[from] as number
+    }
     this.size -= dropped
   }
 

@@ -323,7 +323,7 @@ describe('loading', () => {
       partition: 1,
       offset: 7,
       transaction: aTransaction({ customer_id: 'c-1' }),
-      label: null,
+      labels: [],
     } as const
     const home = partitionOf('c-1', partitions)
     expect(() => checkHomes([{ ...stray, partition: home }], partitions)).not.toThrow()
