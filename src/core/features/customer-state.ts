@@ -176,6 +176,9 @@ export class CustomerState {
   geoTime = Number.NaN
   latitude = Number.NaN
   longitude = Number.NaN
+  /** What `dayBefore` was asked for last, and its answer; null where events have changed since. */
+  #dayOf: FeatureEvent | null = null
+  #dayFrom = 0
 
   constructor(layout: CustomerLayout) {
     this.#layout = layout
@@ -192,8 +195,25 @@ export class CustomerState {
     return -1
   }
 
+  /**
+   * The first kept event that is later than a day before this one: none of those in front of it lies in a window of up
+   * to a day. Looked for once for all features.
+   */
+  dayBefore(event: FeatureEvent): number {
+    if (event !== this.#dayOf) {
+      const { size, time } = this.events
+      const from = event.time - dayMs
+      let first = 0
+      while (first < size && (time[first] as number) <= from) first++
+      this.#dayOf = event
+      this.#dayFrom = first
+    }
+    return this.#dayFrom
+  }
+
   /** Adds an event; its place is null where it has none. */
   add(event: FeatureEvent, { latitude, longitude }: Pick<Transaction, 'latitude' | 'longitude'>): void {
+    this.#dayOf = null
     this.total += 1
     if (!(this.lastTime >= event.time)) this.lastTime = event.time
     if (this.total === 1) this.firstTime = event.time
@@ -223,6 +243,7 @@ export class CustomerState {
 
   /** Starts anew from packed bytes, or empty. Throws a RangeError on bytes of another version or length. */
   open(packed: Uint8Array | null): this {
+    this.#dayOf = null
     if (packed === null) return this.#clear()
     const { tiers, seen, events } = this
     const from = unpacker.begin(packed, this.#head.length, this.#sizes)
