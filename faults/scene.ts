@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
+import { kafkaClient, withConnection } from '../src/apps/connect.ts'
+import { createTopicSink } from '../src/cli/sink.ts'
+import { wantedTopics } from '../src/cli/topics.ts'
+import { loadConfig } from '../src/config/load.ts'
+import type { Config } from '../src/config/schema.ts'
+import { WeirError } from '../src/core/errors.ts'
+import { partitionOf } from '../src/core/partition.ts'
+import type { Log, NewRecord } from '../src/core/ports.ts'
+import { generate } from '../src/generator/generate.ts'
+import type { GeneratorOptions } from '../src/generator/options.ts'
+import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
+import { startCluster } from './cluster.ts'
+import { MemberProcess } from './member-process.ts'
+import { gather, unsettled } from './verifier/evidence.ts'
+import { loadInstallation } from './verifier/installation.ts'
+import { tableOf, type Verdict, verify } from './verifier/verify.ts'
+
+/** A broker, a store and an installation of weir on them, without members yet. */
+export interface Scene {
+  readonly config: Config
+  /** WEIR_* variables for a member. */
+  readonly env: Readonly<Record<string, string>>
+  /** One, or the three of a cluster. */
+  readonly brokers: readonly Service[]
+  readonly redis: Service
+  stop(): Promise<void>
+}
+
+/** The seed of everything that a fault test draws; WEIR_FAULTS_SEED repeats a run. */
+export function chooseSeed(): number {
+  const seed = Number(process.env['WEIR_FAULTS_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+  say(`seed ${seed} (WEIR_FAULTS_SEED=${seed} draws the same again)`)
+  return seed
+}
+
+export function say(line: string): void {
+  process.stderr.write(`faults: ${line}\n`)
+}
+
+export interface SceneOptions {
+  /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
+  readonly redis?: Settings
+  readonly kafka?: Settings
+  /** A cluster where every topic lies on three brokers and is written to two at least; one broker without it. */
+  readonly brokers?: 3
+  /** WEIR_* variables, over those of every scene. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts what members need, with the topics made. */
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { redis: redisSettings, kafka: kafkaSettings, env: more, brokers: count } = options
+  const [brokers, redis] = await Promise.all([
+    count === undefined
+      ? // The group notices a death as soon as the session ends.
+        startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
+      : startCluster(),
+    startRedis(redisSettings),
+  ])
+  const env = {
+    WEIR_CONFIG: '/dev/null',
+    WEIR_APP: `faults-${randomUUID().slice(0, 8)}`,
+    WEIR_GROUP: 'faults',
+    WEIR_KAFKA__BROKERS: brokers.map(({ address }) => address).join(','),
+    ...(count !== undefined && { WEIR_TOPICS__REPLICATION: '3', WEIR_TOPICS__MIN_INSYNC_REPLICAS: '2' }),
+    WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
+    WEIR_REDIS__URL: `redis://${redis.address}`,
+    // Small chunks go through the protocol often.
+    WEIR_CHUNK__MAX_RECORDS: '40',
+    WEIR_HTTP__PORT: '0',
+    WEIR_LOG__LEVEL: 'warn',
+    ...more,
+  }
+  const { config } = loadConfig({ env })
+  const admin = await createKafkaAdmin(kafkaClient(config))
+  await admin.createTopics(wantedTopics(config))
+  await admin.close()
+  const stop = async () => {
+    await Promise.all([...brokers, redis].map((service) => service.stop()))
+  }
+  return { config, env, brokers, redis, stop }
+}
+
+/**
+ * Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number.
+ *
+ * @param rate records a second; 0: as fast as the log takes them.
+ */
+export function startFeed(
+  config: Config,
+  seed: number,
+  rate: number,
+  world: Pick<GeneratorOptions, 'customers' | 'merchants'> = { customers: 300, merchants: 60 },
+): { stop(): Promise<number> } {
+  let stopped = false
+  let sent = 0
+  const progress = {
+    add(count: number) {
+      sent += count
+    },
+    reach() {},
+    stop: () => ({ count: sent, seconds: 0 }),
+  }
+  const options = { ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const feeding = withConnection(config, async (connection) => {
+    const log = insistent(connection.log)
+    const sink = await createTopicSink({ ...connection, log }, config.topics, { rate, progress })
+    // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
+    const last = new Set<string>()
+    for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
+      if (stopped && last.size === 2 * config.topics.partitions) break
+      if (stopped && record.kind !== 'damaged') {
+        const { customer_id } = record.kind === 'label' ? record.label : record.transaction
+        last.add(`${record.kind}-${partitionOf(customer_id, config.topics.partitions)}`)
+      }
+      if (record.kind === 'label') await sink.label(record.label, record.time)
+      else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
+      else await sink.transaction(record.transaction, record.time)
+    }
+    await sink.close()
+  })
+  // A feed that fails is told of where it is stopped.
+  feeding.catch(() => {})
+  return {
+    async stop() {
+      stopped = true
+      await feeding
+      return sent
+    },
+  }
+}
+
+/** A producer that never gives up: what brokers refuse while they are away is sent again. */
+function insistent(log: Log): Pick<Log, 'partitions' | 'append'> {
+  const append = async (records: readonly NewRecord[]): Promise<void> => {
+    for (;;) {
+      try {
+        return await log.append(records)
+      } catch (error) {
+        if (!(error instanceof WeirError && error.retriable)) throw error
+        await sleep(200)
+      }
+    }
+  }
+  return { partitions: (topic) => log.partitions(topic), append }
+}
+
+/**
+ * Waits until everything is answered and the states have caught up.
+ *
+ * @param workSeconds that are still to be worked off; a minute comes on top.
+ * @throws Error that says what is missing.
+ */
+export async function settle(config: Config, workSeconds = 0): Promise<void> {
+  const deadline = performance.now() + (60 + workSeconds) * 1_000
+  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+    if (performance.now() > deadline) {
+      throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
+    }
+    await sleep(500)
+  }
+}
+
+/** Judges what is there, and says how it came out. */
+export async function judge(config: Config): Promise<Verdict> {
+  const verdict = await verify(await gather(config), await loadInstallation(config))
+  say(`verdict\n${tableOf(verdict)}`)
+  return verdict
+}
+
+/** Feeds two members, does the damage in the middle and waits until everything is at rest. */
+export async function underLoad(
+  { config, env }: Scene,
+  seed: number,
+  damage: (members: readonly MemberProcess[]) => Promise<void>,
+): Promise<void> {
+  const members = [new MemberProcess(env), new MemberProcess(env)]
+  const feed = startFeed(config, seed, 300)
+  await Promise.all(members.map((member) => member.step('written')))
+  await sleep(3_000)
+  await damage(members)
+  await sleep(3_000)
+  await Promise.all(members.map((member) => member.step('written')))
+  await feed.stop()
+  await settle(config)
+  await Promise.all(members.map((member) => member.stop()))
+}
+
+/** What the verifier must find where nothing was done to the members and the services. */
+export const flawless = { lost: 0, doubled: 0, changed: 0, state_differences: 0, differences: [] }
