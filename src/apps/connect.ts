@@ -36,9 +36,11 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, {
+    // Some put the key itself there.
+    const shown = path.includes('\n') ? 'a file whose name has several lines' : path
+    const { code } = cause as NodeJS.ErrnoException
+    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${shown} (${code})`, {
       cure: 'check the tls section: the file must be PEM and readable by this user',
-      cause,
     })
   }
 }
