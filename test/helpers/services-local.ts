@@ -8,20 +8,28 @@ import { kafkaLibraries, redisProgram } from './services-fetch.ts'
 import { guard } from './services-guard.ts'
 import { freePort, kafkaAnswers, redisAnswers, untilReady } from './services-ready.ts'
 
+interface LocalKafkaOptions {
+  readonly listeners?: Readonly<Record<string, number>>
+  readonly advertised?: Readonly<Record<string, number>>
+  readonly scram?: readonly string[]
+}
+
 /**
  * A Kafka broker and controller in one Java process.
  *
  * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
+ * @param advertised the ports by which clients reach those that have something in front of them.
  * @param scram users as StorageTool's --add-scram takes them.
  */
 export async function localKafka(
   settings: Settings,
-  { listeners = {}, scram = [] }: { listeners?: Record<string, number>; scram?: readonly string[] } = {},
+  { listeners = {}, advertised = {}, scram = [] }: LocalKafkaOptions = {},
 ): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
   const [port, controller] = [await freePort(), await freePort()]
-  const more = Object.entries(listeners).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
+  const more = (ports: Readonly<Record<string, number>>) =>
+    Object.entries(ports).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
@@ -29,8 +37,8 @@ export async function localKafka(
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${more.join('')}`,
-    'advertised.listeners': `PLAINTEXT://${address}${more.join('')}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${more(listeners).join('')}`,
+    'advertised.listeners': `PLAINTEXT://${address}${more({ ...listeners, ...advertised }).join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,
     ...settings,
