@@ -73,9 +73,10 @@ export function asLogError(error: unknown, doing: string): WeirError {
         cause: error,
       })
     }
-    if (deniedTypes.has(type)) {
+    const lacking = deniedTypes.get(type)
+    if (lacking !== undefined) {
       return new WeirError('WEIR_LOG_DENIED', `Kafka denied it while ${doing}: ${cause.message} (${type})`, {
-        cure: 'Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md.',
+        cure: `Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md; here ${lacking}.`,
         cause: error,
       })
     }
