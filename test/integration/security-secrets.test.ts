@@ -39,7 +39,11 @@ async function settings(): Promise<Record<string, string>> {
 }
 
 /** Runs a command with each secret given another way, beginning with `turn`, and returns all that it said. */
-async function run(command: readonly string[], turn: number, without: readonly string[] = []): Promise<string> {
+async function run(
+  command: readonly string[],
+  turn: number,
+  without: readonly string[] = [],
+): Promise<string> {
   const env: Record<string, string> = {}
   const file: Record<string, unknown> = {}
   const flags: string[] = []
@@ -107,11 +111,14 @@ it.each<[string, string[]]>([
   expectNoSecret(output)
 })
 
-it.each(ways.keys())('the login that Redis refuses shows nothing, whichever way it was given (%i)', async (turn) => {
-  const output = await run(['stream'], turn)
-  expect(output).toContain('WRONGPASS')
-  expectNoSecret(output)
-})
+it.each(ways.keys())(
+  'the login that Redis refuses shows nothing, whichever way it was given (%i)',
+  async (turn) => {
+    const output = await run(['stream'], turn)
+    expect(output).toContain('WRONGPASS')
+    expectNoSecret(output)
+  },
+)
 
 it('credentials in a URL alone show nothing', async () => {
   for (const command of [['stream'], ['config', 'print', '--json'], ['generate', ...some]]) {
@@ -121,7 +128,9 @@ it('credentials in a URL alone show nothing', async () => {
 
 it('no file that was written holds a secret, and the search would find one', () => {
   const written = readdirSync(join(folder, 'out'), { recursive: true, withFileTypes: true })
-  const texts = written.filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'))
+  const texts = written
+    .filter((one) => one.isFile())
+    .map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'))
   expect(texts.length).toBeGreaterThan(3)
   for (const text of texts) expectNoSecret(text)
   expect(() => expectNoSecret(`password: ${secrets['kafka.sasl.password']}`)).toThrow()
