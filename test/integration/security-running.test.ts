@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Authority } from '../helpers/certificates.ts'
 import { aTransaction } from '../helpers/contracts.ts'
 import { Installation, type MemberProcess, until } from '../helpers/installation.ts'
@@ -25,8 +25,6 @@ let redisFront: TlsFront
 let own: Installation
 /** Comes by the fronts, whose certificates change. */
 let member: MemberProcess
-/** Comes another way, by which nothing changes. */
-let spare: MemberProcess | undefined
 
 beforeAll(async () => {
   kafka = await secureKafka(authority, server, password)
@@ -132,48 +130,53 @@ test.each<[string, () => unknown, RegExp, () => unknown]>([
   },
 )
 
-test.each<[string, () => unknown, RegExp, () => unknown]>([
-  [
-    'the password is another',
-    () => setKafkaPassword('changed-secret'),
-    /"level":"error".*WEIR_LOG_DENIED.*kafka\.sasl/,
-    () => setKafkaPassword(password),
-  ],
-  [
-    'the certificate has expired',
-    () => kafka.front.present(expired),
-    /"level":"error".*certificate of the server has expired/,
-    () => kafka.front.present(server),
-  ],
-])(
-  'Kafka lets the member in no more, since %s: another decides, it says so, and goes on',
-  async (...row) => {
-    const [, spoil, reason, mend] = row
-    spare ??= await (await own.start()).ready()
-    await spoil()
-    await outage(kafka.front, reason, async () => {
-      // All partitions are the other's as soon as the session has ended: each of these customers is answered.
-      const customers = Array.from({ length: 8 }, () => decide())
-      expect(new Set(await Promise.all(customers))).toEqual(new Set(['scored']))
-    })
-    await mend()
-    await rightAgain()
-    await until(
-      'partitions of its own',
-      async () => (await member.metric('weir_lane_state', 'running')) > 0,
-      30,
-    )
-    expect(await decide()).toBe('scored')
-  },
-  300_000,
-)
+describe('beside a member that comes another way, where nothing changes', () => {
+  beforeAll(async () => {
+    await (await own.start()).ready()
+  })
 
-test('a member that Kafka does not let in stops when told to', async () => {
-  kafka.front.present(expired)
-  kafka.front.cut()
-  await until('no readiness', async () => !(await isReady()))
-  member.signal('SIGTERM')
-  const { code, ms } = await member.exit()
-  expect(code).toBe(0)
-  expect(ms).toBeLessThan(5_000)
+  test.each<[string, () => unknown, RegExp, () => unknown]>([
+    [
+      'the password is another',
+      () => setKafkaPassword('changed-secret'),
+      /"level":"error".*WEIR_LOG_DENIED.*kafka\.sasl/,
+      () => setKafkaPassword(password),
+    ],
+    [
+      'the certificate has expired',
+      () => kafka.front.present(expired),
+      /"level":"error".*certificate of the server has expired/,
+      () => kafka.front.present(server),
+    ],
+  ])(
+    'Kafka lets the member in no more, since %s: another decides, it says so, and goes on',
+    async (...row) => {
+      const [, spoil, reason, mend] = row
+      await spoil()
+      await outage(kafka.front, reason, async () => {
+        // All partitions are the other's as soon as the session has ended: each of these customers is answered.
+        const customers = Array.from({ length: 8 }, () => decide())
+        expect(new Set(await Promise.all(customers))).toEqual(new Set(['scored']))
+      })
+      await mend()
+      await rightAgain()
+      await until(
+        'partitions of its own',
+        async () => (await member.metric('weir_lane_state', 'running')) > 0,
+        30,
+      )
+      expect(await decide()).toBe('scored')
+    },
+    300_000,
+  )
+
+  test('a member that Kafka does not let in stops when told to', async () => {
+    kafka.front.present(expired)
+    kafka.front.cut()
+    await until('no readiness', async () => !(await isReady()))
+    member.signal('SIGTERM')
+    const { code, ms } = await member.exit()
+    expect(code).toBe(0)
+    expect(ms).toBeLessThan(5_000)
+  })
 })
