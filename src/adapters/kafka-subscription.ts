@@ -152,9 +152,11 @@ export class KafkaSubscription implements Subscription {
   async #stop(): Promise<void> {
     clearInterval(this.#watchdog)
     this.#stopping.abort()
+    const isMember = this.isMember()
+    const goodbye = Promise.resolve(this.#restarting).then(() => this.#consumer?.disconnect())
+    const gone = goodbye.catch(() => {})
     // Where the brokers refuse, there is nobody to say goodbye to, and trying takes as long as it takes.
-    const gone = Promise.resolve(this.#restarting).then(() => this.#consumer?.disconnect())
-    await Promise.race([gone.catch(() => {}), sleep(longestGoodbyeMs, undefined, { ref: false })])
+    await (isMember ? gone : Promise.race([gone, sleep(longestGoodbyeMs, undefined, { ref: false })]))
     await Promise.all([...this.#lanes.values()].map((lane) => lane.busy))
   }
 

@@ -96,6 +96,9 @@ it.each([
   const { content } = await own.decisionOn('second')
   expect(content.status).toBe('scored')
   expect(await member.metric('weir_degraded_total')).toBe(0)
+  for (const path of ['metrics', 'readyz']) {
+    expectNoSecret(await (await fetch(`${member.url}/${path}`)).text())
+  }
   member.signal('SIGTERM')
   expect(await member.exit()).toMatchObject({ code: 0 })
   expectNoSecret(member.output)
