@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts'
 import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
+import { cards } from './list/cards.ts'
 import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
 import { idsExpired } from './list/ids-expired.ts'
@@ -15,16 +16,17 @@ import { soak } from './list/soak.ts'
 export const faults: readonly Fault[] = [
   kill,
   sleep,
-  flush,
-  redisDown,
   brokerKill,
   brokerRolling,
   leaderChange,
-  idsExpired,
-  order,
-  modelMutants,
-  modelLive,
+  cards,
   diskFull,
+  flush,
+  idsExpired,
+  modelLive,
+  modelMutants,
+  order,
+  redisDown,
   overload,
   soak,
 ]

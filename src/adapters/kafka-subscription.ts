@@ -75,6 +75,10 @@ export const fetchSettings = {
 
 const firstPauseMs = 50
 const longestPauseMs = 2_000
+const longestGoodbyeMs = 3_000
+/** Before a consumer that died is replaced: a refused login takes a connection a try, and may last for hours. */
+const firstReopenPauseMs = 1_000
+const longestReopenPauseMs = 8_000
 /** Before a batch that cannot be read is tried again: only a person can change it. */
 const blockedPauseMs = 30_000
 /** What the next try may take before the partition counts as free. */
@@ -99,6 +103,7 @@ export class KafkaSubscription implements Subscription {
   #watchdog: NodeJS.Timeout | undefined
   #restarting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
+  readonly #stopping = new AbortController()
 
   constructor(group: string, topics: readonly string[], handler: RunHandler, options: Dependencies) {
     this.#group = group
@@ -116,10 +121,15 @@ export class KafkaSubscription implements Subscription {
     this.#watchdog = setInterval(() => this.#watch(), this.#sessionTimeoutMs / 2)
   }
 
-  healthy(): boolean {
+  /** Whether the group counts on this member, as far as it knows. */
+  isMember(): boolean {
     const silentMs = performance.now() - this.#lastSeen
-    if ([...this.#assigned].some((lane) => lane.blockedUntil > performance.now())) return false
     return this.#generation > 0 && this.#restarting === undefined && silentMs < this.#sessionTimeoutMs
+  }
+
+  /** A member, and not before a batch that cannot be read. */
+  healthy(): boolean {
+    return this.isMember() && [...this.#assigned].every((lane) => lane.blockedUntil <= performance.now())
   }
 
   /** See KafkaLog.fetchPosition; null for a partition that is not this member's. */
@@ -141,8 +151,12 @@ export class KafkaSubscription implements Subscription {
 
   async #stop(): Promise<void> {
     clearInterval(this.#watchdog)
-    await this.#restarting
-    await this.#consumer?.disconnect().catch(() => {})
+    this.#stopping.abort()
+    const isMember = this.isMember()
+    const goodbye = Promise.resolve(this.#restarting).then(() => this.#consumer?.disconnect())
+    const gone = goodbye.catch(() => {})
+    // Where the brokers refuse, there is nobody to say goodbye to, and trying takes as long as it takes.
+    await (isMember ? gone : Promise.race([gone, sleep(longestGoodbyeMs, undefined, { ref: false })]))
     await Promise.all([...this.#lanes.values()].map((lane) => lane.busy))
   }
 
@@ -357,13 +371,17 @@ export class KafkaSubscription implements Subscription {
   }
 
   async #reopen(reason: unknown): Promise<void> {
+    let pauseMs = firstReopenPauseMs
     for (let error = reason; this.#stopped === undefined; ) {
       this.#options.onEvent?.({ type: 'restarting', error })
       const old = this.#consumer
       await Promise.race([old?.disconnect().catch(() => {}), sleep(5_000)])
-      await sleep(1_000)
+      await sleep(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      if (this.#stopping.signal.aborted) return
+      pauseMs = Math.min(2 * pauseMs, longestReopenPauseMs)
       try {
         await this.#open()
+        if (this.#stopping.signal.aborted) await this.#consumer?.disconnect()
         return
       } catch (failure) {
         error = failure

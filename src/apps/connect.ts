@@ -36,9 +36,11 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, {
+    // Some put the key itself there.
+    const shown = path.includes('\n') ? 'a file whose name has several lines' : path
+    const { code } = cause as NodeJS.ErrnoException
+    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${shown} (${code})`, {
       cure: 'check the tls section: the file must be PEM and readable by this user',
-      cause,
     })
   }
 }
@@ -78,10 +80,11 @@ export function openKafka(
 export function openStore(
   { app, redis }: Config,
   { layoutHash }: Pick<CompiledFeatures, 'layoutHash'>,
-  onConnection: (error?: Error) => void,
+  onConnection: (error?: WeirError) => void,
 ): RedisStore {
   const { url, username, password, deadline_ms } = redis
-  const tls = readTls(redis.tls)
+  // The address may say it too: then the files count as well.
+  const tls = readTls({ ...redis.tls, enabled: redis.tls.enabled || url.startsWith('rediss:') })
   return createRedisStore({
     url,
     prefix: `${app}.${layoutHash}`,
@@ -95,12 +98,11 @@ export function openStore(
 
 /** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
 export async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check().catch((cause: unknown) => {
-    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
-      retriable: true,
-      cause,
-    })
+  const [finding] = await store.check().catch((cause: WeirError) => {
+    const { code, message, retriable } = cause
+    const cure =
+      cause.cure ?? 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls'
+    throw new WeirError(code, message, { cure, retriable, cause })
   })
   if (finding === undefined) return
   throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })

@@ -92,12 +92,14 @@ function openLoggedStore(
   logger: Logger,
   connection: { store: boolean },
 ): RedisStore {
+  let told: string | undefined = ''
   const store = openStore(config, features, (error) => {
-    if (connection.store !== (error === undefined)) {
-      if (error === undefined) logger.info('connected to Redis')
-      else logger.warn({ reason: error.message }, 'Redis cannot be reached')
-    }
     connection.store = error === undefined
+    // Tried again for ever: each reason is told once.
+    if (told === error?.message) return
+    told = error?.message
+    if (error === undefined) logger.info('connected to Redis')
+    else logger[isSevere(error) ? 'error' : 'warn']({ error }, 'Redis cannot be reached')
   })
   const { cache_mib } = config.redis
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
@@ -158,7 +160,8 @@ function testEventsOf(
 function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
   let measuring = false
   return setInterval(() => {
-    scorer.member.restart()
+    // Each try is a connection a lane: not while Kafka refuses them.
+    if (log.isMember()) scorer.member.restart()
     setLaneStates(scorer, metrics)
     if (measuring) return
     measuring = true
