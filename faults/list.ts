@@ -1,8 +1,12 @@
 import type { Fault } from './fault.ts'
+import { cut } from './list/cut.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
+import { membership } from './list/membership.ts'
 import { redisDown } from './list/redis-down.ts'
+import { rolling } from './list/rolling.ts'
 import { sleep } from './list/sleep.ts'
+import { stall } from './list/stall.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown]
+export const faults: readonly Fault[] = [kill, cut, sleep, stall, membership, rolling, flush, redisDown]

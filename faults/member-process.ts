@@ -76,10 +76,12 @@ export class MemberProcess {
     return this.#child.signalCode
   }
 
-  /** An orderly end. */
-  async stop(): Promise<void> {
+  /** An orderly end. Resolves with the exit code, null when a signal ended it, and how long it took. */
+  async stop(): Promise<{ readonly code: number | null; readonly seconds: number }> {
+    const begun = performance.now()
     if (!this.ended) this.signal('SIGTERM')
     await this.#exited
+    return { code: this.#child.exitCode, seconds: (performance.now() - begun) / 1000 }
   }
 
   #onStep(step: string): void {

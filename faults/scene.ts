@@ -10,7 +10,7 @@ import { partitionOf } from '../src/core/partition.ts'
 import { generate } from '../src/generator/generate.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { MemberProcess } from './member-process.ts'
-import { gather, unsettled } from './verifier/evidence.ts'
+import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
 
@@ -39,6 +39,8 @@ export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings
   readonly kafka?: Settings
+  /** Starts the broker where it is not a plain one. */
+  readonly startBroker?: (settings: Settings) => Promise<Service>
   /** WEIR_* variables, over those of every scene. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -47,11 +49,12 @@ export interface SceneOptions {
 export async function openScene({
   redis: redisSettings,
   kafka: kafkaSettings,
+  startBroker = startKafka,
   env: more,
 }: SceneOptions = {}): Promise<Scene> {
   const [kafka, redis] = await Promise.all([
     // The group notices a death as soon as the session ends.
-    startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
+    startBroker({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
     startRedis(redisSettings),
   ])
   const env = {
@@ -123,9 +126,9 @@ export async function settle(config: Config): Promise<void> {
   throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
 }
 
-/** Judges what is there, and says how it came out. */
-export async function judge(config: Config): Promise<Verdict> {
-  const verdict = await verify(await gather(config), await loadInstallation(config))
+/** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
+export async function judge(config: Config, evidence?: Evidence): Promise<Verdict> {
+  const verdict = await verify(evidence ?? (await gather(config)), await loadInstallation(config))
   say(`verdict\n${tableOf(verdict)}`)
   return verdict
 }

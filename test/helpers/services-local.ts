@@ -12,16 +12,26 @@ import { freePort, kafkaAnswers, redisAnswers, untilReady } from './services-rea
  * A Kafka broker and controller in one Java process.
  *
  * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
+ * @param advertised other ports of 127.0.0.1 by which clients find these listeners.
  * @param scram users as StorageTool's --add-scram takes them.
  */
 export async function localKafka(
   settings: Settings,
-  { listeners = {}, scram = [] }: { listeners?: Record<string, number>; scram?: readonly string[] } = {},
+  {
+    listeners = {},
+    advertised = {},
+    scram = [],
+  }: {
+    listeners?: Record<string, number>
+    advertised?: Record<string, number>
+    scram?: readonly string[]
+  } = {},
 ): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
   const [port, controller] = [await freePort(), await freePort()]
-  const more = Object.entries(listeners).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
+  const onPorts = (ports: Record<string, number>) =>
+    Object.entries(ports).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
@@ -29,8 +39,8 @@ export async function localKafka(
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${more.join('')}`,
-    'advertised.listeners': `PLAINTEXT://${address}${more.join('')}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${onPorts(listeners).join('')}`,
+    'advertised.listeners': `PLAINTEXT://${address}${onPorts({ ...listeners, ...advertised }).join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,
     ...settings,

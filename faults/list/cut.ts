@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Random } from '../../src/core/random.ts'
+import { localKafka } from '../../test/helpers/services-local.ts'
+import { freePort } from '../../test/helpers/services-ready.ts'
+import { Breaches, breachesOf, type Fault } from '../fault.ts'
+import { longestIdle, rounded } from '../idle.ts'
+import { MemberProcess } from '../member-process.ts'
+import { type Cut, KafkaProxy, moments, type RequestKind, requestKinds } from '../proxy.ts'
+import { judge, openScene, type Scene, say, settle, startFeed } from '../scene.ts'
+import { gather } from '../verifier/evidence.ts'
+
+/** Between cuts members must do without help. */
+const betweenMs = 2_000
+/** After this long without a request of the kind the group is stirred up: joining and taking over bring them all. */
+const patienceMs = 6_000
+
+/** Each kind at each moment in turn, in random order, commits first: of a lost commit the outcome is unknown. */
+function planCuts(times: number, random: Random): Cut[] {
+  const commits = moments.map((moment) => ({ kind: 'EndTxn', moment }) as const)
+  const others = (Object.keys(requestKinds) as RequestKind[])
+    .filter((kind) => kind !== 'EndTxn')
+    .flatMap((kind) => moments.map((moment) => ({ kind, moment })))
+    .map((cut) => ({ cut, place: random.unit() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ cut }) => cut)
+  const all = [...commits, ...others]
+  return Array.from({ length: times }, (_, i) => all[i % all.length] as Cut)
+}
+
+/** A third member that comes and goes, for the requests that a settled group does not send. */
+class Visitor {
+  readonly #env: Scene['env']
+  #member: MemberProcess | null = null
+
+  constructor(env: Scene['env']) {
+    this.#env = env
+  }
+
+  async stir(): Promise<void> {
+    if (this.#member !== null) return this.leave()
+    this.#member = new MemberProcess(this.#env)
+    await this.#member.step('written')
+  }
+
+  async leave(): Promise<void> {
+    await this.#member?.stop()
+    this.#member = null
+  }
+}
+
+/** Cuts one after the other. Resolves with their number by kind. */
+async function makeCuts(
+  proxy: KafkaProxy,
+  visitor: Visitor,
+  cuts: readonly Cut[],
+): Promise<Map<string, number>> {
+  const made = new Map<string, number>()
+  for (const cut of cuts) {
+    let isCut = false
+    const done = proxy.cut(cut).then(() => {
+      isCut = true
+    })
+    for (let stirs = 0; !isCut; stirs++) {
+      if (stirs > 10) throw new Error(`no request of kind ${cut.kind} came`)
+      await Promise.race([done, sleep(patienceMs)])
+      if (!isCut) await visitor.stir()
+    }
+    made.set(cut.kind, (made.get(cut.kind) ?? 0) + 1)
+    say(`cut ${cut.moment} ${cut.kind}`)
+    await sleep(betweenMs)
+  }
+  return made
+}
+
+export const cut: Fault = {
+  name: 'cut',
+  promise:
+    'a connection to Kafka that is cut at any request, before or after the broker has it, is settled by fencing: nothing is lost, doubled or changed, and members go on by themselves',
+  times: { whole: 50, short: 6 },
+  async run({ seed, times }) {
+    const [port, brokerPort] = [await freePort(), await freePort()]
+    const proxy = await KafkaProxy.open(port, brokerPort)
+    const startBroker = (settings: Record<string, string>) =>
+      localKafka(
+        {
+          ...settings,
+          'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT',
+          'inter.broker.listener.name': 'PLAINTEXT',
+        },
+        { listeners: { PROXY: brokerPort }, advertised: { PROXY: port } },
+      )
+    const scene = await openScene({ startBroker })
+    try {
+      const env = { ...scene.env, WEIR_KAFKA__BROKERS: proxy.address }
+      const members = [new MemberProcess(env), new MemberProcess(env)]
+      const visitor = new Visitor(scene.env)
+      const feed = startFeed(scene.config, seed, 300)
+      await Promise.all(members.map((member) => member.step('written')))
+      const made = await makeCuts(proxy, visitor, planCuts(times, new Random(seed, 1)))
+      await visitor.leave()
+      await Promise.all(members.map((member) => member.step('written')))
+      await feed.stop()
+      await settle(scene.config)
+      const ended = members.filter((member) => member.ended).length
+      await Promise.all(members.map((member) => member.stop()))
+
+      const evidence = await gather(scene.config)
+      const verdict = await judge(scene.config, evidence)
+      const breaches = new Breaches()
+      breaches.must(ended === 0, `${ended} members did not go on by themselves`)
+      const commits = made.get('EndTxn') ?? 0
+      breaches.must(commits > 0 || times === 0, 'no commit was cut: it proved little')
+      return {
+        injected: [...made.values()].reduce((sum, count) => sum + count, 0),
+        verdict,
+        figures: { kinds: made.size, commits_unknown: commits, idle_s_max: rounded(longestIdle(evidence)) },
+        breaches: [...breachesOf(verdict), ...breaches.all],
+      }
+    } finally {
+      proxy.close()
+      await scene.stop()
+    }
+  },
+}
