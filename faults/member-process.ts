@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Failpoint } from '../src/stream/lane.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 
 const program = new URL('member.ts', import.meta.url).pathname
+
+/** A folder for the members' logs, to look into afterwards; none is kept without it. */
+const keepLogs = process.env['WEIR_FAULTS_LOGS']
 
 /** Where a member is to end or stop itself, the `count`th time it comes there: see faults/member.ts. */
 export interface Place {
@@ -31,8 +36,10 @@ export class MemberProcess {
     })
     const unguard = guard('kill -9 "$1"', String(this.#child.pid))
     this.#exited = once(this.#child, 'exit').then(unguard)
+    const kept = keepLogs === undefined ? null : join(keepLogs, `member-${this.#child.pid}.log`)
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text
+      if (kept !== null) appendFileSync(kept, text)
     })
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       for (const step of text.trimEnd().split('\n')) this.#onStep(step)

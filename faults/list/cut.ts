@@ -7,7 +7,7 @@ import { longestIdle, rounded } from '../idle.ts'
 import { MemberProcess } from '../member-process.ts'
 import { type Cut, KafkaProxy, moments, type RequestKind, requestKinds } from '../proxy.ts'
 import { judge, openScene, type Scene, say, settle, startFeed } from '../scene.ts'
-import { gather } from '../verifier/evidence.ts'
+import { type Evidence, gather } from '../verifier/evidence.ts'
 
 /** Between cuts members must do without help. */
 const betweenMs = 2_000
@@ -48,28 +48,40 @@ class Visitor {
   }
 }
 
-/** Cuts one after the other. Resolves with their number by kind. */
-async function makeCuts(
-  proxy: KafkaProxy,
-  visitor: Visitor,
-  cuts: readonly Cut[],
-): Promise<Map<string, number>> {
-  const made = new Map<string, number>()
+/** A cut that was made, and when, epoch milliseconds. */
+interface Made extends Cut {
+  readonly at: number
+}
+
+/** Cuts one after the other. */
+async function makeCuts(proxy: KafkaProxy, visitor: Visitor, cuts: readonly Cut[]): Promise<Made[]> {
+  const made: Made[] = []
   for (const cut of cuts) {
-    let isCut = false
+    let at: number | undefined
     const done = proxy.cut(cut).then(() => {
-      isCut = true
+      at = Date.now()
     })
-    for (let stirs = 0; !isCut; stirs++) {
+    for (let stirs = 0; at === undefined; stirs++) {
       if (stirs > 10) throw new Error(`no request of kind ${cut.kind} came`)
       await Promise.race([done, sleep(patienceMs)])
-      if (!isCut) await visitor.stir()
+      if (at === undefined) await visitor.stir()
     }
-    made.set(cut.kind, (made.get(cut.kind) ?? 0) + 1)
+    made.push({ ...cut, at })
     say(`cut ${cut.moment} ${cut.kind}`)
     await sleep(betweenMs)
   }
   return made
+}
+
+/** Says after which cuts it took longest until every partition was worked on again. */
+function sayIdle(made: readonly Made[], evidence: Evidence): void {
+  const idle = made.map(({ kind, moment, at }, i) => {
+    const to = made[i + 1]?.at ?? Number.POSITIVE_INFINITY
+    return { name: `${moment} ${kind}`, seconds: longestIdle(evidence, { from: at, to }) }
+  })
+  for (const { name, seconds } of idle.sort((a, b) => b.seconds - a.seconds).slice(0, 10)) {
+    say(`  idle for ${seconds.toFixed(1)} s after it was cut ${name}`)
+  }
 }
 
 export const cut: Fault = {
@@ -108,12 +120,17 @@ export const cut: Fault = {
       const verdict = await judge(scene.config, evidence)
       const breaches = new Breaches()
       breaches.must(ended === 0, `${ended} members did not go on by themselves`)
-      const commits = made.get('EndTxn') ?? 0
+      sayIdle(made, evidence)
+      const commits = made.filter(({ kind }) => kind === 'EndTxn').length
       breaches.must(commits > 0 || times === 0, 'no commit was cut: it proved little')
       return {
-        injected: [...made.values()].reduce((sum, count) => sum + count, 0),
+        injected: made.length,
         verdict,
-        figures: { kinds: made.size, commits_unknown: commits, idle_s_max: rounded(longestIdle(evidence)) },
+        figures: {
+          kinds: new Set(made.map(({ kind }) => kind)).size,
+          commits_unknown: commits,
+          idle_s_max: rounded(longestIdle(evidence)),
+        },
         breaches: [...breachesOf(verdict), ...breaches.all],
       }
     } finally {

@@ -134,6 +134,12 @@ export class KafkaSubscription implements Subscription {
     while (this.#stopped === undefined && !(await this.#isIdle())) await sleep(20)
   }
 
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    const lane = this.#lane(topic, partition)
+    if (this.#consumer === undefined || lane.busy !== undefined || !this.#assigned.has(lane)) return
+    this.#jump(this.#consumer, lane, offset)
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
