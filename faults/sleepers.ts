@@ -15,7 +15,8 @@ export interface Sleep {
   readonly replaced: (group: number) => boolean
 }
 
-const mostAtOnce = 5
+/** With one that replaces them no more than there are partitions: each has payments to answer. */
+const mostAtOnce = 3
 
 /** Puts members to sleep, some at once, until all have been; each tries to commit when it wakes, and must be refused. */
 export async function putToSleep({ seed, times }: Order, how: Sleep): Promise<Outcome> {

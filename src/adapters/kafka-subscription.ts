@@ -73,6 +73,8 @@ export const fetchSettings = {
   maxBytes: 8_388_608,
 } as const
 
+/** A member hears of a change of the group in the answer to its next heartbeat: until then the others wait. */
+const longestBeatMs = 1_000
 const firstPauseMs = 50
 const longestPauseMs = 2_000
 /** Before a batch that cannot be read is tried again: only a person can change it. */
@@ -97,6 +99,7 @@ export class KafkaSubscription implements Subscription {
   #consumer: Consumer | undefined
   #lastSeen = performance.now()
   #watchdog: NodeJS.Timeout | undefined
+  #watchedAt = performance.now()
   #restarting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
@@ -171,7 +174,7 @@ export class KafkaSubscription implements Subscription {
       groupId: this.#group,
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: this.#rebalanceTimeoutMs,
-      heartbeatInterval: Math.min(3_000, this.#sessionTimeoutMs / 3),
+      heartbeatInterval: Math.min(longestBeatMs, this.#sessionTimeoutMs / 3),
       ...fetchSettings,
       readUncommitted: false,
       allowAutoTopicCreation: false,
@@ -347,7 +350,11 @@ export class KafkaSubscription implements Subscription {
 
   /** A consumer that neither fetches nor heartbeats nor waits for a handler is dead, whatever it says. */
   #watch(): void {
-    const silentMs = performance.now() - this.#lastSeen
+    const now = performance.now()
+    // Where the process itself stood still it is not the consumer that was silent: it joins again by itself.
+    if (now - this.#watchedAt > 2 * this.#sessionTimeoutMs) this.#lastSeen = now
+    this.#watchedAt = now
+    const silentMs = now - this.#lastSeen
     const handling = [...this.#lanes.values()].some((lane) => lane.busy !== undefined)
     if (handling || silentMs < 3 * this.#sessionTimeoutMs + this.#rebalanceTimeoutMs) return
     this.#restart(
