@@ -63,14 +63,17 @@ export async function changeUnderLoad(
     await change(group)
     const seconds = (performance.now() - begun) / 1000
     await feed.stop()
-    await settle(scene.config)
+    await settle(scene.config, 60)
     while (group.size > 0) await group.leave(0)
     const evidence = await gather(scene.config)
     const verdict = await judge(scene.config, evidence)
-    const idle = longestIdle(evidence)
+    const { partition, seconds: idle, since } = longestIdle(evidence)
     const limit = scene.config.kafka.session_timeout_ms / 1000 + takeOverSeconds
     const { breaches, longestStop } = group
-    breaches.must(idle <= limit, `a partition was idle for ${idle} s, longer than ${limit} s`)
+    breaches.must(
+      idle <= limit,
+      `partition ${partition} was idle for ${idle} s from ${new Date(since).toISOString()} on, longer than ${limit} s`,
+    )
     return {
       injected: times,
       verdict,

@@ -18,6 +18,14 @@ export interface Place {
   readonly count: number
 }
 
+const living = new Set<MemberProcess>()
+
+/** Ends whoever still runs, at once: after a fault that failed nobody else does. */
+export async function endMembers(): Promise<void> {
+  for (const member of living) member.signal('SIGKILL')
+  await Promise.all([...living].map((member) => member.exit()))
+}
+
 /** A running member, seen from outside. */
 export class MemberProcess {
   /** What it wrote on standard error: its log. */
@@ -35,7 +43,11 @@ export class MemberProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const unguard = guard('kill -9 "$1"', String(this.#child.pid))
-    this.#exited = once(this.#child, 'exit').then(unguard)
+    living.add(this)
+    this.#exited = once(this.#child, 'exit').then(() => {
+      living.delete(this)
+      return unguard()
+    })
     const kept = keepLogs === undefined ? null : join(keepLogs, `member-${this.#child.pid}.log`)
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text

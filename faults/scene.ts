@@ -9,7 +9,7 @@ import type { Config } from '../src/config/schema.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
-import { MemberProcess } from './member-process.ts'
+import { endMembers, MemberProcess } from './member-process.ts'
 import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
@@ -75,6 +75,7 @@ export async function openScene({
   await admin.createTopics(wantedTopics(config))
   await admin.close()
   const stop = async () => {
+    await endMembers()
     await Promise.all([kafka.stop(), redis.stop()])
   }
   return { config, env, kafka, redis, stop }
@@ -130,7 +131,9 @@ export function startFeed(
  */
 export async function settle(config: Config, workSeconds = 0): Promise<void> {
   const deadline = performance.now() + (60 + workSeconds) * 1_000
-  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+  // While commits are under way the broker may refuse to tell positions.
+  const ask = () => unsettled(config).catch((error: Error) => `it cannot be told: ${error.message}`)
+  for (let missing = await ask(); missing !== null; missing = await ask()) {
     if (performance.now() > deadline) {
       throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
     }

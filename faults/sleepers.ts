@@ -34,7 +34,7 @@ export async function putToSleep({ seed, times }: Order, how: Sleep): Promise<Ou
     const last = new MemberProcess(scene.env)
     await last.step('written')
     await feed.stop()
-    await settle(scene.config)
+    await settle(scene.config, 60)
     await last.stop()
     const verdict = await judge(scene.config)
     const breaches = new Breaches()

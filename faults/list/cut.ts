@@ -77,7 +77,7 @@ async function makeCuts(proxy: KafkaProxy, visitor: Visitor, cuts: readonly Cut[
 function sayIdle(made: readonly Made[], evidence: Evidence): void {
   const idle = made.map(({ kind, moment, at }, i) => {
     const to = made[i + 1]?.at ?? Number.POSITIVE_INFINITY
-    return { name: `${moment} ${kind}`, seconds: longestIdle(evidence, { from: at, to }) }
+    return { name: `${moment} ${kind}`, seconds: longestIdle(evidence, { from: at, to }).seconds }
   })
   for (const { name, seconds } of idle.sort((a, b) => b.seconds - a.seconds).slice(0, 10)) {
     say(`  idle for ${seconds.toFixed(1)} s after it was cut ${name}`)
@@ -106,13 +106,13 @@ export const cut: Fault = {
       const env = { ...scene.env, WEIR_KAFKA__BROKERS: proxy.address }
       const members = [new MemberProcess(env), new MemberProcess(env)]
       const visitor = new Visitor(scene.env)
-      const feed = startFeed(scene.config, seed, 300)
+      const feed = startFeed(scene.config, seed, 200)
       await Promise.all(members.map((member) => member.step('written')))
       const made = await makeCuts(proxy, visitor, planCuts(times, new Random(seed, 1)))
       await visitor.leave()
       await Promise.all(members.map((member) => member.step('written')))
       await feed.stop()
-      await settle(scene.config)
+      await settle(scene.config, 60)
       const ended = members.filter((member) => member.ended).length
       await Promise.all(members.map((member) => member.stop()))
 
@@ -129,7 +129,7 @@ export const cut: Fault = {
         figures: {
           kinds: new Set(made.map(({ kind }) => kind)).size,
           commits_unknown: commits,
-          idle_s_max: rounded(longestIdle(evidence)),
+          idle_s_max: rounded(longestIdle(evidence).seconds),
         },
         breaches: [...breachesOf(verdict), ...breaches.all],
       }
