@@ -451,23 +451,6 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
       })
     })
 
-    describe('seek', () => {
-      test('what was read is delivered again from there, and then what comes', async () => {
-        const { topic, group } = await fresh()
-        await log.append(records(topic, 0, 'a', 'b', 'c'))
-        const reader = collector()
-        const subscription = await log.subscribe(group, [topic], reader)
-        await subscription.idle()
-        subscription.seek({ topic, partition: 0 }, 1)
-        while (valuesOf(reader.runs).length < 5) await sleep(20)
-        await log.append(records(topic, 0, 'd'))
-        await subscription.idle()
-        await subscription.stop()
-        expect(valuesOf(reader.runs)).toEqual(['a', 'b', 'c', 'b', 'c', 'd'])
-        expect(reader.runs.map(({ from }) => from)).toContain(1)
-      })
-    })
-
     describe('two subscribers', () => {
       test('share the partitions, never handle one at the same time, and lose nothing on a change', async () => {
         const { topic, group } = await fresh(4)
