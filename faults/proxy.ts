@@ -44,14 +44,15 @@ export class KafkaProxy {
   }
 
   /** @param brokerPort where the broker listens, on 127.0.0.1; it must advertise the port of the proxy. */
-  static async open(port: number, brokerPort: number): Promise<KafkaProxy> {
-    const server = createServer({ noDelay: true }).listen(port, '127.0.0.1')
+  static async open(brokerPort: number): Promise<KafkaProxy> {
+    const server = createServer({ noDelay: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new KafkaProxy(server, brokerPort)
   }
 
-  get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  /** Where clients connect, on 127.0.0.1. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
   }
 
   /** Cuts the connection over which the next request of the kind comes. Resolves when it is cut. */

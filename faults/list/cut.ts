@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/core/random.ts'
+import type { Service } from '../../test/helpers/services.ts'
 import { localKafka } from '../../test/helpers/services-local.ts'
 import { freePort } from '../../test/helpers/services-ready.ts'
-import { Breaches, breachesOf, type Fault } from '../fault.ts'
+import { Breaches, breachesOf, type Fault, type Order, type Outcome } from '../fault.ts'
 import { longestIdle, rounded } from '../idle.ts'
 import { MemberProcess } from '../member-process.ts'
 import { type Cut, KafkaProxy, moments, type RequestKind, requestKinds } from '../proxy.ts'
@@ -84,58 +85,78 @@ function sayIdle(made: readonly Made[], evidence: Evidence): void {
   }
 }
 
+/** A broker that is found by members through the proxy, and directly by all others. */
+async function startBehind(
+  proxy: KafkaProxy,
+  brokerPort: number,
+  settings: Record<string, string>,
+): Promise<Service> {
+  return localKafka(
+    {
+      ...settings,
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT',
+      'inter.broker.listener.name': 'PLAINTEXT',
+    },
+    { listeners: { PROXY: brokerPort }, advertised: { PROXY: proxy.port } },
+  )
+}
+
+async function cutUnderLoad(
+  { config, env: direct }: Scene,
+  proxy: KafkaProxy,
+  { seed, times }: Order,
+): Promise<Outcome> {
+  const env = { ...direct, WEIR_KAFKA__BROKERS: `127.0.0.1:${proxy.port}` }
+  const members = [new MemberProcess(env), new MemberProcess(env)]
+  const visitor = new Visitor(direct)
+  const feed = startFeed(config, seed, 200)
+  await Promise.all(members.map((member) => member.step('written')))
+  const made = await makeCuts(proxy, visitor, planCuts(times, new Random(seed, 1)))
+  await visitor.leave()
+  await Promise.all(members.map((member) => member.step('written')))
+  await feed.stop()
+  await settle(config, 60)
+  const ended = members.filter((member) => member.ended).length
+  await Promise.all(members.map((member) => member.stop()))
+
+  const evidence = await gather(config)
+  const verdict = await judge(config, evidence)
+  sayIdle(made, evidence)
+  const commits = made.filter(({ kind }) => kind === 'EndTxn').length
+  const breaches = new Breaches()
+  breaches.must(ended === 0, `${ended} members did not go on by themselves`)
+  breaches.must(commits > 0 || times === 0, 'no commit was cut: it proved little')
+  return {
+    injected: made.length,
+    verdict,
+    figures: {
+      kinds: new Set(made.map(({ kind }) => kind)).size,
+      commits_unknown: commits,
+      idle_s_max: rounded(longestIdle(evidence).seconds),
+    },
+    breaches: [...breachesOf(verdict), ...breaches.all],
+  }
+}
+
 export const cut: Fault = {
   name: 'cut',
   promise:
     'a connection to Kafka that is cut at any request, before or after the broker has it, is settled by fencing: nothing is lost, doubled or changed, and members go on by themselves',
   times: { whole: 50, short: 6 },
-  async run({ seed, times }) {
-    const [port, brokerPort] = [await freePort(), await freePort()]
-    const proxy = await KafkaProxy.open(port, brokerPort)
-    const startBroker = (settings: Record<string, string>) =>
-      localKafka(
-        {
-          ...settings,
-          'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT',
-          'inter.broker.listener.name': 'PLAINTEXT',
-        },
-        { listeners: { PROXY: brokerPort }, advertised: { PROXY: port } },
-      )
-    const scene = await openScene({ startBroker })
+  async run(order) {
+    const brokerPort = await freePort()
+    const proxy = await KafkaProxy.open(brokerPort)
     try {
-      const env = { ...scene.env, WEIR_KAFKA__BROKERS: proxy.address }
-      const members = [new MemberProcess(env), new MemberProcess(env)]
-      const visitor = new Visitor(scene.env)
-      const feed = startFeed(scene.config, seed, 200)
-      await Promise.all(members.map((member) => member.step('written')))
-      const made = await makeCuts(proxy, visitor, planCuts(times, new Random(seed, 1)))
-      await visitor.leave()
-      await Promise.all(members.map((member) => member.step('written')))
-      await feed.stop()
-      await settle(scene.config, 60)
-      const ended = members.filter((member) => member.ended).length
-      await Promise.all(members.map((member) => member.stop()))
-
-      const evidence = await gather(scene.config)
-      const verdict = await judge(scene.config, evidence)
-      const breaches = new Breaches()
-      breaches.must(ended === 0, `${ended} members did not go on by themselves`)
-      sayIdle(made, evidence)
-      const commits = made.filter(({ kind }) => kind === 'EndTxn').length
-      breaches.must(commits > 0 || times === 0, 'no commit was cut: it proved little')
-      return {
-        injected: made.length,
-        verdict,
-        figures: {
-          kinds: new Set(made.map(({ kind }) => kind)).size,
-          commits_unknown: commits,
-          idle_s_max: rounded(longestIdle(evidence).seconds),
-        },
-        breaches: [...breachesOf(verdict), ...breaches.all],
+      const scene = await openScene({
+        startBroker: (settings) => startBehind(proxy, brokerPort, settings),
+      })
+      try {
+        return await cutUnderLoad(scene, proxy, order)
+      } finally {
+        await scene.stop()
       }
     } finally {
       proxy.close()
-      await scene.stop()
     }
   },
 }
