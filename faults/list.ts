@@ -1,8 +1,13 @@
 import type { Fault } from './fault.ts'
+import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cut } from './list/cut.ts'
+import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
+import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
 import { membership } from './list/membership.ts'
+import { modelLive, modelMutants } from './list/model.ts'
+import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { redisDown } from './list/redis-down.ts'
 import { rolling } from './list/rolling.ts'
@@ -20,6 +25,14 @@ export const faults: readonly Fault[] = [
   rolling,
   flush,
   redisDown,
+  brokerKill,
+  brokerRolling,
+  leaderChange,
+  idsExpired,
+  order,
+  modelMutants,
+  modelLive,
+  diskFull,
   overload,
   soak,
 ]

@@ -8,38 +8,46 @@ import { kafkaLibraries, redisProgram } from './services-fetch.ts'
 import { guard } from './services-guard.ts'
 import { freePort, kafkaAnswers, redisAnswers, untilReady } from './services-ready.ts'
 
+/** One of several brokers: its number, and the controllers of all by number. */
+export interface ClusterNode {
+  readonly id: number
+  readonly controllers: ReadonlyMap<number, number>
+}
+
+interface KafkaOptions {
+  readonly listeners?: Readonly<Record<string, number>>
+  readonly advertised?: Readonly<Record<string, number>>
+  readonly scram?: readonly string[]
+  readonly node?: ClusterNode
+}
+
 /**
  * A Kafka broker and controller in one Java process.
  *
  * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
  * @param advertised other ports of 127.0.0.1 by which clients find these listeners.
  * @param scram users as StorageTool's --add-scram takes them.
+ * @param node where it is one of several; alone without it.
  */
 export async function localKafka(
   settings: Settings,
-  {
-    listeners = {},
-    advertised = {},
-    scram = [],
-  }: {
-    listeners?: Record<string, number>
-    advertised?: Record<string, number>
-    scram?: readonly string[]
-  } = {},
+  { listeners = {}, advertised = {}, scram = [], node }: KafkaOptions = {},
 ): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
-  const [port, controller] = [await freePort(), await freePort()]
-  const onPorts = (ports: Record<string, number>) =>
+  const port = await freePort()
+  const { id, controllers } = node ?? { id: 1, controllers: new Map([[1, await freePort()]]) }
+  const voters = [...controllers].map(([voter, at]) => `${voter}@127.0.0.1:${at}`)
+  const onPorts = (ports: Readonly<Record<string, number>>) =>
     Object.entries(ports).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': String(id),
+    'controller.quorum.voters': voters.join(','),
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${onPorts(listeners).join('')}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers.get(id)}${onPorts(listeners).join('')}`,
     'advertised.listeners': `PLAINTEXT://${address}${onPorts({ ...listeners, ...advertised }).join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,
