@@ -1,21 +1,29 @@
 import type { Fault } from './fault.ts'
 import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cards } from './list/cards.ts'
+import { cut } from './list/cut.ts'
 import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
 import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
+import { membership } from './list/membership.ts'
 import { modelLive, modelMutants } from './list/model.ts'
 import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { redisDown } from './list/redis-down.ts'
+import { rolling } from './list/rolling.ts'
 import { sleep } from './list/sleep.ts'
 import { soak } from './list/soak.ts'
+import { stall } from './list/stall.ts'
 
 /** Every fault, in the order in which they run. */
 export const faults: readonly Fault[] = [
   kill,
+  cut,
   sleep,
+  stall,
+  membership,
+  rolling,
   brokerKill,
   brokerRolling,
   leaderChange,

@@ -87,6 +87,13 @@ export class MemoryMember implements Subscription {
     return new Promise((resolve) => this.#idlers.push(resolve))
   }
 
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    const found = this.#assigned.find((at) => at.topic === topic && at.partition === partition)
+    if (found === undefined) return
+    found.position = offset
+    this.wake()
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#group.leave(this).then(() => this.#releaseIdlers())
     return this.#stopped

@@ -61,6 +61,8 @@ export interface RunHandler {
 export interface Subscription {
   /** Resolves once every partition has been read to its end and handled, for bounded inputs and tests. */
   idle(): Promise<void>
+  /** The next run of one of this member's partitions begins here; a run in hand is not touched, and its answer counts. */
+  seek(at: TopicPartition, offset: number): void
   /** Lets running handlers finish, leaves the group, releases everything. Idempotent. */
   stop(): Promise<void>
 }

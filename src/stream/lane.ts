@@ -283,6 +283,7 @@ export class Lane implements PartitionLane {
       return hold.position
     }
     observer.rebuilt?.(id, missed.length)
+    if (to === hold.position) this.#state = 'running'
     return to
   }
 
