@@ -10,7 +10,14 @@ import { decompressFrame } from 'lz4-napi'
 export const maxUnpackedBytes = 32 * 1024 * 1024
 type Decompress = (packed: Buffer) => Promise<Buffer>
 
-/** Decompression by the codec's number in the attributes of a batch; each rejects beyond `maxUnpackedBytes`. */
+/** A batch unpacks to more than `maxUnpackedBytes`: so much is certain of its bytes, whoever reads them how often. */
+export class UnpacksToTooMuch extends Error {
+  constructor(cause?: unknown) {
+    super(`it unpacks to more than ${maxUnpackedBytes} bytes`, { cause })
+  }
+}
+
+/** Decompression by the codec's number in the attributes of a batch; each rejects with UnpacksToTooMuch where it does. */
 export const decompressors: Readonly<Record<1 | 2 | 3 | 4, Decompress>> = {
   1: limited(promisify(unzip)),
   2: unpackSnappy,
@@ -21,7 +28,10 @@ export const decompressors: Readonly<Record<1 | 2 | 3 | 4, Decompress>> = {
 function limited(
   unpack: (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>,
 ): Decompress {
-  return (packed) => unpack(packed, { maxOutputLength: maxUnpackedBytes })
+  return (packed) =>
+    unpack(packed, { maxOutputLength: maxUnpackedBytes }).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ERR_BUFFER_TOO_LARGE' ? new UnpacksToTooMuch(error) : error
+    })
 }
 
 const xerialMagic = Buffer.from('\x82SNAPPY\0', 'latin1')
@@ -78,5 +88,5 @@ function blockSize(packed: Buffer, at: number): number {
 }
 
 function requireWithin(bytes: number, limit: number): void {
-  if (bytes > limit) throw new Error(`it unpacks to more than ${maxUnpackedBytes} bytes`)
+  if (bytes > limit) throw new UnpacksToTooMuch()
 }

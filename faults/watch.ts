@@ -1,0 +1,70 @@
+import { residentMiB } from '../bench/process-usage.ts'
+import type { Breaches } from './fault.ts'
+import type { MemberProcess } from './member-process.ts'
+
+const everyMs = 250
+/** Of a level: ten seconds. */
+const samples = 40
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+
+/**
+ * Watches members that nothing may disturb: their memory, and whether they stay members. They must log at level info.
+ */
+export class Watch {
+  readonly #members: readonly MemberProcess[]
+  readonly #memory: number[][]
+  readonly #joins: readonly number[]
+  readonly #timer: NodeJS.Timeout
+  #levels: readonly number[] = []
+
+  constructor(members: readonly MemberProcess[]) {
+    this.#members = members
+    this.#memory = members.map(() => [])
+    this.#joins = members.map(joins)
+    this.#timer = setInterval(() => {
+      members.forEach(({ pid, ended }, i) => {
+        if (!ended) this.#memory[i]?.push(residentMiB(pid))
+      })
+    }, everyMs)
+  }
+
+  /** Takes the memory of the last ten seconds for the level that is measured against. */
+  takeLevel(): void {
+    this.#levels = this.#medians()
+  }
+
+  /** Ends it: what was promised and broken goes to `breaches`. */
+  end(breaches: Breaches, mostMiB: number): Record<string, number> {
+    clearInterval(this.#timer)
+    const after = this.#medians()
+    const grown = Math.max(...after.map((level, i) => level - (this.#levels[i] as number)))
+    const peak = Math.max(...this.#memory.flat())
+    const rejoined = this.#members.reduce(
+      (sum, member, i) => sum + joins(member) - (this.#joins[i] as number),
+      0,
+    )
+    const ended = this.#members.filter((member) => member.ended).length
+    breaches.must(ended === 0, `${ended} members ended`)
+    breaches.must(rejoined === 0, `members joined their group again ${rejoined} times`)
+    breaches.must(grown <= mostMiB, `a member grew by ${grown.toFixed(0)} MiB`)
+    for (const { log } of this.#members) {
+      const [bad] = /^.*(?:run-rejected|blocked|restarting|uncaught).*$/m.exec(log) ?? []
+      breaches.must(bad === undefined, `a member says: ${bad}`)
+    }
+    return {
+      level_mib: Math.round(Math.max(...this.#levels)),
+      grown_mib: Math.round(grown),
+      peak_mib: Math.round(peak),
+      rejoined,
+    }
+  }
+
+  #medians(): number[] {
+    return this.#memory.map((all) => median(all.slice(-samples)))
+  }
+}
+
+/** How often a member has joined its group, as its log says: each generation of the group once. */
+const joins = ({ log }: MemberProcess): number => log.split('group: joined').length - 1
