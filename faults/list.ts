@@ -2,9 +2,11 @@ import type { Fault } from './fault.ts'
 import { bombs } from './list/bombs.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
+import { overload } from './list/overload.ts'
 import { poison } from './list/poison.ts'
 import { redisDown } from './list/redis-down.ts'
 import { sleep } from './list/sleep.ts'
+import { soak } from './list/soak.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, poison, bombs]
+export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, poison, bombs, overload, soak]

@@ -1,13 +1,11 @@
-import { residentMiB } from '../bench/process-usage.ts'
+import { median } from 'simple-statistics'
+import { residentMiB } from '../test/helpers/process-usage.ts'
 import type { Breaches } from './fault.ts'
 import type { MemberProcess } from './member-process.ts'
 
 const everyMs = 250
 /** Of a level: ten seconds. */
 const samples = 40
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 /**
  * Watches members that nothing may disturb: their memory, and whether they stay members. They must log at level info.

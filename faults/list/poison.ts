@@ -67,7 +67,7 @@ export const poison: Fault = {
         breaches.must(unclassified === 0, `${unclassified} dead letters without a known code`)
         await putBackTwice(scene, connection, seed, breaches)
         await light.stop()
-        await settle(config)
+        await settle(config, times / 500)
         await Promise.all(members.map((member) => member.stop()))
         const verdict = await judge(config)
         breaches.must(
