@@ -1,7 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from 'simple-statistics'
 import { residentMiB } from '../test/helpers/process-usage.ts'
 import type { Breaches } from './fault.ts'
 import type { MemberProcess } from './member-process.ts'
+
+/** Until members have joined their group, which takes a while where many share a machine. */
+export async function joined(members: readonly MemberProcess[]): Promise<void> {
+  for (let left = 3_000; members.some((member) => joins(member) === 0); left--) {
+    const ended = members.find((member) => member.ended)
+    if (ended !== undefined || left === 0)
+      throw new Error(`a member did not join:\n${(ended ?? members[0])?.log}`)
+    await sleep(100)
+  }
+}
 
 const everyMs = 250
 /** Of a level: ten seconds. */
@@ -14,6 +25,8 @@ export class Watch {
   readonly #members: readonly MemberProcess[]
   readonly #memory: number[][]
   readonly #joins: readonly number[]
+  /** Of each log, what was written before. */
+  readonly #logged: readonly number[]
   readonly #timer: NodeJS.Timeout
   #levels: readonly number[] = []
 
@@ -21,6 +34,7 @@ export class Watch {
     this.#members = members
     this.#memory = members.map(() => [])
     this.#joins = members.map(joins)
+    this.#logged = members.map(({ log }) => log.length)
     this.#timer = setInterval(() => {
       members.forEach(({ pid, ended }, i) => {
         if (!ended) this.#memory[i]?.push(residentMiB(pid))
@@ -47,10 +61,11 @@ export class Watch {
     breaches.must(ended === 0, `${ended} members ended`)
     breaches.must(rejoined === 0, `members joined their group again ${rejoined} times`)
     breaches.must(grown <= mostMiB, `a member grew by ${grown.toFixed(0)} MiB`)
-    for (const { log } of this.#members) {
-      const [bad] = /^.*(?:run-rejected|blocked|restarting|uncaught).*$/m.exec(log) ?? []
+    this.#members.forEach(({ log }, i) => {
+      const [bad] =
+        /^.*(?:run-rejected|blocked|restarting|uncaught).*$/m.exec(log.slice(this.#logged[i])) ?? []
       breaches.must(bad === undefined, `a member says: ${bad}`)
-    }
+    })
     return {
       level_mib: Math.round(Math.max(...this.#levels)),
       grown_mib: Math.round(grown),

@@ -11,7 +11,7 @@ import { Poison } from '../poison.ts'
 import { openScene, say } from '../scene.ts'
 import { CommittedLog } from '../verifier/committed-log.ts'
 import { plainAvro } from '../verifier/plain-avro.ts'
-import { Watch } from '../watch.ts'
+import { joined, Watch } from '../watch.ts'
 
 /** Nothing but poison comes here. */
 const poisoned = 0
@@ -33,6 +33,7 @@ export const bombs: Fault = {
         WEIR_TOPICS__PARTITIONS: '2',
         WEIR_CHUNK__MAX_RECORDS: '2000',
         WEIR_KAFKA__SESSION_TIMEOUT_MS: '10000',
+        WEIR_REDIS__DEADLINE_MS: '5000',
         WEIR_LOG__LEVEL: 'info',
       },
     })
@@ -40,8 +41,8 @@ export const bombs: Fault = {
     const member = new MemberProcess(scene.env)
     try {
       return await withConnection(config, async (connection) => {
+        await joined([member])
         const feed = startHealthyFeed(connection, config, seed)
-        await member.step('written')
         await sleep(10_000)
         const watch = new Watch([member])
         await sleep(11_000)

@@ -13,16 +13,17 @@ import { Breaches, breachesOf, type Fault } from '../fault.ts'
 import { MemberProcess } from '../member-process.ts'
 import { Poison } from '../poison.ts'
 import { judge, openScene, type Scene, say, settle, startFeed } from '../scene.ts'
-import { Watch } from '../watch.ts'
+import { joined, Watch } from '../watch.ts'
 
 /** Records of one call of the log. */
 const batch = 1_000
 /** Dead letters that are put back with a mended payment, each twice. */
 const mended = 5
-/** Chunks, for memory, and the session, for heartbeats; other scenes have smaller ones. */
+/** Chunks, for memory, and the session, for heartbeats, as by default. That Redis is slow on a busy machine is not the fault. */
 const asInProduction = {
   WEIR_CHUNK__MAX_RECORDS: '2000',
   WEIR_KAFKA__SESSION_TIMEOUT_MS: '10000',
+  WEIR_REDIS__DEADLINE_MS: '5000',
   WEIR_LOG__LEVEL: 'info',
 }
 /** Growth of memory that is promised, MiB. */
@@ -40,8 +41,8 @@ export const poison: Fault = {
     try {
       return await withConnection(scene.config, async (connection) => {
         const { config } = scene
+        await joined(members)
         const heavy = startFeed(config, seed, 2_000)
-        await Promise.all(members.map((member) => member.step('written')))
         await sleep(15_000)
         await heavy.stop()
         await drained(connection, config)
