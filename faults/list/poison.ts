@@ -42,9 +42,10 @@ export const poison: Fault = {
       return await withConnection(scene.config, async (connection) => {
         const { config } = scene
         await joined(members)
-        const heavy = startFeed(config, seed, 2_000)
-        await sleep(15_000)
-        await heavy.stop()
+        // As fast as poison comes: memory follows the rate and the backlog, whatever the records are.
+        const heavy = startFeed(config, seed, 0, { customers: 3_000, merchants: 300 })
+        await sleep(8_000)
+        say(`  ${await heavy.stop()} valid records first`)
         await drained(connection, config)
         const light = startFeed(config, seed + 1, 100)
         await sleep(1_000)
