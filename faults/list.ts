@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts'
+import { bombs } from './list/bombs.ts'
 import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cards } from './list/cards.ts'
 import { cut } from './list/cut.ts'
@@ -10,6 +11,7 @@ import { membership } from './list/membership.ts'
 import { modelLive, modelMutants } from './list/model.ts'
 import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
+import { poison } from './list/poison.ts'
 import { redisDown } from './list/redis-down.ts'
 import { rolling } from './list/rolling.ts'
 import { sleep } from './list/sleep.ts'
@@ -24,6 +26,7 @@ export const faults: readonly Fault[] = [
   stall,
   membership,
   rolling,
+  bombs,
   brokerKill,
   brokerRolling,
   leaderChange,
@@ -34,6 +37,7 @@ export const faults: readonly Fault[] = [
   modelLive,
   modelMutants,
   order,
+  poison,
   redisDown,
   overload,
   soak,

@@ -131,13 +131,17 @@ export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
   }
 }
 
-/** The codecs of all topics, with schema ids from the registry where one is configured, else from files. */
-export function openContracts({ topics, limits, schema_registry: registry }: Config): Promise<Contracts> {
+/** Schema ids from the registry where one is configured, else from files. */
+export function openSchemas({ schema_registry: registry }: Config): SchemaSource {
   const { url } = registry
-  const source: SchemaSource =
-    url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+  return url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+}
+
+/** The codecs of all topics. */
+export function openContracts(config: Config): Promise<Contracts> {
+  const { topics, limits } = config
   return createContracts(
-    source,
+    openSchemas(config),
     {
       transactions: topics.transactions,
       labels: topics.labels,

@@ -4,6 +4,7 @@ import { WeirError } from '../core/errors.ts'
 import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
+import { registerDlq } from './dlq.ts'
 import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
@@ -28,6 +29,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerDlq,
   registerReplay,
   registerCompare,
   registerThreshold,

@@ -2,7 +2,7 @@
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
  * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), HTTP (test events), CLI, TRAIN,
- * REPLAY.
+ * REPLAY, DLQ (dead letters).
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -50,6 +50,8 @@ export const errorCodes = [
   'WEIR_TRAIN_PYTHON',
   'WEIR_TRAIN_STEP',
   'WEIR_REPLAY_DIFFERS',
+  'WEIR_DLQ_NOT_FOUND',
+  'WEIR_DLQ_REFUSED',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

@@ -3,6 +3,8 @@
  * networked one (Kafka, Redis), and one contract suite that both pass (test/contract).
  */
 
+import type { Rejection } from './errors.ts'
+
 /** Header values are UTF-8 text. */
 export type Headers = Readonly<Record<string, string>>
 
@@ -19,6 +21,8 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
+  /** Set where the log holds what nobody should unpack; key and value are null then. */
+  readonly rejection?: Rejection
 }
 
 /** A record to be written. `partition` is always given: output partition = input partition. */
