@@ -187,6 +187,13 @@ const noFeatures = Buffer.alloc(0)
 const decisionId = ({ topic }: Chunk, { partition }: Arrival, offset: number): string =>
   `${topic}-${partition}-${offset}`
 
+/** The offset in a decision_id of this partition; null where it is none. */
+export function offsetIn(id: string, topic: string, partition: number): number | null {
+  const start = `${topic}-${partition}-`
+  const offset = id.startsWith(start) ? id.slice(start.length) : ''
+  return /^(0|[1-9]\d{0,15})$/.test(offset) ? Number(offset) : null
+}
+
 function commonFields(chunk: Chunk, arrival: Arrival, { features, model, policy }: ActiveSet) {
   const { transaction } = arrival
   return {

@@ -17,6 +17,7 @@ export const errorCodes = [
   'WEIR_RECORD_EVENT_TIME',
   'WEIR_RECORD_PAN',
   'WEIR_RECORD_KEY',
+  'WEIR_RECORD_SKIPPED',
   'WEIR_FEATURES_INVALID',
   'WEIR_POLICY_INVALID',
   'WEIR_MODEL_UNREADABLE',
@@ -50,6 +51,7 @@ export const errorCodes = [
   'WEIR_TRAIN_PYTHON',
   'WEIR_TRAIN_STEP',
   'WEIR_REPLAY_DIFFERS',
+  'WEIR_AUDIT_DIFFERS',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

@@ -1,6 +1,7 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import { deadLetter } from '../core/dead-letter.ts'
+import { offsetIn } from '../core/decide.ts'
 import { refusedAmount } from '../core/enrich.ts'
 import type { Checked } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
@@ -9,7 +10,6 @@ import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts
 import type { Decision, Transaction } from '../core/types.ts'
 import { checkRecords } from '../stream/decoded.ts'
 import { type Answer, Answers, startOf } from './answers.ts'
-import { offsetIn } from './recorded.ts'
 import type { Difference, Verdict, VerifiedRange } from './verdict.ts'
 
 /** A payment that could be decided, in the order of the log. */

@@ -304,6 +304,7 @@ describe('a position that cannot be', () => {
       append: (records) => world.log.append(records),
       fence: (...given) => world.log.fence(...given),
       committed: (...given) => world.log.committed(...given),
+      members: (...given) => world.log.members(...given),
       subscribe: (name, topics, handler) => world.log.subscribe(name, topics, handler),
       close: async () => {},
     }
