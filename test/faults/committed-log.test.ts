@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CommittedLog } from '../../faults/verifier/committed-log.ts'
 import { type Service, startKafka } from '../helpers/services.ts'
-import { CommittedLog } from './committed-log.ts'
 
 let kafka: Service
 beforeAll(async () => {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MemberProcess } from '../../faults/member-process.ts'
+import { chooseSeed, flawless, openScene, type Scene, settle, startFeed } from '../../faults/scene.ts'
+import { type Evidence, gather, type TopicName } from '../../faults/verifier/evidence.ts'
+import { type Installation, loadInstallation } from '../../faults/verifier/installation.ts'
+import { plainAvro } from '../../faults/verifier/plain-avro.ts'
+import { type Verdict, verify } from '../../faults/verifier/verify.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import type { Alert, Decision, EntityUpdate } from '../../src/core/types.ts'
-import { type Evidence, gather, type TopicName } from './evidence.ts'
-import { type Installation, loadInstallation } from './installation.ts'
-import { MemberProcess } from './member-process.ts'
-import { plainAvro } from './plain-avro.ts'
-import { chooseSeed, flawless, openScene, type Scene, settle, startFeed } from './scene.ts'
-import { type Verdict, verify } from './verify.ts'
 
 // What an undisturbed member leaves behind is taken once; each test spoils a copy of it.
 let scene: Scene

@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Failpoint } from '../../src/stream/lane.ts'
-import { guard } from '../helpers/services-guard.ts'
+import type { Failpoint } from '../src/stream/lane.ts'
+import { guard } from '../test/helpers/services-guard.ts'
 
-const program = new URL('../helpers/member.ts', import.meta.url).pathname
+const program = new URL('member.ts', import.meta.url).pathname
 
-/** Where a member is to end or stop itself, the `count`th time it comes there: see test/helpers/member.ts. */
+/** Where a member is to end or stop itself, the `count`th time it comes there: see faults/member.ts. */
 export interface Place {
   readonly name: `${'t' | 'l'}.${Failpoint}` | 'ending'
   readonly count: number

@@ -1,15 +1,15 @@
 /**
  * One member of the group in a process of its own, configured by WEIR_* variables, that ends or stops itself at a
- * step of the protocol: `node test/helpers/member.ts t.committed:3 SIGKILL` dies the third time that a lane of
+ * step of the protocol: `node faults/member.ts t.committed:3 SIGKILL` dies the third time that a lane of
  * transactions has committed. Without arguments it just runs. SIGTERM stops it in an orderly way.
  *
  * Every step of a lane of transactions is a line on standard output.
  */
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { startStream } from '../../src/apps/stream.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { createLogger } from '../../src/observability/log.ts'
+import { startStream } from '../src/apps/stream.ts'
+import { loadConfig } from '../src/config/load.ts'
+import { createLogger } from '../src/observability/log.ts'
 
 const [failpoint = '', signal = 'SIGKILL'] = process.argv.slice(2)
 const [place, count] = failpoint.split(':')

@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
-import { kafkaClient, withConnection } from '../../src/apps/connect.ts'
-import { createTopicSink } from '../../src/cli/sink.ts'
-import { wantedTopics } from '../../src/cli/topics.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import type { Config } from '../../src/config/schema.ts'
-import { partitionOf } from '../../src/core/partition.ts'
-import { generate } from '../../src/generator/generate.ts'
-import { type Service, startKafka, startRedis } from '../helpers/services.ts'
-import { gather, unsettled } from './evidence.ts'
-import { loadInstallation } from './installation.ts'
-import { tableOf, type Verdict, verify } from './verify.ts'
+import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
+import { kafkaClient, withConnection } from '../src/apps/connect.ts'
+import { createTopicSink } from '../src/cli/sink.ts'
+import { wantedTopics } from '../src/cli/topics.ts'
+import { loadConfig } from '../src/config/load.ts'
+import type { Config } from '../src/config/schema.ts'
+import { partitionOf } from '../src/core/partition.ts'
+import { generate } from '../src/generator/generate.ts'
+import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
+import { MemberProcess } from './member-process.ts'
+import { gather, unsettled } from './verifier/evidence.ts'
+import { loadInstallation } from './verifier/installation.ts'
+import { tableOf, type Verdict, verify } from './verifier/verify.ts'
 
 /** A broker, a store and an installation of weir on them, without members yet. */
 export interface Scene {
@@ -34,11 +35,23 @@ export function say(line: string): void {
   process.stderr.write(`faults: ${line}\n`)
 }
 
-/** @param redisSettings of Redis, over those of other tests; `appendonly: 'no'` makes it come back empty. */
-export async function openScene(redisSettings: Readonly<Record<string, string>> = {}): Promise<Scene> {
+export interface SceneOptions {
+  /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
+  readonly redis?: Settings
+  readonly kafka?: Settings
+  /** WEIR_* variables, over those of every scene. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts what members need, with the topics made. */
+export async function openScene({
+  redis: redisSettings,
+  kafka: kafkaSettings,
+  env: more,
+}: SceneOptions = {}): Promise<Scene> {
   const [kafka, redis] = await Promise.all([
     // The group notices a death as soon as the session ends.
-    startKafka({ 'group.min.session.timeout.ms': '1000' }),
+    startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
     startRedis(redisSettings),
   ])
   const env = {
@@ -52,6 +65,7 @@ export async function openScene(redisSettings: Readonly<Record<string, string>> 
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
     WEIR_LOG__LEVEL: 'warn',
+    ...more,
   }
   const { config } = loadConfig({ env })
   const admin = await createKafkaAdmin(kafkaClient(config))
@@ -116,5 +130,23 @@ export async function judge(config: Config): Promise<Verdict> {
   return verdict
 }
 
-/** What every verdict must say, whatever was done to the members and the services. */
+/** Feeds two members, does the damage in the middle and waits until everything is at rest. */
+export async function underLoad(
+  { config, env }: Scene,
+  seed: number,
+  damage: (members: readonly MemberProcess[]) => Promise<void>,
+): Promise<void> {
+  const members = [new MemberProcess(env), new MemberProcess(env)]
+  const feed = startFeed(config, seed, 300)
+  await Promise.all(members.map((member) => member.step('written')))
+  await sleep(3_000)
+  await damage(members)
+  await sleep(3_000)
+  await Promise.all(members.map((member) => member.step('written')))
+  await feed.stop()
+  await settle(config)
+  await Promise.all(members.map((member) => member.stop()))
+}
+
+/** What the verifier must find where nothing was done to the members and the services. */
 export const flawless = { lost: 0, doubled: 0, changed: 0, state_differences: 0, differences: [] }
