@@ -12,6 +12,7 @@ import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerReplay } from './replay.ts'
+import { registerReset } from './reset.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -36,6 +37,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerModel,
   registerState,
+  registerReset,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

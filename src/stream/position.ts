@@ -20,8 +20,6 @@ export interface Position {
   readonly next: number
 }
 
-const wayOut = 'stop the members; `weir reset` shows where the outputs stand, and sets the group there'
-
 /**
  * Where to go on: at the committed offset, without one at the first that is there.
  *
@@ -45,7 +43,7 @@ export async function readPosition({ log, group, topic, id }: PositionOptions): 
       'WEIR_LOG_OFFSETS_RESET',
       `group ${group} stands at offset ${next} of ${topic}-${id.partition}, which ends at ${bounds.end}`,
       {
-        cure: 'the topic was made anew: give it and the installation other names, or, if the outputs were made anew too, stop the members and use `weir reset`',
+        cure: 'the topic was made anew: give it, the `app` and the `group` other names, or, if the outputs were made anew too, stop the members and use `weir reset`',
       },
     )
   }
@@ -59,38 +57,48 @@ const looks = { most: 8, pauseMs: 250 }
  * Whether the outputs on the log agree with the position: what was answered is not answered again, and nothing is left
  * out. Asked where the store cannot vouch for it: states elsewhere, empty or out of reach.
  *
- * @throws WeirError WEIR_LOG_OFFSETS_RESET where they do not.
+ * @throws WeirError WEIR_LOG_OFFSETS_RESET where they do not, WEIR_LOG_FENCED where another member has gone on.
  */
 export async function checkAnswered(options: PositionOptions, { committed, next }: Position): Promise<void> {
-  const { answered, group, topic, id } = options
-  const at = `${topic}-${id.partition}`
+  const { answered, group, topic, id, log } = options
   let found = await answered()
   // A dead member's open transaction hides what others wrote behind it, until it is fenced.
   for (let look = 1; look < looks.most && (await isAhead(options, next, found)); look++) {
     await sleep(looks.pauseMs)
     found = await answered()
   }
-  const stands = committed === null ? `has no position on ${at}` : `stands at offset ${next} of ${at}`
-  if (committed === null && found.next === null && found.decisionsGone) {
-    throw reset(`group ${group} ${stands}, whose decisions were deleted: how far they went cannot be told`)
-  }
-  if (found.next === null) return
-  if (committed === null || next < found.next) {
-    throw reset(
-      `group ${group} ${stands}, but what it wrote answers the partition up to ${found.next}: it would be decided again`,
+  const contradiction = await contradictionOf(options, { committed, next }, found)
+  if (contradiction === null) return
+  // Read before the outputs: a rival may have taken over since, and gone on.
+  if ((await log.committed(group, { topic, partition: id.partition })) !== committed) {
+    throw new WeirError(
+      'WEIR_LOG_FENCED',
+      `another member took over ${topic}-${id.partition} and has gone on`,
     )
   }
-  if (await isAhead(options, next, found)) {
-    throw reset(
-      `group ${group} ${stands}, but what it wrote answers the partition only up to ${found.next}: the rest would never be decided`,
-    )
-  }
+  const cure =
+    'somebody reset or deleted the offsets, or they expired: stop the members; `weir reset` shows where the outputs stand, and sets the group there'
+  throw new WeirError('WEIR_LOG_OFFSETS_RESET', contradiction, { cure })
 }
 
-const reset = (message: string): WeirError =>
-  new WeirError('WEIR_LOG_OFFSETS_RESET', message, {
-    cure: `somebody reset or deleted the offsets, or they expired: ${wayOut}`,
-  })
+async function contradictionOf(
+  options: PositionOptions,
+  { committed, next }: Position,
+  found: Answered,
+): Promise<string | null> {
+  const { group, topic, id } = options
+  const at = `${topic}-${id.partition}`
+  const stands = `group ${group} ${committed === null ? `has no position on ${at}` : `stands at offset ${next} of ${at}`}`
+  if (found.next === null) {
+    if (committed !== null || !found.decisionsGone) return null
+    return `${stands}, whose decisions were deleted: how far they went cannot be told`
+  }
+  if (committed === null || next < found.next) {
+    return `${stands}, but what it wrote answers the partition up to ${found.next}: it would be decided again`
+  }
+  if (!(await isAhead(options, next, found))) return null
+  return `${stands}, but what it wrote answers the partition only up to ${found.next}: the rest would never be decided`
+}
 
 /** Whether records lie between the last answer and the position. */
 async function isAhead(
