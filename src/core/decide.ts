@@ -146,10 +146,32 @@ function scored(
   return { decision, alert }
 }
 
+/**
+ * Whether a decision calls for an alert.
+ *
+ * @param transaction what was decided; a degraded decision depends on it.
+ * @param policy the one that it was made with.
+ * @returns null where that cannot be told without the transaction.
+ */
+export function callsForAlert(
+  { status, outcome }: Pick<Decision, 'status' | 'outcome'>,
+  transaction: Transaction | null,
+  features: CompiledFeatures,
+  policy: Pick<CompiledPolicy, 'file'>,
+): boolean | null {
+  if (outcome === null) return false
+  if (status === 'degraded') return transaction && rowFor(transaction, features, policy).alert
+  return policy.file.alert_on.includes(outcome)
+}
+
+function rowFor(transaction: Transaction, features: CompiledFeatures, policy: Pick<CompiledPolicy, 'file'>) {
+  const factor = currencyFactor(features, transaction.currency) as number
+  return degradedRow(policy, transaction, (transaction.amount_minor * factor) / 100)
+}
+
 function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Verdict {
   const { transaction } = arrival
-  const factor = currencyFactor(active.features, transaction.currency) as number
-  const row = degradedRow(active.policy, transaction, (transaction.amount_minor * factor) / 100)
+  const row = rowFor(transaction, active.features, active.policy)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'degraded',
