@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerAudit } from './audit.ts'
 import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
@@ -37,6 +38,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerModel,
   registerState,
+  registerAudit,
   registerReset,
 ]
 

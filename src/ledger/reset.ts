@@ -38,7 +38,8 @@ export async function resetGroup(options: ResetOptions, apply: boolean): Promise
   await refuseMembers(options)
   const writers = new Map<string, TransactionalWriter>()
   try {
-    const lanes = lanesOf(config.topics.partitions).toReversed()
+    const all = lanesOf(config.topics.partitions)
+    const lanes = (['t', 'l', 'e'] as const).flatMap((kind) => all.filter((id) => id.kind === kind))
     for (const id of apply ? lanes : []) {
       if (id.kind === 'e') continue
       const at = { topic: topicOf(id, config), partition: id.partition }

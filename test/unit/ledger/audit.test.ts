@@ -32,7 +32,11 @@ const audit = (log: Records, more: object = {}, batchSize = 300): Promise<Audit>
   auditLedger({ config, log: fixedLog(log, batchSize), contracts, features, policies, ...more })
 
 /** The records with those of the first partition of a topic edited. */
-function spoilt(topic: string, edit: (all: readonly LogRecord[]) => readonly LogRecord[], of = records): Records {
+function spoilt(
+  topic: string,
+  edit: (all: readonly LogRecord[]) => readonly LogRecord[],
+  of = records,
+): Records {
   const partitions = of[topic] ?? []
   return { ...of, [topic]: partitions.with(0, edit(partitions[0] ?? [])) }
 }
@@ -104,7 +108,12 @@ describe('the ledger finds', () => {
     const offset = await offsetOfDecision(place)
     const found = await audit(spoilt(topics.decisions, (all) => all.toSpliced(place, 1)))
     expect(found.total).toMatchObject({ missing: 1, double: 0, out_of_order: 0 })
-    expect(found.findings[0]).toMatchObject({ kind: 'missing', topic: topics.transactions, partition: 0, offset })
+    expect(found.findings[0]).toMatchObject({
+      kind: 'missing',
+      topic: topics.transactions,
+      partition: 0,
+      offset,
+    })
     expectSum(found.total)
   })
 
@@ -123,7 +132,7 @@ describe('the ledger finds', () => {
 
   it('a dead letter for a record that was decided', async () => {
     const offset = await offsetOfDecision(400)
-    const [letter] = records[topics.dead_letters]?.[0] as [LogRecord]
+    const letter = records[topics.dead_letters]?.[0]?.[0] as LogRecord
     const forged = { ...letter, headers: { ...letter.headers, '__connect.errors.offset': String(offset) } }
     const found = await audit(spoilt(topics.dead_letters, (all) => [forged, ...all]))
     expect(found.total.double).toBe(1)
