@@ -10,7 +10,9 @@ import { generate } from '../../../src/generator/generate.ts'
 import { auditLedger } from '../../../src/ledger/audit.ts'
 import { type ResetOptions, resetGroup } from '../../../src/ledger/reset.ts'
 import { type LanePlan, planFold, planLane, type Stand } from '../../../src/ledger/reset-plan.ts'
+import { findAtHand } from '../../../src/replay/at-hand.ts'
 import { lanesOf, nameOf } from '../../../src/replay/target.ts'
+import { verifyDecisions } from '../../../src/replay/verify.ts'
 import { scoreEmbedded } from '../../helpers/embedded.ts'
 
 const partitions = 2
@@ -135,6 +137,9 @@ describe('weir reset', () => {
     expect(found).toMatchObject({ holds: true, total: { skipped: undecided, missing: 0, double: 0 } })
     expect(found.labels.total).toMatchObject({ skipped: 0, missing: 0 })
     expect(await statesIn(store, /t|l/)).toEqual(await statesIn(await undisturbed(), /t|l/))
+    const verdict = await verifyDecisions({ config, log, contracts, atHand: await findAtHand(config) })
+    expect(verdict.isBreach, verdict.result.findings.join('\n')).toBe(false)
+    expect(verdict.result).toMatchObject({ lost: 0, doubled: 0, skipped: undecided })
   })
 
   it('skips labels apart, and partitions by their offsets', async () => {
