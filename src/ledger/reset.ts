@@ -77,10 +77,8 @@ async function plan(id: LaneId, options: ResetOptions): Promise<LanePlan> {
   if (id.kind === 'e') return planFold(id, at.topic, bounds, watermark, options.forgetStates)
   const { decisions, dead_letters, entity_updates } = config.topics
   const topics = { decisions, deadLetters: dead_letters, entityUpdates: entity_updates }
-  const answered =
-    id.kind === 't'
-      ? await answeredTransactions({ log, topics, decisions: contracts.decisions }, at)
-      : await answeredLabels({ log, topics }, at)
+  const evidence = { log, topics, decisions: contracts.decisions }
+  const answered = await (id.kind === 't' ? answeredTransactions : answeredLabels)(evidence, at)
   const committed = await log.committed(config.group, at)
   const stand: Stand = { id, topic: at.topic, ...bounds, committed, watermark, answered }
   const skipTo = await offsetOf(log, stand, id.kind === 't' ? options.skipTo : options.skipLabelsTo)

@@ -54,6 +54,8 @@ export async function answeredLabels(
   { log, topics, most }: Omit<AnsweredOptions, 'decisions'>,
   at: TopicPartition,
 ): Promise<Answered> {
+  // Nothing ever lay there that could have been answered: no need to go through all updates in vain.
+  if ((await log.bounds(at)).end === 0) return { next: null, decisionsGone: false, lettersGone: false }
   const refused = await lastLetter(log, topics.deadLetters, at, most)
   let { next } = refused
   for (let home = 0; home < (await log.partitions(topics.entityUpdates)); home++) {

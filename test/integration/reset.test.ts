@@ -94,10 +94,10 @@ it.each(Object.entries(damages))(
     await decideUpTo(half.payments)
     const right = { transactions: await positionOf('transactions'), labels: await positionOf('labels') }
     await own.send(...payments.slice(half.payments, half.payments + 100))
-    await own.sendLabels(...labels.slice(half.labels, half.labels + 4))
+    await own.sendLabels(...labels.slice(half.labels, half.labels + 12))
     await damage()
     await own.send(...payments.slice(half.payments + 100))
-    await own.sendLabels(...labels.slice(half.labels + 4))
+    await own.sendLabels(...labels.slice(half.labels + 12))
 
     const refused = await own.start()
     const lanes = ['t0', 't1', 'l0', 'l1'].map(
