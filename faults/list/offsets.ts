@@ -35,7 +35,11 @@ const damages: readonly (readonly [
   ],
 ]
 
-async function resetOffsets(admin: Admin, { group, topics }: Scene['config'], earliest: boolean): Promise<void> {
+async function resetOffsets(
+  admin: Admin,
+  { group, topics }: Scene['config'],
+  earliest: boolean,
+): Promise<void> {
   for (const topic of [topics.transactions, topics.labels]) {
     await admin.resetOffsets({ groupId: group, topic, earliest })
   }
@@ -69,7 +73,9 @@ const writtenBy = (log: Log, config: Scene['config']) =>
 async function refused(members: readonly MemberProcess[], config: Scene['config']): Promise<number> {
   const begun = performance.now()
   const isRefused = (partition: number) =>
-    members.some(({ log }) => new RegExp(`"lane":"t${partition}".*WEIR_LOG_OFFSETS_RESET.*weir reset`).test(log))
+    members.some(({ log }) =>
+      new RegExp(`"lane":"t${partition}".*WEIR_LOG_OFFSETS_RESET.*weir reset`).test(log),
+    )
   while (!partitionsOf(config).every(isRefused)) {
     if (performance.now() - begun > 90_000) {
       throw new Error(`not refused within 90 s:\n${members.map(({ log }) => log.slice(-2_000)).join('\n')}`)
@@ -137,7 +143,10 @@ export const offsets: Fault = {
       const ledger = await weir(['audit', '--json'], { env: scene.env })
       breaches.must(ledger.code === 0, `weir audit ended with ${ledger.code}: ${ledger.stderr}`)
       const { total } = JSON.parse(ledger.stdout) as Audit
-      breaches.must(total.records === verdict.events, `the ledger has ${total.records} of ${verdict.events} records`)
+      breaches.must(
+        total.records === verdict.events,
+        `the ledger has ${total.records} of ${verdict.events} records`,
+      )
       const figures = { refused_within_s: Number(slowest.toFixed(1)), ledger_records: total.records }
       return { injected: times, verdict, figures, breaches: [...breachesOf(verdict), ...breaches.all] }
     } finally {
