@@ -95,7 +95,7 @@ interface Shared {
 }
 
 /** Records of each partition of outputs, from its end: labels may be rare among what payments leave. */
-const mostLookedThrough = 100_000
+const mostLookedThrough = 20_000
 
 /** The lane of each kind of input, by partition. */
 function prepareLanes(
