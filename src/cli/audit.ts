@@ -3,9 +3,10 @@ import { withConnection } from '../apps/connect.ts'
 import { loadFeatures, readPolicy } from '../config/definitions.ts'
 import { WeirError } from '../core/errors.ts'
 import { refuseOverlap } from '../files/outputs.ts'
-import { createTable, type Table } from '../files/table.ts'
+import { type Column, createTable, type Table } from '../files/table.ts'
 import type { Account, Finding } from '../ledger/account.ts'
 import { type Audit, auditLedger } from '../ledger/audit.ts'
+import type { Fate } from '../ledger/book.ts'
 import { accountColumns, accountRow, fateColumns } from '../ledger/rows.ts'
 import type { Position } from '../replay/topic-source.ts'
 import { configOf, position, wantsJson } from './flags.ts'
@@ -38,58 +39,65 @@ Examples:
   weir audit --from 2026-11-26T00:00Z --out ledger.csv --offsets offsets.parquet`,
     )
     .action(async (flags: Flags, command: Command) => {
-      const { config } = configOf(command)
-      const policies = [config.policy, ...(flags.policy?.split(',') ?? [])].map(readPolicy)
-      const features = loadFeatures(config.features)
-      const tables = openTables(flags)
-      const progress = startProgress('records', Number.POSITIVE_INFINITY)
-      let reported = 0
-      try {
-        const audit = await withConnection(config, ({ log, contracts }) =>
-          auditLedger({
-            config,
-            log,
-            contracts,
-            features,
-            policies,
-            from: flags.from,
-            to: flags.to,
-            onFate: (fate) => tables.offsets?.add({ ...fate }),
-            onProgress(done, of) {
-              progress.reach(done / of)
-              progress.add(done - reported)
-              reported = done
-            },
-          }),
-        )
-        const { seconds } = progress.stop()
-        for (const row of audit.partitions) tables.out?.add(accountRow(row))
-        tables.out?.finish()
-        tables.offsets?.finish()
-        if (wantsJson(command)) print(JSON.stringify(audit))
-        else show(audit)
-        note(`${grouped(audit.total.records)} records in ${seconds.toFixed(1)} s`)
-        if (!audit.holds) throw breach(audit)
-      } catch (error) {
-        tables.out?.abandon()
-        tables.offsets?.abandon()
-        throw error
-      }
+      const { audit, seconds } = await withTables(flags, (tables) => runAudit(flags, command, tables))
+      if (wantsJson(command)) print(JSON.stringify(audit))
+      else show(audit)
+      note(`${grouped(audit.total.records)} records in ${seconds.toFixed(1)} s`)
+      if (!audit.holds) throw breach(audit)
     })
 }
 
-function openTables({ out, offsets }: Flags): { readonly out?: Table; readonly offsets?: Table } {
-  refuseOverlap(
-    [],
-    [
-      { flag: '--out', path: out },
-      { flag: '--offsets', path: offsets },
-    ],
-  )
-  return {
-    ...(out !== undefined && { out: createTable(out, accountColumns) }),
-    ...(offsets !== undefined && { offsets: createTable(offsets, fateColumns) }),
+interface Tables {
+  readonly out: Table | undefined
+  readonly offsets: Table | undefined
+}
+
+/** Opens what is to be written before anything is read; all of it appears, or nothing. */
+async function withTables<T>({ out, offsets }: Flags, use: (tables: Tables) => Promise<T>): Promise<T> {
+  const outputs = [
+    { flag: '--out', path: out },
+    { flag: '--offsets', path: offsets },
+  ]
+  refuseOverlap([], outputs)
+  const opened: Table[] = []
+  const open = (path: string | undefined, columns: readonly Column[]) => {
+    if (path === undefined) return undefined
+    const table = createTable(path, columns)
+    opened.push(table)
+    return table
   }
+  try {
+    const result = await use({ out: open(out, accountColumns), offsets: open(offsets, fateColumns) })
+    for (const table of opened) table.finish()
+    return result
+  } catch (error) {
+    for (const table of opened) table.abandon()
+    throw error
+  }
+}
+
+async function runAudit(
+  { policy, from, to }: Flags,
+  command: Command,
+  tables: Tables,
+): Promise<{ readonly audit: Audit; readonly seconds: number }> {
+  const { config } = configOf(command)
+  const policies = [config.policy, ...(policy?.split(',') ?? [])].map(readPolicy)
+  const features = loadFeatures(config.features)
+  const progress = startProgress('records', Number.POSITIVE_INFINITY)
+  let reported = 0
+  const onProgress = (done: number, of: number) => {
+    progress.reach(done / of)
+    progress.add(done - reported)
+    reported = done
+  }
+  const onFate = (fate: Fate) => tables.offsets?.add({ ...fate })
+  const audit = await withConnection(config, ({ log, contracts }) =>
+    auditLedger({ config, log, contracts, features, policies, from, to, onFate, onProgress }),
+  )
+  const { seconds } = progress.stop()
+  for (const row of audit.partitions) tables.out?.add(accountRow(row))
+  return { audit, seconds }
 }
 
 function show({ partitions, total, labels, findings, finding_count }: Audit): void {

@@ -48,15 +48,13 @@ Examples:
       )
       const refused = plans.find(({ refusal }) => refusal !== null)
       const done = flags.yes && refused === undefined
-      if (wantsJson(command))
-        printJson({
-          done,
-          lanes: plans.map(({ refusal, ...plan }) => ({ ...plan, refused: refusal?.code ?? null })),
-        })
+      if (wantsJson(command)) printJson({ done, lanes: plans.map(asJson) })
       else show(plans, done)
       if (refused?.refusal) throw refused.refusal
     })
 }
+
+const asJson = ({ refusal, ...plan }: LanePlan) => ({ ...plan, refused: refusal?.code ?? null })
 
 /** @throws WeirError WEIR_CLI_USAGE. */
 function checkFlags({ skipTo, skipLabelsTo, reason }: Flags): void {
