@@ -68,12 +68,12 @@ function parquetFile(path: string, columns: readonly Column[]): TableFile {
   })
   const schema = [{ name: 'rows', num_children: elements.length }, ...elements]
   const parquet = createParquet(path, { schema, createdBy: 'weir' })
-  const valueOf = (value: number | string | null | undefined) =>
+  const cellOf = (value: number | string | null | undefined) =>
     typeof value === 'number' ? BigInt(value) : (value ?? null)
   return {
     ...parquet,
     write: (rows) =>
-      parquet.write(columns.map(({ name }) => ({ name, data: rows.map((row) => valueOf(row[name])) }))),
+      parquet.write(columns.map(({ name }) => ({ name, data: rows.map((row) => cellOf(row[name])) }))),
   }
 }
 
