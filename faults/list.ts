@@ -9,6 +9,7 @@ import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
 import { membership } from './list/membership.ts'
 import { modelLive, modelMutants } from './list/model.ts'
+import { offsets } from './list/offsets.ts'
 import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { poison } from './list/poison.ts'
@@ -36,6 +37,7 @@ export const faults: readonly Fault[] = [
   idsExpired,
   modelLive,
   modelMutants,
+  offsets,
   order,
   poison,
   redisDown,

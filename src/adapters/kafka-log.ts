@@ -152,6 +152,13 @@ export class KafkaLog implements Log {
     return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
   }
 
+  async members(group: string): Promise<number> {
+    const { groups } = await this.#ask(`asking for the members of ${group}`, (admin) =>
+      admin.describeGroups([group]),
+    )
+    return groups[0]?.members.length ?? 0
+  }
+
   async subscribe(
     group: string,
     topics: readonly string[],

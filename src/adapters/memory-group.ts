@@ -21,6 +21,10 @@ export class MemoryGroup {
   readonly #members: MemoryMember[] = []
   #rebalanced: Promise<void> = Promise.resolve()
 
+  get size(): number {
+    return this.#members.length
+  }
+
   join(member: MemoryMember): Promise<void> {
     return this.#rebalance(() => this.#members.push(member))
   }
