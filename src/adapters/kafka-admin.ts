@@ -21,10 +21,12 @@ export interface KafkaAdmin {
   createTopics(wanted: readonly TopicDescription[]): Promise<string[]>
   /** Topics that exist, with all their settings, defaults included; null for one that does not. */
   describeTopics(topics: readonly string[]): Promise<(TopicDescription | null)[]>
+  /** Members of a consumer group; 0 for one that does not exist. */
+  members(group: string): Promise<number>
   close(): Promise<void>
 }
 
-/** For `weir topics`: connects at once, rejects with WEIR_LOG_UNAVAILABLE when no broker answers. */
+/** For `weir topics` and `weir rekey`: connects at once, rejects with WEIR_LOG_UNAVAILABLE when no broker answers. */
 export async function createKafkaAdmin(client: KafkaClientOptions): Promise<KafkaAdmin> {
   const admin = createKafkaClient(client, { retries: 3 }).admin()
   await admin.connect().catch((error: unknown) => {
@@ -41,6 +43,12 @@ export async function createKafkaAdmin(client: KafkaClientOptions): Promise<Kafk
       return missing.map(({ topic }) => topic)
     },
     describeTopics: (topics) => describeAll(admin, topics),
+    async members(group) {
+      const { groups } = await admin.describeGroups([group]).catch((error: unknown) => {
+        throw asLogError(error, `describing the group ${group}`)
+      })
+      return groups[0]?.members.length ?? 0
+    },
     close: () => admin.disconnect(),
   }
 }

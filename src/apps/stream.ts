@@ -71,7 +71,7 @@ export async function startStream(
     const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
     http = await serve(config, metrics, () => scorer, log, connection, testEvents)
     scorer = await startScorer(parts)
-    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
+    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics, logger) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -126,6 +126,10 @@ function serve(
       }
     },
     redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
+    topics: () => {
+      const finding = scorer()?.pinned.finding ?? null
+      return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
+    },
     lanes: () => {
       const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
@@ -155,17 +159,26 @@ function testEventsOf(
 }
 
 /** Looks after what no record brings about: gauges, and partitions that could not be taken over. */
-function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics, logger: Logger): NodeJS.Timeout {
   let measuring = false
   return setInterval(() => {
     scorer.member.restart()
     setLaneStates(scorer, metrics)
     if (measuring) return
     measuring = true
-    void setLag(scorer, log, metrics).finally(() => {
+    void Promise.all([setLag(scorer, log, metrics), watchPartitions(scorer, logger)]).finally(() => {
       measuring = false
     })
   }, caretakerEveryMs)
+}
+
+/** Also where no record tells: in a quiet topic, and in those that weir only writes to. */
+async function watchPartitions({ pinned }: Scorer, logger: Logger): Promise<void> {
+  const known = pinned.finding
+  // A broker that is away shows in readiness.
+  await pinned.look().catch(() => {})
+  const { finding } = pinned
+  if (known === null && finding !== null) logger.error({ error: finding }, 'a topic has changed')
 }
 
 function setLaneStates({ member }: Scorer, metrics: Metrics): void {

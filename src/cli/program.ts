@@ -11,6 +11,7 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
@@ -36,6 +37,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerModel,
   registerState,
+  registerRekey,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

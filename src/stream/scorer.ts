@@ -14,6 +14,7 @@ import { createLabelWork } from './labels.ts'
 import { Lane, type LaneObserver } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
+import { PinnedPartitions } from './pinned-partitions.ts'
 import { createTestEvent, type TestEvent } from './test-event.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
@@ -36,6 +37,7 @@ export interface Scorer {
   readonly member: Member
   readonly subscription: Subscription
   readonly testEvent: TestEvent
+  readonly pinned: PinnedPartitions
   /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
   stop(): Promise<void>
 }
@@ -48,7 +50,9 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const { config, log } = parts
   const { transactions, labels, entity_updates } = config.topics
   const homes = await log.partitions(entity_updates)
+  const pinned = new PinnedPartitions(log, config.topics)
   const shared = {
+    pinned,
     updates: new EntityUpdates(entity_updates, homes, parts.contracts.entityUpdates),
     transactions: withRates(parts.contracts.transactions, parts.active.features),
   }
@@ -78,6 +82,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
     member,
     subscription,
     testEvent,
+    pinned,
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -89,6 +94,7 @@ type LaneOf = (partition: number) => PartitionLane
 
 /** What all lanes of a member have in common. */
 interface Shared {
+  readonly pinned: PinnedPartitions
   readonly updates: EntityUpdates
   readonly transactions: Codec<Transaction>
 }
@@ -96,7 +102,7 @@ interface Shared {
 /** The lane of each kind of input, by partition. */
 function prepareLanes(
   parts: ScorerParts,
-  { updates, transactions }: Shared,
+  { pinned, updates, transactions }: Shared,
 ): Record<'t' | 'l' | 'e', LaneOf> {
   const { config, store, contracts, active, clock, observer } = parts
   const { group } = config
@@ -123,7 +129,14 @@ function prepareLanes(
         clock,
         observer,
       })
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: topics.transactions, work })
+      const at = { topic: topics.transactions, partition }
+      return new Lane({
+        ...parts,
+        group,
+        id: { kind: 't', partition },
+        topic: at.topic,
+        work: pinned.guard(at, work),
+      })
     },
     l(partition) {
       const work = createLabelWork({
@@ -134,7 +147,14 @@ function prepareLanes(
         updates,
         rejected,
       })
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: topics.labels, work })
+      const at = { topic: topics.labels, partition }
+      return new Lane({
+        ...parts,
+        group,
+        id: { kind: 'l', partition },
+        topic: at.topic,
+        work: pinned.guard(at, work),
+      })
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })
