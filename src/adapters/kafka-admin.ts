@@ -1,4 +1,5 @@
 import { WeirError } from '../core/errors.ts'
+import type { TopicPartition } from '../core/ports.ts'
 import {
   type Admin,
   asLogError,
@@ -23,6 +24,8 @@ export interface KafkaAdmin {
   describeTopics(topics: readonly string[]): Promise<(TopicDescription | null)[]>
   /** Members of a consumer group; 0 for one that does not exist. */
   members(group: string): Promise<number>
+  /** Deletes the records of a partition before an offset: it begins there from then on. */
+  deleteBefore(at: TopicPartition, offset: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -48,6 +51,12 @@ export async function createKafkaAdmin(client: KafkaClientOptions): Promise<Kafk
         throw asLogError(error, `describing the group ${group}`)
       })
       return groups[0]?.members.length ?? 0
+    },
+    async deleteBefore({ topic, partition }, offset) {
+      const partitions = [{ partition, offset: String(offset) }]
+      await admin.deleteTopicRecords({ topic, partitions }).catch((error: unknown) => {
+        throw asLogError(error, `deleting records of ${topic}-${partition}`)
+      })
     },
     close: () => admin.disconnect(),
   }

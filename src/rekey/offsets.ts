@@ -70,9 +70,9 @@ export async function throughHistory(
   { from, to, partition }: { readonly from: string; readonly to: string; readonly partition: number },
   use: (records: readonly LogRecord[]) => Promise<void> | void,
 ): Promise<number> {
-  let [position, foreign] = [0, -1]
   const at = { topic: to, partition }
   const { first, end } = await log.bounds(at)
+  let [position, foreign] = [first, -1]
   for await (const records of log.read(at, first, end)) {
     const history = records.filter((record) => originOf(record, from) !== null)
     foreign = records.find((record) => originOf(record, from) === null && foreign < 0)?.offset ?? foreign

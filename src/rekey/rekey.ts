@@ -3,16 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TopicDescription } from '../adapters/kafka-admin.ts'
-import type { LogRecord, NewRecord } from '../core/ports.ts'
 import { loadSnapshot } from '../replay/load.ts'
 import { writeSnapshot } from '../replay/snapshot.ts'
-import { checkRecords } from '../stream/decoded.ts'
-import { EntityUpdates } from '../stream/entity-updates.ts'
 import { withRates } from '../stream/scorer.ts'
 import { copy } from './copy.ts'
+import { codecOf, copiers, copyHistory, copyUpdates, markCut } from './history.ts'
 import type { Move } from './installation.ts'
 import { detach, type HistoryEnd, relocate, throughHistory } from './offsets.ts'
-import { isHome, type Keyed, keyed, moved } from './place.ts'
+import { isHome, keyed, moved } from './place.ts'
 import { type Part, type Plan, planOf } from './plan.ts'
 import { refused, statesOf } from './states.ts'
 
@@ -42,7 +40,7 @@ export interface Moved {
  * done, it moves what has come since, or does nothing.
  *
  * 1. The old group is fenced: nobody can decide there unnoticed any more.
- * 2. What was decided is copied, and so are all entity updates.
+ * 2. What was decided, or what the log still has of it, is copied, and so are all entity updates.
  * 3. States are what the old store and log say, with the offsets of the new topics; they are loaded as those of a
  *    snapshot, with the new group's positions right behind what was copied.
  * 4. The topics that members write to are made: only now they can start.
@@ -70,8 +68,9 @@ export async function rekey(move: Move, { wanted, observer }: RekeyOptions): Pro
     await fence(move, plan)
     plan = await planOf(move)
     await admin.createTopics(wanted.filter(({ topic }) => !outputs.has(topic)))
+    await markCut(move, plan)
     observer.step('copying what was decided')
-    counts.history = await copyHistory(move, plan, observer)
+    counts.history = await copyHistory(move, plan, observer.records)
     observer.step('copying entity updates')
     await copyUpdates(move)
     observer.step('reading the states')
@@ -85,81 +84,6 @@ export async function rekey(move: Move, { wanted, observer }: RekeyOptions): Pro
 
 async function fence({ log, old }: Move, { parts }: Plan): Promise<void> {
   for (const at of parts) await (await log.fence(old.config.group, at)).close()
-}
-
-/** Groups that keep the position of copies; nobody ever joins them. */
-const copiers = ({ next: { config } }: Move) => ({
-  history: `${config.group}.rekey`,
-  strays: `${config.group}.rekey-strays`,
-})
-
-const codecOf = ({ old: { contracts }, features }: Move, { input }: Pick<Part, 'input'>) =>
-  input === 'transactions' ? withRates(contracts.transactions, features) : contracts.labels
-
-async function copyHistory(move: Move, { parts }: Plan, observer: RekeyObserver): Promise<number> {
-  const { log, old, next } = move
-  const { partitions } = old.config.topics
-  let copied = 0
-  for (const part of parts) {
-    const codec = codecOf(move, part)
-    const to = { topic: next.config.topics[part.input], partitions: next.config.topics.partitions }
-    await copy({
-      log,
-      group: copiers(move).history,
-      at: part,
-      start: part.first,
-      end: part.decided,
-      async translate(records) {
-        const all = await keyed(records, codec)
-        const astray = all.filter((one) => !isHome(one, part.partition, partitions))
-        await checkDecidedAtHome(move, part, astray)
-        copied += all.length
-        return all.map((one) => moved(one, part, to))
-      },
-      onRecords: (count) => observer.records(count),
-    })
-  }
-  return copied
-}
-
-/** What was refused may lie anywhere; a customer who was decided elsewhere cannot be placed. */
-async function checkDecidedAtHome(move: Move, part: Part, astray: readonly Keyed[]): Promise<void> {
-  const checked = await codecOf(move, part).decode(astray.map(({ record }) => record))
-  const at = checked.findIndex(({ ok }) => ok)
-  if (at < 0) return
-  throw refused(
-    `the record at offset ${astray[at]?.record.offset} of ${part.topic}-${part.partition} was decided there, but its key belongs into another partition: producers do not use Kafka's default partitioner`,
-    'rekey cannot know where such producers will put whom: begin anew with another `app`, `group` and topics of its own',
-  )
-}
-
-/** Each update goes to where its entities are at home now, in as many records as that takes. */
-async function copyUpdates(move: Move): Promise<void> {
-  const { log, old, next } = move
-  const topic = old.config.topics.entity_updates
-  const { entity_updates, partitions } = next.config.topics
-  const updates = new EntityUpdates(entity_updates, partitions, next.contracts.entityUpdates)
-  for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
-    const at = { topic, partition }
-    const { first, end } = await log.bounds(at)
-    await copy({
-      log,
-      group: copiers(move).history,
-      at,
-      start: first,
-      end,
-      async translate(records) {
-        const checked = await checkRecords(old.contracts.entityUpdates, records)
-        return checked.flatMap((one, i): NewRecord[] => {
-          if (!one.ok) return []
-          const { deltas, ...source } = one.value
-          const timestamp = (records[i] as LogRecord).timestamp
-          return updates.records(source, deltas).map((record) => ({ ...record, timestamp }))
-        })
-      },
-      onRecords: () => {},
-    })
-  }
 }
 
 async function moveStates(move: Move, { parts }: Plan, observer: RekeyObserver): Promise<void> {

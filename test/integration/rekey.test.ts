@@ -7,7 +7,8 @@ import { Before } from '../../faults/verifier/before.ts'
 import { gather, unsettled } from '../../faults/verifier/evidence.ts'
 import { loadInstallation } from '../../faults/verifier/installation.ts'
 import { verify } from '../../faults/verifier/verify.ts'
-import { withConnection } from '../../src/apps/connect.ts'
+import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
+import { kafkaClient, withConnection } from '../../src/apps/connect.ts'
 import { partitionOf } from '../../src/core/partition.ts'
 import type { Label, Transaction } from '../../src/core/types.ts'
 import { generate } from '../../src/generator/generate.ts'
@@ -35,15 +36,24 @@ const longestWait = 60
 let old: Installation
 let next: Installation
 let decided: Before
+let cut: Installation
+let cutNext: Installation
 
 const services = () => [`kafka.brokers=${inject('kafkaBrokers')}`, `redis.url=${inject('redisUrl')}`]
 const rekey = (...args: string[]) => weir([...old.flags(), 'rekey', ...args])
+
+/** The installation that rekey made, by the settings that it printed. */
+function follow({ topics, ...names }: { topics: object }): Promise<Installation> {
+  const named = Object.entries(topics).map(([key, value]) => [`topics.${key}`, value] as const)
+  const set = [...Object.entries(names), ...named].map(([key, value]) => `${key}=${value}`)
+  return Installation.create([...services(), ...set])
+}
 
 beforeAll(async () => {
   old = await Installation.create(services())
 })
 afterAll(async () => {
-  await Promise.all([old?.[Symbol.asyncDispose](), next?.[Symbol.asyncDispose]()])
+  await Promise.all([old, next, cut, cutNext].map((one) => one?.[Symbol.asyncDispose]()))
   rmSync(folder, { recursive: true })
 })
 
@@ -116,12 +126,7 @@ it('moves everything once, and again what came since', async () => {
     undecided: altered - decidedCount,
   })
   expect(settings).toMatchObject({ app: `${old.config.app}-p5`, topics: { partitions: 5 } })
-  const { topics, ...names } = settings
-  const flat = Object.entries({
-    ...names,
-    ...Object.fromEntries(Object.entries(topics).map(([key, value]) => [`topics.${key}`, value])),
-  }).map(([key, value]) => `${key}=${value}`)
-  next = await Installation.create([...services(), ...flat])
+  next = await follow(settings)
 
   await old.send(payments[altered] as Transaction)
   for (const undecided of [1, 0]) {
@@ -163,4 +168,48 @@ it('its states are those of a replay of the new topics from their beginning', as
     code: 0,
     stdout: expect.stringContaining('equal: '),
   })
+})
+
+it('history that the log has lost goes with the states', async () => {
+  cut = await Installation.create(services())
+  const first = await (await cut.start()).ready()
+  const some = payments.slice(0, 200)
+  await cut.send(...some)
+  await until('rest', async () => (await unsettled(cut.config)) === null, longestWait)
+  first.signal('SIGTERM')
+  expect(await first.exit()).toMatchObject({ code: 0 })
+  const { transactions } = cut.config.topics
+  const admin = await createKafkaAdmin(kafkaClient(cut.config))
+  for (const partition of [0, 1]) await admin.deleteBefore({ topic: transactions, partition }, 60)
+  await admin.close()
+
+  const { code, stdout, stderr } = await weir([
+    ...cut.flags(),
+    'rekey',
+    '--partitions',
+    '3',
+    '--yes',
+    '--json',
+  ])
+  expect(code, stderr).toBe(0)
+  cutNext = await follow(JSON.parse(stdout).settings)
+  const customers = async ({ config }: Installation) =>
+    [...(await gather(config)).keys.keys()]
+      .flatMap((key) => /\.t\d+\}:s:(.*)$/.exec(key)?.[1] ?? [])
+      .toSorted()
+  expect(await customers(cutNext)).toEqual(await customers(cut))
+  expect((await cutNext.log.bounds({ topic: cutNext.config.topics.transactions, partition: 0 })).first).toBe(
+    1,
+  )
+
+  // Its record is lost, and still it is known: by the place where it lay.
+  const lost = cut.decisions.find(({ content }) => content.decision_id.endsWith('-0-59'))?.content
+  const again = some.find(({ transaction_id }) => transaction_id === lost?.transaction_id) as Transaction
+  const second = await (await cutNext.start()).ready()
+  await cutNext.send(again)
+  expect((await cutNext.decisionOn(again.transaction_id)).content).toMatchObject({
+    status: 'duplicate',
+    duplicate_of: expect.stringMatching(new RegExp(`-${2 ** 52 + 59}$`)),
+  })
+  await second.kill()
 })
