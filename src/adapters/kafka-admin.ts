@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
 import type { TopicPartition } from '../core/ports.ts'
 import {
@@ -43,6 +44,7 @@ export async function createKafkaAdmin(client: KafkaClientOptions): Promise<Kafk
       )
       const missing = wanted.filter((_, i) => existing[i] === null)
       await create(admin, missing)
+      for (const { topic } of missing) await untilLed(admin, topic)
       return missing.map(({ topic }) => topic)
     },
     describeTopics: (topics) => describeAll(admin, topics),
@@ -54,9 +56,13 @@ export async function createKafkaAdmin(client: KafkaClientOptions): Promise<Kafk
     },
     async deleteBefore({ topic, partition }, offset) {
       const partitions = [{ partition, offset: String(offset) }]
-      await admin.deleteTopicRecords({ topic, partitions }).catch((error: unknown) => {
+      try {
+        // Without a question before it, kafkajs does not know who leads the partition.
+        await admin.fetchTopicOffsets(topic)
+        await admin.deleteTopicRecords({ topic, partitions })
+      } catch (error) {
         throw asLogError(error, `deleting records of ${topic}-${partition}`)
-      })
+      }
     },
     close: () => admin.disconnect(),
   }
@@ -76,6 +82,22 @@ async function create(admin: Admin, missing: readonly TopicDescription[]): Promi
     // The first of several refusals says more than "Topic creation errors".
     const [first] = (error as { errors?: Error[] }).errors ?? []
     throw asLogError(first ?? error, `creating ${missing.map(({ topic }) => topic).join(', ')}`)
+  }
+}
+
+/** Some 20 s: the leader of a new partition may not know yet that it is. */
+const mostAsked = 100
+
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  for (let left = mostAsked; ; left--) {
+    try {
+      await admin.fetchTopicOffsets(topic)
+      return
+    } catch (error) {
+      const reason = asLogError(error, `waiting for the leaders of ${topic}`)
+      if (left === 0 || !reason.retriable) throw reason
+      await sleep(200)
+    }
   }
 }
 

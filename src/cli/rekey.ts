@@ -94,7 +94,7 @@ async function withMove(
   let admin: KafkaAdmin | undefined
   try {
     const [from, to] = stores as [(typeof stores)[number], (typeof stores)[number]]
-    await checkStore(from)
+    await Promise.all(stores.map((store) => checkStore(store)))
     admin = await createKafkaAdmin(kafkaClient(config))
     await use({
       old: { config, contracts: before, store: from },
