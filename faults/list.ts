@@ -1,9 +1,11 @@
 import type { Fault } from './fault.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
+import { overload } from './list/overload.ts'
 import { partitions } from './list/partitions.ts'
 import { redisDown } from './list/redis-down.ts'
 import { sleep } from './list/sleep.ts'
+import { soak } from './list/soak.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, partitions]
+export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, partitions, overload, soak]

@@ -8,6 +8,7 @@ import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import { partitionOf } from '../src/core/partition.ts'
 import { generate } from '../src/generator/generate.ts'
+import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { MemberProcess } from './member-process.ts'
 import { gather, unsettled } from './verifier/evidence.ts'
@@ -77,8 +78,17 @@ export async function openScene({
   return { config, env, kafka, redis, stop }
 }
 
-/** Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number. */
-export function startFeed(config: Config, seed: number, rate: number): { stop(): Promise<number> } {
+/**
+ * Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number.
+ *
+ * @param rate records a second; 0: as fast as the log takes them.
+ */
+export function startFeed(
+  config: Config,
+  seed: number,
+  rate: number,
+  world: Pick<GeneratorOptions, 'customers' | 'merchants'> = { customers: 300, merchants: 60 },
+): { stop(): Promise<number> } {
   let stopped = false
   let sent = 0
   const progress = {
@@ -88,7 +98,7 @@ export function startFeed(config: Config, seed: number, rate: number): { stop():
     reach() {},
     stop: () => ({ count: sent, seconds: 0 }),
   }
-  const options = { customers: 300, merchants: 60, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const options = { ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
   const feeding = withConnection(config, async (connection) => {
     const sink = await createTopicSink(connection, config.topics, { rate, progress })
     // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
@@ -105,6 +115,8 @@ export function startFeed(config: Config, seed: number, rate: number): { stop():
     }
     await sink.close()
   })
+  // A feed that fails is told of where it is stopped.
+  feeding.catch(() => {})
   return {
     async stop() {
       stopped = true
@@ -114,13 +126,20 @@ export function startFeed(config: Config, seed: number, rate: number): { stop():
   }
 }
 
-/** Waits until everything is answered and the states have caught up. @throws Error that says what is missing. */
-export async function settle(config: Config): Promise<void> {
-  for (let left = 120; left > 0; left--) {
-    if ((await unsettled(config)) === null) return
+/**
+ * Waits until everything is answered and the states have caught up.
+ *
+ * @param workSeconds that are still to be worked off; a minute comes on top.
+ * @throws Error that says what is missing.
+ */
+export async function settle(config: Config, workSeconds = 0): Promise<void> {
+  const deadline = performance.now() + (60 + workSeconds) * 1_000
+  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+    if (performance.now() > deadline) {
+      throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
+    }
     await sleep(500)
   }
-  throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
 }
 
 /** Judges what is there, and says how it came out. */
