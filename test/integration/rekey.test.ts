@@ -165,6 +165,9 @@ it('the new installation goes on: every payment answered once, states as recompu
     ...{ lost: 0, doubled: 0, changed: 0, state_differences: 0, differences: [] },
     ...{ labels: labels.length, degraded: 0 },
   })
+  // Without what the old one answered, history looks like what nobody decided.
+  const alone = await verify(evidence, await loadInstallation(next.config))
+  expect(alone.lost).toBeGreaterThan(before.payments - 1)
   const all = [...old.decisions, ...next.decisions].map(({ content }) => content)
   expect(all.length).toBe(payments.length)
   expect(all.map(({ transaction_id }) => transaction_id).toSorted()).toEqual(
