@@ -1,6 +1,11 @@
 import type { Fault } from './fault.ts'
+import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
+import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
+import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
+import { modelLive, modelMutants } from './list/model.ts'
+import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { partitions } from './list/partitions.ts'
 import { redisDown } from './list/redis-down.ts'
@@ -8,4 +13,20 @@ import { sleep } from './list/sleep.ts'
 import { soak } from './list/soak.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, partitions, overload, soak]
+export const faults: readonly Fault[] = [
+  kill,
+  sleep,
+  flush,
+  redisDown,
+  brokerKill,
+  brokerRolling,
+  leaderChange,
+  idsExpired,
+  order,
+  modelMutants,
+  modelLive,
+  diskFull,
+  partitions,
+  overload,
+  soak,
+]

@@ -107,7 +107,7 @@ export const partitions: Fault = {
   name: 'partitions',
   promise:
     'partitions added under load are refused with the way out and nothing is decided on wrong states; weir rekey, killed anywhere, moves every event once',
-  times: { whole: 24, short: 3 },
+  times: { whole: 12, short: 3 },
   async run({ seed, times }) {
     // A machine that is busy with all of this is no fault of Redis.
     const scene = await openScene({ env: { WEIR_REDIS__DEADLINE_MS: '5000' } })
