@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
+import { laneKeys } from '../core/lane-keys.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
 
 const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
@@ -47,21 +48,22 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const waitMs = options.deadlineMs ?? 500
   const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
 
-  const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+  const keysOf = (lane: LaneId) => laneKeys(options.prefix, lane)
 
   return {
     async acquire(lane, token) {
       // One connection runs them in this order: once the token is ours, nobody moves the watermark.
+      const keys = keysOf(lane)
       const [, watermark] = await guard(
-        Promise.all([redis.set(`${base(lane)}:own`, token), redis.get(`${base(lane)}:wm`)]),
+        Promise.all([redis.set(keys.owner, token), redis.get(keys.watermark)]),
       )
       return watermark === null ? null : Number(watermark)
     },
 
     async read(lane, token, watermark, keys) {
-      const states = `${base(lane)}:s:`
-      const all = [`${base(lane)}:own`, `${base(lane)}:wm`]
-      for (const key of keys) all.push(states + key)
+      const names = keysOf(lane)
+      const all = [names.owner, names.watermark]
+      for (const key of keys) all.push(names.states + key)
       const values = await guard(redis.mgetBuffer(all))
       const [own, found] = values
       if (own?.toString() !== token || (found == null ? null : Number(found)) !== watermark)
@@ -70,15 +72,15 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     },
 
     async write(lane, token, { from, to }, states) {
-      const own = `${base(lane)}:own`
+      const keys = keysOf(lane)
       const done = await guard(
         redis.weirCommit(
-          own,
-          `${base(lane)}:wm`,
+          keys.owner,
+          keys.watermark,
           token,
           from === null ? '' : String(from),
           String(to),
-          `${base(lane)}:s:`,
+          keys.states,
           packStates(states),
         ),
       )
@@ -87,17 +89,17 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async peek(lane, keys) {
       if (keys.length === 0) return []
-      const states = `${base(lane)}:s:`
+      const { states } = keysOf(lane)
       return guard(redis.mgetBuffer(keys.map((key) => states + key)))
     },
 
     async watermark(lane) {
-      const watermark = await guard(redis.get(`${base(lane)}:wm`))
+      const watermark = await guard(redis.get(keysOf(lane).watermark))
       return watermark === null ? null : Number(watermark)
     },
 
     async *keys(lane) {
-      const states = `${base(lane)}:s:`
+      const { states } = keysOf(lane)
       let cursor = '0'
       do {
         const [next, names] = await guard(redis.scan(cursor, 'MATCH', `${states}*`, 'COUNT', scanned))

@@ -10,6 +10,7 @@ import { createSchemaRegistry } from '../adapters/schema-registry.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
+import { statesPrefix } from '../core/lane-keys.ts'
 import type { Log } from '../core/ports.ts'
 
 interface PemTexts {
@@ -84,7 +85,7 @@ export function openStore(
   const tls = readTls(redis.tls)
   return createRedisStore({
     url,
-    prefix: `${app}.${layoutHash}`,
+    prefix: statesPrefix(app, layoutHash),
     deadlineMs: deadline_ms,
     ...(username === null ? {} : { username }),
     ...(password === null ? {} : { password }),
@@ -115,6 +116,7 @@ export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
     topics.alerts,
     topics.dead_letters,
     topics.entity_updates,
+    ...(topics.features === null ? [] : [topics.features]),
   ]
   for (const name of names) {
     const partitions = await log.partitions(name)

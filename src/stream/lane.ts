@@ -1,5 +1,8 @@
 import { WeirError } from '../core/errors.ts'
-import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
+import type { LaneKeys } from '../core/lane-keys.ts'
+import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
+import { Changelog, type Heartbeat } from './changelog.ts'
+import { checkPosition, type Hold, takeHold } from './hold.ts'
 import {
   asLaneError,
   LaneStates,
@@ -28,6 +31,8 @@ export interface LaneWork {
   rebuild(records: readonly LogRecord[], read: ReadStates): Promise<StateChanges>
   /** What to write when states cannot be had in time; absent where nobody waits for the output. */
   degraded?(records: readonly LogRecord[]): Promise<Answer>
+  /** Nobody reads the answers: the states alone tell the position, where the group has another or none. */
+  readonly followsStates?: boolean
 }
 
 /** Steps of the protocol at which tests let a member die. */
@@ -41,6 +46,8 @@ export type StageSeconds = Readonly<Partial<Record<'work' | 'commit' | 'write', 
 export interface LaneObserver {
   worked?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   rebuilt?(lane: LaneId, records: number): void
+  /** So many states were restored from the changelog, perhaps more than once the same. */
+  restored?(lane: LaneId, states: number): void
   degraded?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   /** The store is empty and the log begins at this offset only: states miss what was before. */
   historyCut?(lane: LaneId, first: number): void
@@ -49,19 +56,14 @@ export interface LaneObserver {
   reached?(lane: LaneId, step: Failpoint): void | Promise<void>
 }
 
-export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
+export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut' | 'onRestored'> {
   readonly group: string
   readonly work: LaneWork
+  /** Where states are written to, too; null: nowhere. */
+  readonly changelog: { readonly topic: string; readonly keys: LaneKeys } | null
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
-}
-
-/** The right to write, and where the group stands on the log: valid until a commit fails. */
-interface Hold {
-  readonly writer: TransactionalWriter
-  /** Next offset to work on. */
-  position: number
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -119,10 +121,10 @@ export class Lane implements PartitionLane {
   }
 
   /** Handles a run of the partition; see RunHandler.onRun. */
-  async onRun({ from, records }: Run): Promise<number> {
+  async onRun({ from, records }: Run, beat: Heartbeat): Promise<number> {
     try {
       const hold = await this.#held()
-      const states = await this.#owned(hold)
+      const states = await this.#owned(hold, beat)
       if (states === null) return await this.#degrade(hold, from, records)
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
@@ -150,50 +152,20 @@ export class Lane implements PartitionLane {
   }
 
   async #fence(): Promise<Hold> {
-    const { log, group, topic, id } = this.#options
-    const at = { topic, partition: id.partition }
-    const writer = await log.fence(group, at)
-    await this.#reached('fenced')
-    const [committed, bounds] = await Promise.all([log.committed(group, at), log.bounds(at)])
-    const position = committed ?? bounds.first
-    if (position < bounds.first) {
-      await writer.close()
-      throw new WeirError(
-        'WEIR_LOG_HISTORY_GONE',
-        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which begins at ${bounds.first} by now: what lay between was never decided`,
-        {
-          cure: 'keep records longer (topics.retention_ms); to go on with what is left, move the offsets of the group',
-        },
-      )
-    }
-    if (position > bounds.end) {
-      await writer.close()
-      throw new WeirError(
-        'WEIR_LOG_OFFSETS_RESET',
-        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which ends at ${bounds.end}`,
-        {
-          cure: 'the topic was made anew: give the installation another `app` and `group`, or reset its offsets',
-        },
-      )
-    }
-    this.#position = position
+    const hold = await takeHold(this.#options, () => this.#reached('fenced'))
+    this.#position = hold.position
     this.#state = 'running'
-    return { writer, position }
+    return hold
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
-  async #owned({ position }: Hold): Promise<LaneStates | null> {
+  async #owned(hold: Hold, beat: Heartbeat): Promise<LaneStates | null> {
     if (this.#states !== null) return this.#states
-    const { id, now, work, observer } = this.#options
-    const canDegrade = work.degraded !== undefined
-    if (canDegrade && now() < this.#storeRetryAt) return null
+    const canDegrade = this.#options.work.degraded !== undefined
+    if (canDegrade && this.#options.now() < this.#storeRetryAt) return null
+    hold.changelog ??= await this.#openChangelog(hold, beat)
     try {
-      const states = await LaneStates.acquire(
-        { ...this.#options, onHistoryCut: (first) => observer.historyCut?.(id, first) },
-        position,
-      )
-      await this.#checkPosition(states, position)
-      this.#states = states
+      this.#states = await this.#acquire(hold, beat)
       await this.#reached('acquired')
       return this.#states
     } catch (error) {
@@ -203,20 +175,30 @@ export class Lane implements PartitionLane {
     }
   }
 
-  /** States ahead of the position: a rival has taken over and gone on, or somebody set the group back. */
-  async #checkPosition({ upTo }: LaneStates, position: number): Promise<void> {
-    if (upTo <= position) return
-    const { log, topic, id, group } = this.#options
-    const at = `${topic}-${id.partition}`
-    const committed = await log.committed(group, { topic, partition: id.partition })
-    if (committed !== null && committed > position) {
-      throw new WeirError('WEIR_LOG_FENCED', `another member took over ${at} and has gone on`)
+  async #openChangelog(hold: Hold, beat: Heartbeat): Promise<Changelog | null> {
+    const { log, id, changelog, newToken } = this.#options
+    if (changelog === null) return null
+    this.#state = 'rebuilding'
+    const { topic, keys } = changelog
+    const commit = (records: readonly NewRecord[]) => hold.writer.commit(records, hold.position)
+    const at = { topic, partition: id.partition }
+    return Changelog.open({ log, at, keys, commit, newToken }, hold.position, beat)
+  }
+
+  async #acquire(hold: Hold, beat: Heartbeat): Promise<LaneStates> {
+    const { id, work, observer } = this.#options
+    const { changelog } = hold
+    const told = {
+      onHistoryCut: (first: number) => observer.historyCut?.(id, first),
+      onRestored: (count: number) => observer.restored?.(id, count),
     }
-    throw new WeirError(
-      'WEIR_LOG_OFFSETS_RESET',
-      `the states of ${at} contain the log up to ${upTo}, but group ${group} stands at ${position}`,
-      { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
-    )
+    const states = await LaneStates.acquire({ ...this.#options, ...told }, hold.position, changelog, beat)
+    await checkPosition(this.#options, hold, states.upTo, work.followsStates ?? false)
+    this.#position = hold.position
+    // It has never held these states, or not while others wrote without it.
+    const isBehind = changelog !== null && (changelog.upTo === null || changelog.upTo < states.upTo)
+    if (isBehind) await changelog.copy(states.upTo, states.all(), beat)
+    return states
   }
 
   async #advance(
@@ -239,7 +221,7 @@ export class Lane implements PartitionLane {
     }
     await this.#reached('worked')
     const workedAt = now()
-    const next = await this.#commit(hold, records, worked)
+    const next = await this.#commit(hold, records, worked, worked.states)
     await this.#reached('committed')
     const committedAt = now()
     await this.#writeAfterCommit(states, next, worked.states)
@@ -275,7 +257,13 @@ export class Lane implements PartitionLane {
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
     try {
-      await states.write(to, await work.rebuild(missed, this.#reader(states)))
+      const changes = await work.rebuild(missed, this.#reader(states))
+      const mirrored = hold.changelog?.records(to, changes)
+      if (mirrored !== undefined && mirrored.records.length > 0) {
+        await hold.writer.commit(mirrored.records, hold.position)
+        mirrored.onCommitted()
+      }
+      await states.write(to, changes)
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       // What has come since need not wait for the store: it is decided degraded from the next run on.
@@ -315,11 +303,20 @@ export class Lane implements PartitionLane {
     return next
   }
 
-  async #commit(hold: Hold, records: readonly LogRecord[], answer: Answer): Promise<number> {
+  /** @param states after the records; absent where nothing is known of them. */
+  async #commit(
+    hold: Hold,
+    records: readonly LogRecord[],
+    answer: Answer,
+    states?: StateChanges,
+  ): Promise<number> {
     const next = (records.at(-1) as LogRecord).offset + 1
-    await hold.writer.commit(answer.records, next)
+    const mirrored = states === undefined ? undefined : hold.changelog?.records(next, states)
+    const all = mirrored === undefined ? answer.records : [...answer.records, ...mirrored.records]
+    await hold.writer.commit(all, next)
     hold.position = next
     this.#position = next
+    mirrored?.onCommitted()
     answer.onCommitted?.()
     return next
   }

@@ -5,13 +5,14 @@ import type { ActiveSet } from '../core/decide.ts'
 import { refusedAmount } from '../core/enrich.ts'
 import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
+import { laneKeys, statesPrefix } from '../core/lane-keys.ts'
+import type { Clock, LaneId, Log, StateStore, Subscription } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
-import { createEntityFold } from './entities.ts'
+import { createEntityFold, createEntityWork } from './entities.ts'
 import { EntityUpdates } from './entity-updates.ts'
 import { FoldLane } from './fold-lane.ts'
 import { createLabelWork } from './labels.ts'
-import { Lane, type LaneObserver } from './lane.ts'
+import { Lane, type LaneObserver, type LaneWork } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import { createTestEvent, type TestEvent } from './test-event.ts'
@@ -111,6 +112,12 @@ function prepareLanes(
   }
   const codecs = { ...contracts, transactions }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
+  const prefix = statesPrefix(config.app, features.layoutHash)
+  const changelogTopic = config.topics.features
+  const lane = (id: LaneId, topic: string, work: LaneWork) => {
+    const changelog = changelogTopic === null ? null : { topic: changelogTopic, keys: laneKeys(prefix, id) }
+    return new Lane({ ...parts, group, id, topic, work, changelog })
+  }
   return {
     t(partition) {
       const work = createTransactionWork({
@@ -123,7 +130,7 @@ function prepareLanes(
         clock,
         observer,
       })
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: topics.transactions, work })
+      return lane({ kind: 't', partition }, topics.transactions, work)
     },
     l(partition) {
       const work = createLabelWork({
@@ -134,11 +141,13 @@ function prepareLanes(
         updates,
         rejected,
       })
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: topics.labels, work })
+      return lane({ kind: 'l', partition }, topics.labels, work)
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })
-      return new FoldLane({ ...parts, id: { kind: 'e', partition }, topic: topics.entityUpdates, fold })
+      const id = { kind: 'e', partition } as const
+      if (changelogTopic !== null) return lane(id, topics.entityUpdates, createEntityWork(fold))
+      return new FoldLane({ ...parts, id, topic: topics.entityUpdates, fold })
     },
   }
 }
