@@ -401,7 +401,7 @@ class Beats {
         await heartbeat()
       } catch (error) {
         this.failure = error
-        throw asLogError(error, 'sending a heartbeat')
+        throw error
       }
     }
   }

@@ -121,7 +121,10 @@ export class Lane implements PartitionLane {
   }
 
   /** Handles a run of the partition; see RunHandler.onRun. */
-  async onRun({ from, records }: Run, beat: Heartbeat): Promise<number> {
+  async onRun({ from, records }: Run, heartbeat: Heartbeat): Promise<number> {
+    // One that fails says that the group is changing: the run's own end tells the subscription the same. To give up a
+    // take-over for it would begin it anew with every change.
+    const beat = () => heartbeat().catch(() => {})
     try {
       const hold = await this.#held()
       const states = await this.#owned(hold, beat)

@@ -11,6 +11,7 @@ import { LaneWorld, works } from './lane-world.ts'
 
 const id: LaneId = { kind: 't', partition: 0 }
 const input = { topic: 'in', partition: 0 }
+const place = { topic: 'states', partition: 0 }
 const beat = async () => {}
 
 /** Many states, each of which tells how far it contains the log. */
@@ -23,22 +24,25 @@ async function* inPieces(states: StateChanges): AsyncGenerator<StateChanges> {
 
 /** A lane's changelog on the embedded log, opened again and again by whoever owns the lane. */
 class ChangelogWorld {
-  readonly log = createMemoryLog({ topics: { in: 1, states: 1 } })
+  readonly log = createMemoryLog({ topics: { in: 1, states: 1 }, maxRunRecords: 100 })
   #tokens = 0
   /** Commits that succeed from now on. */
   commits = Number.POSITIVE_INFINITY
 
   newToken = (): string => String(this.#tokens++)
 
-  async open(position = 1_000): Promise<Changelog> {
+  async open(position = 1_000, heartbeat = beat): Promise<Changelog> {
     const writer = await this.log.fence('weir', input)
     const commit = async (records: readonly NewRecord[]) => {
       if (this.commits-- <= 0) throw new WeirError('WEIR_LOG_UNAVAILABLE', 'by the test')
       await writer.commit(records, position)
     }
-    const at = { topic: 'states', partition: 0 }
     const { log, newToken } = this
-    return Changelog.open({ log, at, keys: laneKeys('app.layout', id), commit, newToken }, position, beat)
+    return Changelog.open(
+      { log, at: place, keys: laneKeys('app.layout', id), commit, newToken },
+      position,
+      heartbeat,
+    )
   }
 
   async acquire(store: StateStore, changelog: Changelog | null, position: number): Promise<LaneStates> {
@@ -59,9 +63,9 @@ class ChangelogWorld {
 }
 
 /** The states that the changelog gives, the newest of each. */
-async function given(changelog: Changelog): Promise<ReadonlyMap<string, string>> {
+async function given(changelog: Changelog, heartbeat = beat): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()
-  for await (const states of changelog.states(beat)) {
+  for await (const states of changelog.states(heartbeat)) {
     for (const [key, state] of states) found.set(key, String(state))
   }
   return found
@@ -89,6 +93,27 @@ describe('a changelog', () => {
     const next = await world.open()
     expect(next.upTo).toBe(9)
     expect(await given(next)).toEqual(new Map([...asMap(statesAt(7)), ...asMap(statesAt(9, 600))]))
+  })
+
+  it('sends heartbeats while it is copied, searched and read', async () => {
+    const world = new ChangelogWorld()
+    let beats = 0
+    const counted = async () => {
+      beats++
+    }
+    const changelog = await world.open()
+    await changelog.copy(5, inPieces(statesAt(5)), counted)
+    expect(beats).toBeGreaterThan(2)
+    // Its head lies far back, behind what others have written since.
+    const others = Array.from({ length: 3_000 }, (_, i) => ({ ...place, key: `other-${i}`, value: null }))
+    await world.log.append(others)
+    beats = 0
+    const next = await world.open(1_000, counted)
+    expect(next.upTo).toBe(5)
+    expect(beats).toBeGreaterThan(20)
+    beats = 0
+    expect((await given(next, counted)).size).toBe(1_300)
+    expect(beats).toBeGreaterThan(10)
   })
 
   it('whose copying broke off counts for nothing, though one was whole before', async () => {
@@ -135,7 +160,7 @@ describe('a changelog', () => {
       const changelog = await Changelog.open(
         {
           log: world.log,
-          at: { topic: 'states', partition: 0 },
+          at: place,
           keys,
           commit: (records) => writer.commit(records, 0),
           newToken: world.newToken,
