@@ -58,6 +58,7 @@ export function prepareTurn(
     WEIR_TOPICS__ALERTS: `${name}.alerts`,
     WEIR_TOPICS__DEAD_LETTERS: `${name}.dead-letters`,
     WEIR_TOPICS__ENTITY_UPDATES: `${name}.entity-updates`,
+    ...(name.startsWith('weir-changelog') && { WEIR_TOPICS__FEATURES: `${name}.features` }),
   }
   return { name, env, config: loadConfig({ env }).config }
 }

@@ -5,7 +5,7 @@ import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 import type { Turn } from './arena.ts'
 import type { FloorOptions } from './floor.ts'
-import type { ContestantName } from './options.ts'
+import { type ContestantName, isWeir } from './options.ts'
 
 /** A contestant at work. */
 export interface Running {
@@ -21,13 +21,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** @param profileTo folder for a CPU profile of weir. */
 export function start(name: ContestantName, turn: Turn, profileTo?: string): Running {
   const profiling =
-    profileTo === undefined || name !== 'weir'
+    profileTo === undefined || !isWeir(name)
       ? []
       : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`, '--cpu-prof-interval=500']
-  const program =
-    name === 'weir'
-      ? ['src/main.ts', 'stream']
-      : ['bench/floor.ts', JSON.stringify(floorOptions(turn, name === 'floor-grouped'))]
+  const program = isWeir(name)
+    ? ['src/main.ts', 'stream']
+    : ['bench/floor.ts', JSON.stringify(floorOptions(turn, name === 'floor-grouped'))]
   return run([...profiling, ...program], turn.env)
 }
 

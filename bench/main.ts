@@ -9,7 +9,7 @@ import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './a
 import { measureBacklog } from './backlog.ts'
 import { type Running, start, startReplay } from './contestant.ts'
 import { type Latency, measureLatency } from './latency.ts'
-import { type BenchOptions, type ContestantName, readOptions, usage } from './options.ts'
+import { type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
 import { fillBacklog } from './payments.ts'
 import { printProfile } from './profile.ts'
@@ -73,7 +73,7 @@ class Bench {
     note(
       `${turn.name}: ${measured.events_per_second.toFixed(0)} events/s, ${measured.cpu_s_per_100k.toFixed(2)} CPU s per 100,000`,
     )
-    if (profiles !== undefined && name === 'weir') printProfile(profiles, window)
+    if (profiles !== undefined && isWeir(name)) printProfile(profiles, window)
     return { ...measured, batch }
   }
 
@@ -119,7 +119,7 @@ async function withContestant<T>(running: Running, use: (running: Running) => Pr
 /** weir writes decisions, the floors pass payments on. */
 async function codecOf(name: ContestantName, { config }: Turn) {
   const { decisions, transactions } = await openContracts(config)
-  return name === 'weir' ? decisions : transactions
+  return isWeir(name) ? decisions : transactions
 }
 
 try {

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
 
-/** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts. */
-export const contestants = ['floor', 'floor-grouped', 'weir'] as const
+/** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts; -changelog: with `topics.features`. */
+export const contestants = ['floor', 'floor-grouped', 'weir', 'weir-changelog'] as const
 export type ContestantName = (typeof contestants)[number]
+
+export const isWeir = (name: string): boolean => name.startsWith('weir')
 
 export interface BenchOptions {
   readonly contestants: readonly ContestantName[]
@@ -30,7 +32,7 @@ export interface BenchOptions {
   readonly profile: boolean
 }
 
-export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [options]   (default: all three)
+export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [weir-changelog] [options]   (default: the first three)
 npm run bench -- replay --help                            what replay costs, beside ONNX Runtime and pandas
 
   --events N      payments in the backlog, the first half to warm up (400000)
@@ -73,7 +75,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help'
   const { file, map, json, profile, rates, beside } = values
   return {
-    contestants: positionals.length === 0 ? contestants : positionals.map(contestantOf),
+    contestants: positionals.length === 0 ? contestants.slice(0, 3) : positionals.map(contestantOf),
     events: whole('events', values.events),
     batch: whole('batch', values.batch),
     rounds: whole('rounds', values.rounds),

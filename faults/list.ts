@@ -2,6 +2,7 @@ import type { Fault } from './fault.ts'
 import { bombs } from './list/bombs.ts'
 import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cards } from './list/cards.ts'
+import { changelog } from './list/changelog.ts'
 import { cut } from './list/cut.ts'
 import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
@@ -33,6 +34,7 @@ export const faults: readonly Fault[] = [
   brokerRolling,
   leaderChange,
   cards,
+  changelog,
   diskFull,
   flush,
   idsExpired,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
+import { laneKeys } from '../core/lane-keys.ts'
 import { clearing, type LaneId, type StateStore } from '../core/ports.ts'
 import { tlsFailure } from './tls-failure.ts'
 
@@ -48,7 +49,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const waitMs = options.deadlineMs ?? 500
   const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
 
-  const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+  const keysOf = (lane: LaneId) => laneKeys(options.prefix, lane)
 
   /** Of keys that begin so, many at a time. */
   async function* names(start: string): AsyncGenerator<string[]> {
@@ -63,16 +64,17 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   return {
     async acquire(lane, token) {
       // One connection runs them in this order: once the token is ours, nobody moves the watermark.
+      const keys = keysOf(lane)
       const [, watermark] = await guard(
-        Promise.all([redis.set(`${base(lane)}:own`, token), redis.get(`${base(lane)}:wm`)]),
+        Promise.all([redis.set(keys.owner, token), redis.get(keys.watermark)]),
       )
       return watermark === null ? null : Number(watermark)
     },
 
     async read(lane, token, watermark, keys) {
-      const states = `${base(lane)}:s:`
-      const all = [`${base(lane)}:own`, `${base(lane)}:wm`]
-      for (const key of keys) all.push(states + key)
+      const names = keysOf(lane)
+      const all = [names.owner, names.watermark]
+      for (const key of keys) all.push(names.states + key)
       const values = await guard(redis.mgetBuffer(all))
       const [own, found] = values
       if (own?.toString() !== token || (found == null ? null : Number(found)) !== watermark)
@@ -81,15 +83,15 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     },
 
     async write(lane, token, { from, to }, states) {
-      const own = `${base(lane)}:own`
+      const keys = keysOf(lane)
       const done = await guard(
         redis.weirCommit(
-          own,
-          `${base(lane)}:wm`,
+          keys.owner,
+          keys.watermark,
           token,
           from === null ? '' : String(from),
           String(to),
-          `${base(lane)}:s:`,
+          keys.states,
           packStates(states),
         ),
       )
@@ -98,36 +100,35 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async peek(lane, keys) {
       if (keys.length === 0) return []
-      const states = `${base(lane)}:s:`
+      const { states } = keysOf(lane)
       return guard(redis.mgetBuffer(keys.map((key) => states + key)))
     },
 
     async watermark(lane) {
-      const watermark = await guard(redis.get(`${base(lane)}:wm`))
+      const watermark = await guard(redis.get(keysOf(lane).watermark))
       return watermark === null ? null : Number(watermark)
     },
 
     async *keys(lane) {
-      const states = `${base(lane)}:s:`
+      const { states } = keysOf(lane)
       for await (const found of names(states)) yield found.map((name) => name.slice(states.length))
     },
 
     async clear(lane, token) {
-      const [own, watermark] = [`${base(lane)}:own`, `${base(lane)}:wm`]
-      await guard(Promise.all([redis.set(own, token), redis.set(watermark, String(clearing))]))
-      for await (const states of names(`${base(lane)}:s:`)) await guard(redis.del(...states))
-      await guard(redis.del(watermark, own))
+      const { owner, watermark, states } = keysOf(lane)
+      await guard(Promise.all([redis.set(owner, token), redis.set(watermark, String(clearing))]))
+      for await (const found of names(states)) await guard(redis.del(...found))
+      await guard(redis.del(watermark, owner))
     },
 
     async check() {
       await ready(redis)
-      const lane = base({ kind: 't', partition: 0 })
-      const [own, watermark, states] = [`${lane}:own`, `${lane}:wm`, `${lane}:s:`]
+      const { owner, watermark, states } = keysOf({ kind: 't', partition: 0 })
       // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
       await guard(redis.get(watermark))
-      await guard(redis.mget(own, watermark))
-      await guard(redis.set(`${lane}:none`, '', 'XX'))
-      await guard(redis.weirCommit(own, watermark, 'nobody', '', '0', states, packStates([])))
+      await guard(redis.mget(owner, watermark))
+      await guard(redis.set(`${states}-`, '', 'XX'))
+      await guard(redis.weirCommit(owner, watermark, 'nobody', '', '0', states, packStates([])))
       return evictionOf(await guard(redis.info('memory')))
     },
 

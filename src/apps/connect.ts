@@ -11,6 +11,7 @@ import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
+import { statesPrefix } from '../core/lane-keys.ts'
 import type { Log } from '../core/ports.ts'
 import { PinnedPartitions } from '../stream/pinned-partitions.ts'
 
@@ -89,7 +90,7 @@ export function openStore(
   const tls = readTls({ ...redis.tls, enabled: redis.tls.enabled || url.startsWith('rediss:') })
   return createRedisStore({
     url,
-    prefix: `${app}.${layoutHash}`,
+    prefix: statesPrefix(app, layoutHash),
     deadlineMs: deadline_ms,
     ...(username === null ? {} : { username }),
     ...(password === null ? {} : { password }),

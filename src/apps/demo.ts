@@ -133,7 +133,8 @@ function startEmbedded(
 ): Promise<Scorer> {
   let tokens = 0
   return startScorer({
-    config,
+    // The log forgets what was read, and ends with the store: there is nothing to restore.
+    config: { ...config, topics: { ...config.topics, features: null } },
     log,
     contracts,
     active,

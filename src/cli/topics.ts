@@ -73,12 +73,27 @@ export function wantedTopics({ topics, limits }: Config): TopicDescription[] {
   }
   // A producer whose clock runs ahead would stamp record and event alike, and move windows on for everybody.
   const inputs = { ...settings, 'message.timestamp.after.max.ms': String(limits.event_time_future_ms) }
-  return Object.entries(names).map(([name, topic]) => ({
-    topic,
-    partitions: name === 'control' ? 1 : partitions,
-    replication,
-    settings: name === 'transactions' || name === 'labels' ? inputs : settings,
-  }))
+  const settingsOf = (name: string) => {
+    if (name === 'features') return changelog(settings)
+    return name === 'transactions' || name === 'labels' ? inputs : settings
+  }
+  return Object.entries(names).flatMap(([name, topic]) =>
+    topic === null
+      ? []
+      : [
+          {
+            topic,
+            partitions: name === 'control' ? 1 : partitions,
+            replication,
+            settings: settingsOf(name),
+          },
+        ],
+  )
+}
+
+/** A segment that is written to is never compacted: small ones keep short what a restore reads beyond the newest states. */
+function changelog({ 'retention.ms': _, ...settings }: TopicDescription['settings']) {
+  return { ...settings, 'cleanup.policy': 'compact', 'segment.bytes': String(16 * 1_048_576) }
 }
 
 /** What is not as wanted, in words; none when all is. More copies than wanted are welcome. */

@@ -68,6 +68,11 @@ const topics = section('Topic names, and what `weir topics create` makes of them
     'weir.entity-updates.v1',
     'Internal: what chunks add to merchants, terminals and devices.',
   ),
+  features: setting(
+    name.nullable(),
+    null,
+    'Internal, compacted: the states as the store holds them, from which a lost store is restored at a cost that follows their number, not the length of the history; null: none, and states are rebuilt from `transactions`, `labels` and `entity_updates`.',
+  ),
   partitions: setting(
     z.int().min(1).max(10_000),
     4,

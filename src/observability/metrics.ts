@@ -39,6 +39,11 @@ function flowMetrics(registers: Registry[]) {
       help: 'Events read again to rebuild states, without output.',
       registers,
     }),
+    restoredStates: new Counter({
+      name: 'weir_restored_states_total',
+      help: 'States restored from the changelog.',
+      registers,
+    }),
     stageSeconds: new Histogram({
       name: 'weir_stage_duration_seconds',
       help: 'Seconds a chunk spent in one stage.',

@@ -33,6 +33,10 @@ export function createObserver(
       metrics.rebuiltEvents.inc(records)
       logger.info({ ...of(lane), records }, 'states rebuilt from the log')
     },
+    restored(lane, states) {
+      metrics.restoredStates.inc(states)
+      logger.info({ ...of(lane), states }, 'states restored from the changelog')
+    },
     degraded(lane, records, seconds) {
       chunk(lane, records, seconds)
       metrics.degraded.inc({ missing: 'store' })

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { WeirError } from '../core/errors.ts'
+import { laneKeys, statesPrefix } from '../core/lane-keys.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
+import { headRecord } from '../stream/changelog.ts'
 import { progressKey } from '../stream/entity-updates.ts'
 import type { StateChanges } from '../stream/lane-states.ts'
 import { type SnapshotHead, snapshotParts } from './snapshot.ts'
@@ -37,6 +39,7 @@ export async function loadSnapshot(
   const lanes = await openLanes(path, head, mark, target)
   try {
     await Promise.all(lanes.map((lane) => lane.begin(newToken())))
+    await forgetChangelog(lanes, target)
     await writeStates(path, head, lanes, target, onStates)
     await commitPositions(head, target)
     for (const lane of lanes) await lane.finish()
@@ -173,6 +176,19 @@ async function writeStates(
     if (lane.id.kind === 'e') await lane.add(progressKey, progress)
     await lane.flush()
   }
+}
+
+/** What the changelog holds is not of these states; each lane's first owner begins it anew from them. */
+async function forgetChangelog(
+  lanes: readonly LoadingLane[],
+  { config: { app, topics }, log, features }: StateTarget,
+): Promise<void> {
+  if (topics.features === null) return
+  const prefix = statesPrefix(app, features.layoutHash)
+  const topic = topics.features
+  await log.append(
+    lanes.map(({ id }) => headRecord({ topic, partition: id.partition }, laneKeys(prefix, id), null)),
+  )
 }
 
 async function commitPositions({ positions }: SnapshotHead, { config, log }: StateTarget): Promise<void> {

@@ -6,6 +6,7 @@ import type { EntityUpdate } from '../core/types.ts'
 import { decodeRecords } from './decoded.ts'
 import { progressKey, withProgress } from './entity-updates.ts'
 import type { FoldLaneOptions } from './fold-lane.ts'
+import type { LaneWork } from './lane.ts'
 
 export interface EntityFoldOptions {
   readonly topics: { readonly entityUpdates: string; readonly deadLetters: string }
@@ -32,5 +33,17 @@ export function createEntityFold({
     const states = fold(deltas, past, features)
     states.push([progressKey, withProgress(past.get(progressKey) ?? null, updates)])
     return { states, deadLetters, onWritten: () => rejected?.(rejections) }
+  }
+}
+
+/** The same for a lane with transactions, which entities need where their states go to the changelog (decision 26). */
+export function createEntityWork(fold: FoldLaneOptions['fold']): LaneWork {
+  return {
+    followsStates: true,
+    async work(records, read) {
+      const { states, deadLetters, onWritten } = await fold(records, read)
+      return { records: deadLetters, states, onCommitted: () => onWritten?.() }
+    },
+    rebuild: async (records, read) => (await fold(records, read)).states,
   }
 }

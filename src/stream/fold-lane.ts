@@ -86,7 +86,7 @@ export class FoldLane implements PartitionLane {
   async #acquire(): Promise<LaneStates> {
     const { observer, id, log, topic } = this.#options
     const onHistoryCut = (first: number) => observer.historyCut?.(id, first)
-    const states = await LaneStates.acquire({ ...this.#options, onHistoryCut }, null)
+    const states = await LaneStates.acquire({ ...this.#options, onHistoryCut }, null, null, async () => {})
     const { end } = await log.bounds({ topic, partition: id.partition })
     if (states.upTo <= end) return states
     throw new WeirError(

@@ -1,5 +1,8 @@
 import { WeirError } from '../core/errors.ts'
-import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
+import type { LaneKeys } from '../core/lane-keys.ts'
+import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
+import { Changelog, type Heartbeat } from './changelog.ts'
+import { checkPosition, type Hold, type HoldOptions, takeHold } from './hold.ts'
 import {
   asLaneError,
   LaneStates,
@@ -8,7 +11,7 @@ import {
   type StateChanges,
 } from './lane-states.ts'
 import type { LaneState, PartitionLane } from './partition-lane.ts'
-import { checkAnswered, type Position, type PositionOptions, readPosition } from './position.ts'
+import { checkAnswered } from './position.ts'
 
 /** What a chunk of records is answered with. */
 export interface Answer {
@@ -29,6 +32,8 @@ export interface LaneWork {
   rebuild(records: readonly LogRecord[], read: ReadStates): Promise<StateChanges>
   /** What to write when states cannot be had in time; absent where nobody waits for the output. */
   degraded?(records: readonly LogRecord[]): Promise<Answer>
+  /** Nobody reads the answers: the states alone tell the position, where the group has another or none. */
+  readonly followsStates?: boolean
 }
 
 /** Steps of the protocol at which tests let a member die. */
@@ -42,6 +47,8 @@ export type StageSeconds = Readonly<Partial<Record<'work' | 'commit' | 'write', 
 export interface LaneObserver {
   worked?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   rebuilt?(lane: LaneId, records: number): void
+  /** So many states were restored from the changelog, perhaps more than once the same. */
+  restored?(lane: LaneId, states: number): void
   degraded?(lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds): void
   /** The store is empty and the log begins at this offset only: states miss what was before. */
   historyCut?(lane: LaneId, first: number): void
@@ -50,22 +57,13 @@ export interface LaneObserver {
   reached?(lane: LaneId, step: Failpoint): void | Promise<void>
 }
 
-export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'>, PositionOptions {
+export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut' | 'onRestored'>, HoldOptions {
   readonly work: LaneWork
+  /** Where states are written to, too; null: nowhere. */
+  readonly changelog: { readonly topic: string; readonly keys: LaneKeys } | null
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
-}
-
-/** The right to write, and where the group stands on the log: valid until a commit fails. */
-interface Hold {
-  readonly writer: TransactionalWriter
-  /** Where the group stood when it was fenced. */
-  readonly found: Position
-  /** Next offset to work on. */
-  position: number
-  /** That the position is right is known from elsewhere than the group's offset, which somebody may have reset. */
-  isProven: boolean
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -124,10 +122,13 @@ export class Lane implements PartitionLane {
   }
 
   /** Handles a run of the partition; see RunHandler.onRun. */
-  async onRun({ from, records }: Run): Promise<number> {
+  async onRun({ from, records }: Run, heartbeat: Heartbeat): Promise<number> {
+    // One that fails says that the group is changing: the run's own end tells the subscription the same. To give up a
+    // take-over for it would begin it anew with every change.
+    const beat = () => heartbeat().catch(() => {})
     try {
       const hold = await this.#held()
-      const states = await this.#owned(hold)
+      const states = await this.#owned(hold, beat)
       if (states === null) return await this.#degrade(hold, from, records)
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
@@ -155,39 +156,20 @@ export class Lane implements PartitionLane {
   }
 
   async #fence(): Promise<Hold> {
-    const { log, group, topic, id } = this.#options
-    const writer = await log.fence(group, { topic, partition: id.partition })
-    await this.#reached('fenced')
-    let found: Position
-    try {
-      found = await readPosition(this.#options)
-    } catch (error) {
-      await writer.close()
-      throw error
-    }
-    const position = found.next
-    this.#position = position
+    const hold = await takeHold(this.#options, () => this.#reached('fenced'))
+    this.#position = hold.position
     this.#state = 'running'
-    return { writer, found, position, isProven: false }
+    return hold
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
-  async #owned(hold: Hold): Promise<LaneStates | null> {
-    const { position } = hold
+  async #owned(hold: Hold, beat: Heartbeat): Promise<LaneStates | null> {
     if (this.#states !== null) return this.#states
-    const { id, now, work, observer } = this.#options
-    const canDegrade = work.degraded !== undefined
-    if (canDegrade && now() < this.#storeRetryAt) return null
+    const canDegrade = this.#options.work.degraded !== undefined
+    if (canDegrade && this.#options.now() < this.#storeRetryAt) return null
+    hold.changelog ??= await this.#openChangelog(hold, beat)
     try {
-      const states = await LaneStates.acquire(
-        { ...this.#options, onHistoryCut: (first) => observer.historyCut?.(id, first) },
-        position,
-      )
-      await this.#checkPosition(states, position)
-      // Two that were written apart and agree are right.
-      if (states.watermark === position) hold.isProven = true
-      await this.#prove(hold)
-      this.#states = states
+      this.#states = await this.#acquire(hold, beat)
       await this.#reached('acquired')
       return this.#states
     } catch (error) {
@@ -197,28 +179,40 @@ export class Lane implements PartitionLane {
     }
   }
 
-  /** States ahead of the position: a rival has taken over and gone on, or somebody set the group back. */
-  async #checkPosition({ upTo }: LaneStates, position: number): Promise<void> {
-    if (upTo <= position) return
-    const { log, topic, id, group } = this.#options
-    const at = `${topic}-${id.partition}`
-    const committed = await log.committed(group, { topic, partition: id.partition })
-    if (committed !== null && committed > position) {
-      throw new WeirError('WEIR_LOG_FENCED', `another member took over ${at} and has gone on`)
+  async #openChangelog(hold: Hold, beat: Heartbeat): Promise<Changelog | null> {
+    const { log, id, changelog, newToken } = this.#options
+    if (changelog === null) return null
+    this.#state = 'rebuilding'
+    const { topic, keys } = changelog
+    const commit = (records: readonly NewRecord[]) => hold.writer.commit(records, hold.position)
+    const at = { topic, partition: id.partition }
+    return Changelog.open({ log, at, keys, commit, newToken }, hold.position, beat)
+  }
+
+  async #acquire(hold: Hold, beat: Heartbeat): Promise<LaneStates> {
+    const { id, work, observer } = this.#options
+    const { changelog } = hold
+    const told = {
+      onHistoryCut: (first: number) => observer.historyCut?.(id, first),
+      onRestored: (count: number) => observer.restored?.(id, count),
     }
-    throw new WeirError(
-      'WEIR_LOG_OFFSETS_RESET',
-      `the states of ${at} contain the log up to ${upTo}, but group ${group} stands at ${position}`,
-      {
-        cure: 'somebody reset the offsets: stop the members; `weir reset` shows where the outputs stand, and sets the group there',
-      },
-    )
+    const states = await LaneStates.acquire({ ...this.#options, ...told }, hold.position, changelog, beat)
+    await checkPosition(this.#options, hold, states.upTo, work.followsStates ?? false)
+    this.#position = hold.position
+    // Two that were written apart and agree are right.
+    if (states.watermark === hold.position) hold.isProven = true
+    await this.#prove(hold)
+    // It has never held these states, or not while others wrote without it.
+    const isBehind = changelog !== null && (changelog.upTo === null || changelog.upTo < states.upTo)
+    if (isBehind) await changelog.copy(states.upTo, states.all(), beat)
+    return states
   }
 
   /** Asks the outputs on the log, once, where nothing else has shown that the position is right. */
   async #prove(hold: Hold): Promise<void> {
-    if (hold.isProven) return
-    await checkAnswered(this.#options, hold.found)
+    const { answered } = this.#options
+    if (hold.isProven || answered === null) return
+    await checkAnswered({ ...this.#options, answered }, hold.found)
     hold.isProven = true
   }
 
@@ -242,7 +236,7 @@ export class Lane implements PartitionLane {
     }
     await this.#reached('worked')
     const workedAt = now()
-    const next = await this.#commit(hold, records, worked)
+    const next = await this.#commit(hold, records, worked, worked.states)
     await this.#reached('committed')
     const committedAt = now()
     await this.#writeAfterCommit(states, next, worked.states)
@@ -278,7 +272,13 @@ export class Lane implements PartitionLane {
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
     try {
-      await states.write(to, await work.rebuild(missed, this.#reader(states)))
+      const changes = await work.rebuild(missed, this.#reader(states))
+      const mirrored = hold.changelog?.records(to, changes)
+      if (mirrored !== undefined && mirrored.records.length > 0) {
+        await hold.writer.commit(mirrored.records, hold.position)
+        mirrored.onCommitted()
+      }
+      await states.write(to, changes)
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       // What has come since need not wait for the store: it is decided degraded from the next run on.
@@ -320,11 +320,20 @@ export class Lane implements PartitionLane {
     return next
   }
 
-  async #commit(hold: Hold, records: readonly LogRecord[], answer: Answer): Promise<number> {
+  /** @param states after the records; absent where nothing is known of them. */
+  async #commit(
+    hold: Hold,
+    records: readonly LogRecord[],
+    answer: Answer,
+    states?: StateChanges,
+  ): Promise<number> {
     const next = (records.at(-1) as LogRecord).offset + 1
-    await hold.writer.commit(answer.records, next)
+    const mirrored = states === undefined ? undefined : hold.changelog?.records(next, states)
+    const all = mirrored === undefined ? answer.records : [...answer.records, ...mirrored.records]
+    await hold.writer.commit(all, next)
     hold.position = next
     this.#position = next
+    mirrored?.onCommitted()
     answer.onCommitted?.()
     return next
   }

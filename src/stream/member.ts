@@ -42,11 +42,11 @@ export class Member implements RunHandler {
     for (const lane of this.#lanes.values()) if (lane.state === 'acquiring') lane.start()
   }
 
-  async onRun(run: Run): Promise<number> {
+  async onRun(run: Run, heartbeat: () => Promise<void>): Promise<number> {
     const name = nameOf(run)
     this.#running.set(name, this.#now())
     try {
-      return await this.#laneOf(run).onRun(run)
+      return await this.#laneOf(run).onRun(run, heartbeat)
     } finally {
       this.#running.delete(name)
     }

@@ -14,7 +14,7 @@ export interface PartitionLane {
   /** Starts to take the partition over, without waiting. */
   start(): void
   /** See RunHandler.onRun. */
-  onRun(run: Run): Promise<number>
+  onRun(run: Run, heartbeat: () => Promise<void>): Promise<number>
   /** Lets go of everything; the next run takes it up again. */
   release(): Promise<void>
 }

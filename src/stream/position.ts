@@ -25,7 +25,12 @@ export interface Position {
  *
  * @throws WeirError WEIR_LOG_HISTORY_GONE, WEIR_LOG_OFFSETS_RESET where that is no place on the log.
  */
-export async function readPosition({ log, group, topic, id }: PositionOptions): Promise<Position> {
+export async function readPosition({
+  log,
+  group,
+  topic,
+  id,
+}: Omit<PositionOptions, 'answered'>): Promise<Position> {
   const at = { topic, partition: id.partition }
   const [committed, bounds] = await Promise.all([log.committed(group, at), log.bounds(at)])
   const next = committed ?? bounds.first

@@ -5,14 +5,16 @@ import type { ActiveSet } from '../core/decide.ts'
 import { refusedAmount } from '../core/enrich.ts'
 import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
-import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
+import { laneKeys, statesPrefix } from '../core/lane-keys.ts'
+import type { Clock, LaneId, Log, StateStore, Subscription } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
 import { answeredLabels, answeredTransactions } from './answered.ts'
-import { createEntityFold } from './entities.ts'
+import { createEntityFold, createEntityWork } from './entities.ts'
 import { EntityUpdates } from './entity-updates.ts'
 import { FoldLane } from './fold-lane.ts'
+import type { HoldOptions } from './hold.ts'
 import { createLabelWork } from './labels.ts'
-import { Lane, type LaneObserver } from './lane.ts'
+import { Lane, type LaneObserver, type LaneWork } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import { PinnedPartitions } from './pinned-partitions.ts'
@@ -122,6 +124,12 @@ function prepareLanes(
   const codecs = { ...contracts, transactions }
   const evidence = { log: parts.log, topics, decisions: contracts.decisions, most: mostLookedThrough }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
+  const prefix = statesPrefix(config.app, features.layoutHash)
+  const changelogTopic = config.topics.features
+  const lane = (id: LaneId, topic: string, work: LaneWork, answered: HoldOptions['answered'] = null) => {
+    const changelog = changelogTopic === null ? null : { topic: changelogTopic, keys: laneKeys(prefix, id) }
+    return new Lane({ ...parts, group, id, topic, work, answered, changelog })
+  }
   return {
     t(partition) {
       const work = createTransactionWork({
@@ -135,9 +143,9 @@ function prepareLanes(
         observer,
       })
       const at = { topic: topics.transactions, partition }
-      const answered = () => answeredTransactions(evidence, at)
-      const guarded = pinned.guard(at, work)
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: at.topic, work: guarded, answered })
+      return lane({ kind: 't', partition }, at.topic, pinned.guard(at, work), () =>
+        answeredTransactions(evidence, at),
+      )
     },
     l(partition) {
       const work = createLabelWork({
@@ -149,13 +157,15 @@ function prepareLanes(
         rejected,
       })
       const at = { topic: topics.labels, partition }
-      const answered = () => answeredLabels(evidence, at)
-      const guarded = pinned.guard(at, work)
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: at.topic, work: guarded, answered })
+      return lane({ kind: 'l', partition }, at.topic, pinned.guard(at, work), () =>
+        answeredLabels(evidence, at),
+      )
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })
-      return new FoldLane({ ...parts, id: { kind: 'e', partition }, topic: topics.entityUpdates, fold })
+      const id = { kind: 'e', partition } as const
+      if (changelogTopic !== null) return lane(id, topics.entityUpdates, createEntityWork(fold))
+      return new FoldLane({ ...parts, id, topic: topics.entityUpdates, fold })
     },
   }
 }

@@ -62,6 +62,8 @@ describe('docs/asyncapi.yaml', () => {
       replication,
       min_insync_replicas: _,
       retention_ms: __,
+      // None by default.
+      features: ___,
       ...topics
     } = configSchema.parse({}).topics
     const addresses = Object.entries(description.channels).map(([name, { address }]) => [name, address])

@@ -19,6 +19,17 @@ describe('the topics', () => {
     ])
   })
 
+  it('have a compacted one of states where it is wanted', () => {
+    const named = [...set, 'topics.features=weir.features.v1']
+    const features = wantedTopics(loadConfig({ file: '/dev/null', env: {}, set: named }).config).at(-1)
+    expect(features).toEqual({
+      topic: 'weir.features.v1',
+      partitions: 12,
+      replication: 3,
+      settings: { 'cleanup.policy': 'compact', 'min.insync.replicas': '2', 'segment.bytes': '16777216' },
+    })
+  })
+
   it('are right when they are as wanted, or have more copies', () => {
     for (const topic of wanted) expect(differences(topic, { ...topic, replication: 5 })).toEqual([])
   })

@@ -10,6 +10,7 @@ import { openContracts } from '../../../src/apps/connect.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/schema.ts'
 import { History } from '../../../src/core/history.ts'
+import { laneKeys, statesPrefix } from '../../../src/core/lane-keys.ts'
 import { PackedStates } from '../../../src/core/packed-states.ts'
 import { partitionOf } from '../../../src/core/partition.ts'
 import type { Log, NewRecord, StateStore } from '../../../src/core/ports.ts'
@@ -19,6 +20,7 @@ import { checkSnapshot } from '../../../src/replay/check.ts'
 import { loadSnapshot } from '../../../src/replay/load.ts'
 import { type SnapshotHead, writeSnapshot } from '../../../src/replay/snapshot.ts'
 import { checkHomes } from '../../../src/replay/target.ts'
+import { headRecord } from '../../../src/stream/changelog.ts'
 import { startScorer } from '../../../src/stream/scorer.ts'
 import { aTransaction } from '../../helpers/contracts.ts'
 import { ofCustomer, recordsOf, snapshotOf } from '../../helpers/snapshots.ts'
@@ -74,8 +76,9 @@ function newLog(...configs: Config[]) {
   return createMemoryLog({ topics: Object.fromEntries(names.map((name) => [name, partitions])) })
 }
 
+let tokens = 0
+
 async function start(config: Config, log: Log, store: StateStore, lost: (error: unknown) => void = () => {}) {
-  let tokens = 0
   return startScorer({
     config,
     log,
@@ -267,6 +270,38 @@ describe('loading', () => {
     const after = join(folder, 'gone-on.weir')
     await snapshotOf(after, target.config, target.log, contracts, features)
     expect(await checkSnapshot(after, target, () => {})).toMatchObject({ first: null })
+  })
+
+  it('begins a changelog anew, whatever lies there', async () => {
+    const empty = await emptied()
+    const topic = 'states'
+    const config = { ...empty.config, topics: { ...empty.config.topics, features: topic } }
+    empty.log.createTopic(topic, partitions)
+    const target = { ...empty, config }
+    const prefix = statesPrefix(config.app, features.layoutHash)
+    for (const [partition, upTo] of head.positions.transactions.entries()) {
+      const at = { topic, partition }
+      const keys = laneKeys(prefix, { kind: 't', partition })
+      await target.log.append([
+        { ...at, key: `${keys.states}nobody`, value: Buffer.from('of another life') },
+        headRecord(at, keys, JSON.stringify({ upTo, since: 0 })),
+      ])
+    }
+    await loadSnapshot(path, target, newToken, () => {})
+    const member = await start(config, target.log, target.store)
+    await target.log.append(records.slice(before, before + 200))
+    await member.subscription.idle()
+    await member.stop()
+
+    // Redis is lost: what comes back is what was loaded and what came since.
+    const lost = { ...target, store: createMemoryStore() }
+    const heir = await start(config, lost.log, lost.store)
+    await lost.log.append(records.slice(before + 200))
+    await heir.subscription.idle()
+    await heir.stop()
+    const after = join(folder, 'restored.weir')
+    await snapshotOf(after, config, lost.log, contracts, features)
+    expect(await checkSnapshot(after, lost, () => {})).toMatchObject({ first: null })
   })
 
   const refusal = async (target: Awaited<ReturnType<typeof emptied>>, file = path) => {

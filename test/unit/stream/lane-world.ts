@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
+import { createMemoryLog, type MemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
+import { laneKeys } from '../../../src/core/lane-keys.ts'
 import type { LaneId, Log, LogRecord, StateStore } from '../../../src/core/ports.ts'
 import { FoldLane } from '../../../src/stream/fold-lane.ts'
 import { Lane, type LaneObserver, type LaneWork } from '../../../src/stream/lane.ts'
@@ -12,6 +13,7 @@ export const group = 'weir'
 const topic = 'in'
 export const id: LaneId = { kind: 't', partition: 0 }
 export const at = { topic, partition: 0 }
+const changelog = { topic: 'states', keys: laneKeys('app.layout', id) }
 const keys = ['a', 'b', 'c']
 
 /** A state that knows every offset it was made of, and in which order: twice, left out or swapped shows. */
@@ -47,22 +49,99 @@ const scoring: LaneWork = {
   rebuild: async (records, read) => foldAll(records, await read(keysOf(records))),
 }
 
-/** The two kinds of work that there are: with and without an answer when states cannot be had. */
-export const works: Readonly<Record<'patient' | 'degradable', LaneWork>> = {
+/** The kinds of work that there are: with and without an answer when states cannot be had, and without any. */
+export const works: Readonly<Record<'patient' | 'degradable' | 'silent', LaneWork>> = {
   patient: scoring,
+  /** What entities do where there is a changelog: nobody reads an answer. */
+  silent: {
+    followsStates: true,
+    work: async (records, read) => ({ ...(await scoring.work(records, read)), records: [] }),
+    rebuild: scoring.rebuild,
+  },
   degradable: {
     ...scoring,
     degraded: async (records) => ({ records: answers(records, 'degraded') }),
   },
 }
 
+/** The embedded store, of one lane, with content that can be lost or put back to what it was. */
+class LosableStore {
+  #inner = createMemoryStore()
+  #token = ''
+  readonly store: StateStore = {
+    acquire: (lane, token) => {
+      this.#token = token
+      return this.#inner.acquire(lane, token)
+    },
+    read: (...given) => this.#inner.read(...given),
+    write: (...given) => this.#inner.write(...given),
+    peek: (...given) => this.#inner.peek(...given),
+    watermark: (lane) => this.#inner.watermark(lane),
+    keys: (lane) => this.#inner.keys(lane),
+    clear: (...given) => this.#inner.clear(...given),
+    close: async () => {},
+  }
+
+  lose(): void {
+    this.#inner = createMemoryStore()
+  }
+
+  /** Resolves with what puts it back to how it is now. */
+  async dump(): Promise<() => Promise<void>> {
+    const [watermark, token] = [await this.#inner.watermark(id), this.#token]
+    const values = await this.#inner.peek(id, keys)
+    const states = keys.flatMap((key, i) => (values[i] ? [[key, values[i]] as const] : []))
+    return async () => {
+      this.lose()
+      await this.#inner.acquire(id, token)
+      if (watermark !== null) await this.#inner.write(id, token, { from: null, to: watermark }, states)
+    }
+  }
+}
+
+/** The log, with the changelog as compaction leaves it up to `upTo()`. */
+function compacted(log: MemoryLog, upTo: () => number): Log {
+  const shown = async (): Promise<LogRecord[]> => {
+    const all: LogRecord[] = []
+    const place = { topic: changelog.topic, partition: 0 }
+    const { first, end } = await log.bounds(place)
+    for await (const records of log.read(place, first, end)) all.push(...records)
+    const clean = all.filter(({ offset }) => offset < upTo())
+    const newest = new Map(clean.map(({ key, offset }) => [String(key), offset]))
+    return all.filter(
+      ({ key, value, offset }) => offset >= upTo() || (newest.get(String(key)) === offset && value !== null),
+    )
+  }
+  return {
+    partitions: (name) => log.partitions(name),
+    bounds: (place) => log.bounds(place),
+    offsetAt: (...given) => log.offsetAt(...given),
+    async *read(place, from, to) {
+      if (place.topic !== changelog.topic) return yield* log.read(place, from, to)
+      const records = (await shown()).filter(({ offset }) => offset >= from && offset < to)
+      for (let i = 0; i < records.length; i += 2) yield records.slice(i, i + 2)
+    },
+    append: (records) => log.append(records),
+    fence: (...given) => log.fence(...given),
+    committed: (...given) => log.committed(...given),
+    members: (group) => log.members(group),
+    subscribe: (group, topics, handler) => log.subscribe(group, topics, handler),
+    close: () => log.close(),
+  }
+}
+
 /** A partition on the embedded log and store, and members that are handed its runs as a group would. */
 export class LaneWorld {
-  readonly log = createMemoryLog({ topics: { in: 1, out: 1 } })
-  readonly store = createMemoryStore()
+  readonly #memory = createMemoryLog({ topics: { in: 1, out: 1, states: 1 }, maxRunRecords: 3 })
+  #compactedUpTo = 0
+  readonly log = compacted(this.#memory, () => this.#compactedUpTo)
+  readonly losable = new LosableStore()
+  readonly store = this.losable.store
   /** What can be read of the partition: offsets that are missing are markers, or were compacted. */
   readonly records: LogRecord[]
   seconds = 0
+  /** Puts the store back to its last dump. */
+  putBack: () => Promise<void> = async () => {}
   #tokens = 0
 
   /** @param kept for each offset, whether there is a record that can be read. */
@@ -74,11 +153,13 @@ export class LaneWorld {
     void this.log.append(kept.map((_, offset) => ({ ...at, key: keys[offset % 3] ?? null, value: null })))
   }
 
+  /** @param hasChangelog whether states are written there, too. */
   member(
     work: LaneWork,
     observer: LaneObserver = {},
     log: Log = this.log,
     store: StateStore = this.store,
+    hasChangelog = false,
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
@@ -87,7 +168,19 @@ export class LaneWorld {
       decisionsGone: false,
       lettersGone: false,
     })
-    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer, answered })
+    const lane = new Lane({
+      id,
+      group,
+      topic,
+      log,
+      store,
+      work,
+      newToken,
+      now,
+      observer,
+      answered,
+      changelog: hasChangelog ? changelog : null,
+    })
     return new LaneMember(lane, this.records)
   }
 
@@ -112,6 +205,10 @@ export class LaneWorld {
       for (const { key } of records) next = Math.max(next ?? 0, Number(key) + 1)
     }
     return next
+  }
+
+  async compact(): Promise<void> {
+    this.#compactedUpTo = (await this.log.bounds({ topic: changelog.topic, partition: 0 })).end
   }
 
   /** The answers on the log, as `offset: status`, in order. */
@@ -168,7 +265,7 @@ export class LaneMember {
     const records = this.#records.filter(({ offset }) => offset >= this.position).slice(0, size)
     if (records.length === 0) return null
     try {
-      this.position = await this.lane.onRun({ ...at, from: this.position, records })
+      this.position = await this.lane.onRun({ ...at, from: this.position, records }, async () => {})
       return null
     } catch (error) {
       if (!(error instanceof WeirError)) throw error

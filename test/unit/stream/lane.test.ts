@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
 import type { LaneId, Log, StateStore } from '../../../src/core/ports.ts'
-import { type Failpoint, failpoints, type LaneObserver } from '../../../src/stream/lane.ts'
+import { type Failpoint, failpoints, type LaneObserver, type LaneWork } from '../../../src/stream/lane.ts'
 import { type Fate, fates, faultyLog, faultyStore } from './faulty.ts'
 import { at, group, id, LaneWorld, works } from './lane-world.ts'
 
@@ -26,6 +26,15 @@ const step = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ does: fc.constant('steal'), who: fc.constant(0), size: fc.constant(0) }),
+  },
+  // The store loses everything, or is put back to what it was at the last dump.
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: fc.constantFrom('lose', 'dump', 'putBack', 'compact'),
+      who: fc.constant(0),
+      size: fc.constant(0),
+    }),
   },
   {
     weight: 2,
@@ -50,7 +59,18 @@ const plan = fc.record({
   logFates: fc.array(mostlyOk, { maxLength: 40 }),
   storeFates: fc.array(mostlyOk, { maxLength: 60 }),
   steps: fc.array(step, { maxLength: 60 }),
+  // Of each member, and of the last: it may have been switched on or off meanwhile.
+  changelog: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
 })
+
+/** Does what every kind of lane has in common. */
+async function happen(world: LaneWorld, does: string): Promise<void> {
+  if (does === 'steal') await world.store.acquire(id, 'thief')
+  else if (does === 'lose') world.losable.lose()
+  else if (does === 'dump') world.putBack = await world.losable.dump()
+  else if (does === 'putBack') await world.putBack()
+  else if (does === 'compact') await world.compact()
+}
 
 /** A lane may be told these of a world in which it is not alone and calls fail; anything else is a false alarm. */
 const expectedCodes = [
@@ -58,23 +78,28 @@ const expectedCodes = [
   'WEIR_LOG_FENCED',
   'WEIR_STORE_NOT_OWNER',
   'WEIR_STORE_UNAVAILABLE',
+  // Half restored by another, and without the changelog nothing can be done about it.
+  'WEIR_STORE_LOADING',
 ]
+
+/** Whether a restore broke off, so that only a member with the changelog can go on. */
+const isHalfRestored = async ({ store }: LaneWorld) => ((await store.watermark(id)) ?? 0) < 0
 
 describe('a lane', () => {
   it('answers each record once and folds it once, whatever fails and whoever else wants the partition', async () => {
     await fc.assert(
-      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps }) => {
+      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps, changelog }) => {
         const world = new LaneWorld(kept)
         const pending = { log: [...logFates], store: [...storeFates] }
         const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
         const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
-        const members = [0, 1].map(() => world.member(works[work], {}, log, store))
+        const members = [0, 1].map((i) => world.member(works[work], {}, log, store, changelog[i]))
         for (const { does, who, size } of steps) {
           const member = members[who] as (typeof members)[number]
           if (does === 'jump') member.position = Math.min(size, kept.length)
           else if (does === 'release') await member.lane.release()
-          else if (does === 'steal') await world.store.acquire(id, 'thief')
           else if (does === 'wait') world.seconds += size
+          else if (does !== 'deliver') await happen(world, does)
           else {
             const error = await member.deliver(size)
             if (error !== null) expect(expectedCodes).toContain(error.code)
@@ -84,9 +109,11 @@ describe('a lane', () => {
         pending.store = []
         world.seconds += 10
         // The one that is left, on a state that may miss what was decided degraded: its next chunk brings it all back.
-        const last = world.member(works[work], {}, log, store)
+        const hasChangelog = changelog[2] || (await isHalfRestored(world))
+        const last = world.member(works[work], {}, log, store, hasChangelog)
         await last.finish()
         await expectComplete(world)
+        if (hasChangelog) await expectRestorable(world, works[work])
       }),
       { numRuns: 3_000 },
     )
@@ -150,27 +177,33 @@ describe('a lane', () => {
 describe('a lane that only feeds states', () => {
   it('folds each record once, whatever the store does and whoever else wants the partition', async () => {
     await fc.assert(
-      fc.asyncProperty(plan, async ({ kept, storeFates, steps }) => {
+      fc.asyncProperty(plan, async ({ kept, logFates, storeFates, steps, changelog }) => {
         const world = new LaneWorld(kept)
-        let pending = [...storeFates]
-        const store = faultyStore(world.store, () => pending.shift() ?? 'ok')
-        const members = [0, 1].map(() => world.folder(store))
+        const pending = { log: [...logFates], store: [...storeFates] }
+        const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
+        const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
+        const member = (hasChangelog: boolean | undefined) =>
+          hasChangelog ? world.member(works.silent, {}, log, store, true) : world.folder(store)
+        const members = [0, 1].map((i) => member(changelog[i]))
         for (const { does, who, size } of steps) {
           const member = members[who] as (typeof members)[number]
           if (does === 'jump') member.position = Math.min(size, kept.length)
           else if (does === 'release') await member.lane.release()
-          else if (does === 'steal') await world.store.acquire(id, 'thief')
-          else if (does === 'deliver') {
+          else if (does !== 'deliver') await happen(world, does)
+          else {
             const error = await member.deliver(size)
             if (error !== null) expect(expectedCodes).toContain(error.code)
           }
         }
-        pending = []
-        await world.folder(store).finish()
+        pending.log = []
+        pending.store = []
+        const hasChangelog = changelog[2] || (await isHalfRestored(world))
+        await member(hasChangelog).finish()
         const last = world.records.at(-1)?.offset
         const { watermark, states } = await world.stored()
         expect(states).toEqual((await world.expected()).states)
         expect(watermark).toBe(last === undefined ? null : last + 1)
+        if (hasChangelog) await expectRestorable(world, works.silent)
       }),
       { numRuns: 2_000 },
     )
@@ -388,6 +421,24 @@ describe('a position that cannot be', () => {
     expect(error).toBeInstanceOf(WeirError)
   })
 })
+
+/** A store that loses everything now comes back from the changelog alone. */
+async function expectRestorable(world: LaneWorld, work: LaneWork): Promise<void> {
+  if (world.records.length === 0) return
+  const before = await world.stored()
+  world.losable.lose()
+  let restored = 0
+  const observer: LaneObserver = {
+    restored: (_, states) => {
+      restored += states
+    },
+  }
+  const rebuild = () => Promise.reject(new Error('the log was read'))
+  const member = world.member({ ...work, rebuild }, observer, world.log, world.store, true)
+  expect(await member.deliver(1)).toBeNull()
+  expect(restored).toBeGreaterThan(0)
+  expect(await world.stored()).toEqual(before)
+}
 
 async function expectComplete(world: LaneWorld): Promise<void> {
   expect(offsetsOf(await world.answered()).toSorted((a, b) => a - b)).toEqual(offsets(world))

@@ -40,7 +40,7 @@ beforeEach(async () => {
       if (step === 'fenced') fences++
     },
   }
-  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer }
+  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer, answered: null, changelog: null }
   member = new Member(() => new Lane({ ...shared, id, log, store: forgetful }), now)
   subscription = await log.subscribe(group, [at.topic], member)
   quiet = new QuietLanes({ member, subscription, log, store: forgetful })

@@ -16,6 +16,7 @@ import { type Fate, fates, faultyLog, faultyStore } from './faulty.ts'
 const partitions = 2
 const set = [`topics.partitions=${partitions}`, 'chunk.max_records=7']
 const { config } = loadConfig({ file: '/dev/null', env: {}, set })
+const changelog = 'weir.features.v1'
 const { transactions, labels, decisions, alerts, dead_letters, entity_updates } = config.topics
 const active = await loadActiveSet(config, () => {})
 const contracts = await openContracts(config)
@@ -44,7 +45,7 @@ const toRecord = (transaction: Transaction) => ({
 class World {
   readonly log = createMemoryLog({
     topics: Object.fromEntries(
-      [transactions, labels, decisions, alerts, dead_letters, entity_updates].map((name) => [
+      [transactions, labels, decisions, alerts, dead_letters, entity_updates, changelog].map((name) => [
         name,
         partitions,
       ]),
@@ -55,13 +56,20 @@ class World {
   seconds = 0
   #tokens = 0
 
-  start(log: Log = this.log, store: StateStore = this.store): Promise<Scorer> {
+  /** @param features topic of the states; null: none. */
+  start(
+    log: Log = this.log,
+    store: StateStore = this.store,
+    features: string | null = null,
+  ): Promise<Scorer> {
+    const topics = { ...config.topics, features }
     const newToken = () => String(this.#tokens++)
     const now = () => {
       this.seconds += 0.3
       return this.seconds
     }
-    return startScorer({ config, log, store, contracts, active, clock: () => 0, now, newToken, observer: {} })
+    const parts = { log, store, contracts, active, clock: () => 0, now, newToken, observer: {} }
+    return startScorer({ ...parts, config: { ...config, topics } })
   }
 
   async append(from: number, to: number): Promise<void> {
@@ -106,40 +114,48 @@ async function undisturbed() {
   return { decided: await world.decided(), states: await world.states() }
 }
 
-it.each([1, 2, 3, 4, 5, 6])('two scorers in a storm decide what one decides in peace (%i)', async (seed) => {
-  const calm = await undisturbed()
-  expect(new Set(calm.decided).size).toBe(payments.length)
+const storms = [1, 2, 3, 4, 5, 6].flatMap((seed) => [
+  { seed, features: null },
+  { seed, features: changelog },
+])
 
-  const world = new World()
-  const random = new Random(seed, 0)
-  let isStormy = true
-  let failures = 0
-  const fate = (): Fate => {
-    const one = isStormy && random.below(5) === 0 ? random.pick(fates) : 'ok'
-    if (one !== 'ok') failures++
-    return one
-  }
-  const start = () => world.start(faultyLog(world.log, fate), faultyStore(world.store, fate))
-  const first = await start()
-  await world.append(0, 80)
-  const second = await start()
-  await world.append(80, 160)
-  await first.stop()
-  const third = await start()
-  await world.append(160, 200)
-  await third.subscription.idle()
-  isStormy = false
-  // Pauses after a failure of the store are over; the next chunks bring the states up to date.
-  world.seconds += 10
-  await world.append(200, payments.length)
-  await Promise.all([second.subscription.idle(), third.subscription.idle()])
-  await Promise.all([second.stop(), third.stop()])
+it.each(storms)(
+  'two scorers in a storm decide what one decides in peace ($seed, $features)',
+  async ({ seed, features }) => {
+    const calm = await undisturbed()
+    expect(new Set(calm.decided).size).toBe(payments.length)
 
-  expect(failures).toBeGreaterThan(3)
-  expect(await world.decided()).toEqual(calm.decided)
-  expect(await world.states()).toEqual(calm.states)
-  for (let partition = 0; partition < partitions; partition++) {
-    const committed = await world.log.committed(config.group, { topic: transactions, partition })
-    expect(await world.store.acquire({ kind: 't', partition }, 'reader')).toBe(committed)
-  }
-})
+    const world = new World()
+    const random = new Random(seed, 0)
+    let isStormy = true
+    let failures = 0
+    const fate = (): Fate => {
+      const one = isStormy && random.below(5) === 0 ? random.pick(fates) : 'ok'
+      if (one !== 'ok') failures++
+      return one
+    }
+    const start = () => world.start(faultyLog(world.log, fate), faultyStore(world.store, fate), features)
+    const first = await start()
+    await world.append(0, 80)
+    const second = await start()
+    await world.append(80, 160)
+    await first.stop()
+    const third = await start()
+    await world.append(160, 200)
+    await third.subscription.idle()
+    isStormy = false
+    // Pauses after a failure of the store are over; the next chunks bring the states up to date.
+    world.seconds += 10
+    await world.append(200, payments.length)
+    await Promise.all([second.subscription.idle(), third.subscription.idle()])
+    await Promise.all([second.stop(), third.stop()])
+
+    expect(failures).toBeGreaterThan(3)
+    expect(await world.decided()).toEqual(calm.decided)
+    expect(await world.states()).toEqual(calm.states)
+    for (let partition = 0; partition < partitions; partition++) {
+      const committed = await world.log.committed(config.group, { topic: transactions, partition })
+      expect(await world.store.acquire({ kind: 't', partition }, 'reader')).toBe(committed)
+    }
+  },
+)
