@@ -7,14 +7,13 @@ import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import { WeirError } from '../src/core/errors.ts'
-import { partitionOf } from '../src/core/partition.ts'
 import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { startCluster } from './cluster.ts'
-import { MemberProcess } from './member-process.ts'
-import { gather, unsettled } from './verifier/evidence.ts'
+import { endMembers, MemberProcess } from './member-process.ts'
+import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
 
@@ -46,6 +45,8 @@ export interface SceneOptions {
   readonly kafka?: Settings
   /** A cluster where every topic lies on three brokers and is written to two at least; one broker without it. */
   readonly brokers?: 3
+  /** Starts the broker where it is not a plain one. */
+  readonly startBroker?: (settings: Settings) => Promise<Service>
   /** WEIR_* variables, over those of every scene. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -53,10 +54,11 @@ export interface SceneOptions {
 /** Starts what members need, with the topics made. */
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const { redis: redisSettings, kafka: kafkaSettings, env: more, brokers: count } = options
+  const startBroker = options.startBroker ?? startKafka
   const [brokers, redis] = await Promise.all([
     count === undefined
       ? // The group notices a death as soon as the session ends.
-        startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
+        startBroker({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
       : startCluster(),
     startRedis(redisSettings),
   ])
@@ -79,6 +81,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   await admin.createTopics(wantedTopics(config))
   await admin.close()
   const stop = async () => {
+    await endMembers()
     await Promise.all([...brokers, redis].map((service) => service.stop()))
   }
   return { config, env, brokers, redis, stop }
@@ -108,14 +111,8 @@ export function startFeed(
   const feeding = withConnection(config, async (connection) => {
     const log = insistent(connection.log)
     const sink = await createTopicSink({ ...connection, log }, config.topics, { rate, progress })
-    // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
-    const last = new Set<string>()
     for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
-      if (stopped && last.size === 2 * config.topics.partitions) break
-      if (stopped && record.kind !== 'damaged') {
-        const { customer_id } = record.kind === 'label' ? record.label : record.transaction
-        last.add(`${record.kind}-${partitionOf(customer_id, config.topics.partitions)}`)
-      }
+      if (stopped) break
       if (record.kind === 'label') await sink.label(record.label, record.time)
       else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
       else await sink.transaction(record.transaction, record.time)
@@ -156,7 +153,9 @@ function insistent(log: Log): Pick<Log, 'partitions' | 'append'> {
  */
 export async function settle(config: Config, workSeconds = 0): Promise<void> {
   const deadline = performance.now() + (60 + workSeconds) * 1_000
-  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+  // While commits are under way the broker may refuse to tell positions.
+  const ask = () => unsettled(config).catch((error: Error) => `it cannot be told: ${error.message}`)
+  for (let missing = await ask(); missing !== null; missing = await ask()) {
     if (performance.now() > deadline) {
       throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
     }
@@ -164,9 +163,9 @@ export async function settle(config: Config, workSeconds = 0): Promise<void> {
   }
 }
 
-/** Judges what is there, and says how it came out. */
-export async function judge(config: Config): Promise<Verdict> {
-  const verdict = await verify(await gather(config), await loadInstallation(config))
+/** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
+export async function judge(config: Config, evidence?: Evidence): Promise<Verdict> {
+  const verdict = await verify(evidence ?? (await gather(config)), await loadInstallation(config))
   say(`verdict\n${tableOf(verdict)}`)
   return verdict
 }

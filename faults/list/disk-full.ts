@@ -49,13 +49,23 @@ async function written(folder: string): Promise<{ hash: string; kib: number }> {
 
 export const diskFull: Fault = {
   name: 'disk-full',
-  promise: 'a full disk under a replay is a clear error; no half result is left, and once there is room the same command gives the whole',
+  promise:
+    'a full disk under a replay is a clear error; no half result is left, and once there is room the same command gives the whole',
   times: { whole: 20, short: 1 },
   async run({ seed, times }) {
     const home = await mkdtemp(join(tmpdir(), 'weir-disk-'))
     try {
       const clean = join(home, 'clean')
-      await shell(process.execPath, [program, 'replay', '--events', `${events}`, '--seed', `${seed}`, '--out', clean])
+      await shell(process.execPath, [
+        program,
+        'replay',
+        '--events',
+        `${events}`,
+        '--seed',
+        `${seed}`,
+        '--out',
+        clean,
+      ])
       const { hash, kib } = await written(clean)
       const random = new Random(seed, 1)
       const breaches = new Breaches()
@@ -66,8 +76,14 @@ export const diskFull: Fault = {
         if (code === 77) throw new Error('this kernel lets no user mount a disk of its own: run it as root')
         const text = (name: string) => readFile(join(copy, name), 'utf8')
         const first = await text('first.log')
-        breaches.must((await text('first.code')).trim() === '1', `${size} KiB: ended with ${await text('first.code')}`)
-        breaches.must(/ENOSPC|no space/i.test(first) && /cure/.test(first), `${size} KiB: ${first.slice(-500)}`)
+        breaches.must(
+          (await text('first.code')).trim() === '1',
+          `${size} KiB: ended with ${await text('first.code')}`,
+        )
+        breaches.must(
+          /ENOSPC|no space/i.test(first) && /cure/.test(first),
+          `${size} KiB: ${first.slice(-500)}`,
+        )
         const left = await text('first.files')
         breaches.must(left === '', `${size} KiB: left behind ${left}`)
         breaches.must(!/^\s+at /m.test(first), `${size} KiB: a stack trace: ${first.slice(-500)}`)

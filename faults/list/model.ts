@@ -83,7 +83,8 @@ export const modelMutants: Fault = {
 
 export const modelLive: Fault = {
   name: 'model-live',
-  promise: 'a model whose files are damaged or deleted under a running member keeps serving; no member starts on them',
+  promise:
+    'a model whose files are damaged or deleted under a running member keeps serving; no member starts on them',
   times: { whole: 10, short: 1 },
   async run({ seed, times }) {
     const models = await mkdtemp(join(tmpdir(), 'weir-models-'))
@@ -102,7 +103,10 @@ export const modelLive: Fault = {
         else await rm(join(dir, graph))
         const second = new MemberProcess(scene.env)
         await second.exit()
-        breaches.must(/WEIR_MODEL_\w+/.test(second.log), `a member started on damage ${i}: ${second.log.slice(-300)}`)
+        breaches.must(
+          /WEIR_MODEL_\w+/.test(second.log),
+          `a member started on damage ${i}: ${second.log.slice(-300)}`,
+        )
         for (let chunks = 0; chunks < 20; chunks++) await member.step('written')
         await writeFile(join(dir, graph), sound)
       }

@@ -12,7 +12,10 @@ const hourMs = 3_600_000
 
 /** A clock that is an hour off, one way or the other, for a stretch of the history. */
 function withClockJump({ chunks, arrivals }: History, dice: Dice): History {
-  const [from, until] = [dice(arrivals.length), dice(arrivals.length)].sort((a, b) => a - b) as [number, number]
+  const [from, until] = [dice(arrivals.length), dice(arrivals.length)].sort((a, b) => a - b) as [
+    number,
+    number,
+  ]
   const off = dice(2) === 0 ? hourMs : -hourMs
   const first = arrivals[from]?.offset ?? 0
   const last = arrivals[until]?.offset ?? 0
@@ -42,7 +45,12 @@ function pass({ chunks }: History, seed: number): Passed {
     hash.update(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength))
     run.fold()
   }
-  return { differences: run.differences.length, rows: run.rows, duplicates: run.duplicates, bytes: hash.digest('hex') }
+  return {
+    differences: run.differences.length,
+    rows: run.rows,
+    duplicates: run.duplicates,
+    bytes: hash.digest('hex'),
+  }
 }
 
 function diceOf(seed: number): Dice {

@@ -52,6 +52,11 @@ export class KafkaLog implements Log {
     return [...this.#subscriptions].every((subscription) => subscription.healthy())
   }
 
+  /** True while every subscription is a member of its group, whatever it reads. */
+  isMember(): boolean {
+    return [...this.#subscriptions].every((subscription) => subscription.isMember())
+  }
+
   /** Next offset to fetch of a partition that this member reads: after the markers that end transactions, too. */
   fetchPosition(at: TopicPartition): number | null {
     for (const subscription of this.#subscriptions) {
@@ -114,9 +119,8 @@ export class KafkaLog implements Log {
     const last = Math.min(to, end)
     if (from >= last) return
     if (from < first) throw historyGone(at, from, first)
-    this.#reader ??= KafkaReader.open(this.#options.client)
     try {
-      yield* (await this.#reader).read(at, from, last)
+      yield* (await this.#openReader()).read(at, from, last)
     } catch (error) {
       throw asLogError(error, `reading ${at.topic}`)
     }
@@ -146,6 +150,13 @@ export class KafkaLog implements Log {
     )
     const found = offsets[0]?.partitions.find((at) => at.partition === partition)
     return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
+  }
+
+  async members(group: string): Promise<number> {
+    const { groups } = await this.#ask(`asking for the members of ${group}`, (admin) =>
+      admin.describeGroups([group]),
+    )
+    return groups[0]?.members.length ?? 0
   }
 
   async subscribe(
@@ -182,15 +193,16 @@ export class KafkaLog implements Log {
   }
 
   async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    this.#admin ??= this.#connectAdmin()
+    const asked = this.#admin
     try {
-      this.#admin ??= this.#connectAdmin()
-      return await question(await this.#admin)
+      return await question(await asked)
     } catch (error) {
       const reason = asLogError(error, doing)
-      if (reason.retriable) {
-        const failed = this.#admin
+      // A client that could not connect or log in would refuse for ever.
+      if (reason.code !== 'WEIR_LOG_TOPIC' && this.#admin === asked) {
         this.#admin = undefined
-        failed?.then((admin) => admin.disconnect()).catch(() => {})
+        asked.then((admin) => admin.disconnect()).catch(() => {})
       }
       throw reason
     }
@@ -200,6 +212,16 @@ export class KafkaLog implements Log {
     const admin = createKafkaClient(this.#options.client, { retries: 4 }).admin()
     await admin.connect()
     return admin
+  }
+
+  /** One for all reads; a failure to connect is not kept. */
+  #openReader(): Promise<KafkaReader> {
+    this.#reader ??= KafkaReader.open(this.#options.client)
+    const reader = this.#reader
+    reader.catch(() => {
+      if (this.#reader === reader) this.#reader = undefined
+    })
+    return reader
   }
 
   async #connectProducer(): Promise<Producer> {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
-import type { LaneId, StateStore } from '../core/ports.ts'
+import { clearing, type LaneId, type StateStore } from '../core/ports.ts'
+import { tlsFailure } from './tls-failure.ts'
 
 const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
 
@@ -24,12 +25,12 @@ export interface RedisStoreOptions {
   /** Milliseconds after which a call is given up, its outcome unknown. Default 500. */
   readonly deadlineMs?: number
   /** Told when the connection is ready (no error) and each time that it is lost or cannot be made. */
-  readonly onConnection?: (error?: Error) => void
+  readonly onConnection?: (error?: WeirError) => void
 }
 
 export interface RedisStore extends StateStore {
   /**
-   * Waits for the connection and looks whether Redis may drop states on its own.
+   * Waits for the connection and looks whether its user may do what weir does, and Redis drop states on its own.
    * @returns what is wrong with its configuration, a sentence each; none when all is well.
    */
   check(): Promise<string[]>
@@ -48,6 +49,16 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
 
   const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+
+  /** Of keys that begin so, many at a time. */
+  async function* names(start: string): AsyncGenerator<string[]> {
+    let cursor = '0'
+    do {
+      const [next, found] = await guard(redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scanned))
+      cursor = next
+      if (found.length > 0) yield found
+    } while (cursor !== '0')
+  }
 
   return {
     async acquire(lane, token) {
@@ -98,16 +109,25 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async *keys(lane) {
       const states = `${base(lane)}:s:`
-      let cursor = '0'
-      do {
-        const [next, names] = await guard(redis.scan(cursor, 'MATCH', `${states}*`, 'COUNT', scanned))
-        cursor = next
-        if (names.length > 0) yield names.map((name) => name.slice(states.length))
-      } while (cursor !== '0')
+      for await (const found of names(states)) yield found.map((name) => name.slice(states.length))
+    },
+
+    async clear(lane, token) {
+      const [own, watermark] = [`${base(lane)}:own`, `${base(lane)}:wm`]
+      await guard(Promise.all([redis.set(own, token), redis.set(watermark, String(clearing))]))
+      for await (const states of names(`${base(lane)}:s:`)) await guard(redis.del(...states))
+      await guard(redis.del(watermark, own))
     },
 
     async check() {
       await ready(redis)
+      const lane = base({ kind: 't', partition: 0 })
+      const [own, watermark, states] = [`${lane}:own`, `${lane}:wm`, `${lane}:s:`]
+      // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
+      await guard(redis.get(watermark))
+      await guard(redis.mget(own, watermark))
+      await guard(redis.set(`${lane}:none`, '', 'XX'))
+      await guard(redis.weirCommit(own, watermark, 'nobody', '', '0', states, packStates([])))
       return evictionOf(await guard(redis.info('memory')))
     },
 
@@ -135,7 +155,7 @@ function connect(options: RedisStoreOptions): Redis {
     ...(tls === undefined ? {} : { tls }),
   })
   redis.on('ready', () => onConnection?.())
-  redis.on('error', (error: Error) => onConnection?.(error))
+  redis.on('error', (error: Error) => onConnection?.(unavailable(error)))
   return redis
 }
 
@@ -202,9 +222,28 @@ function within<T>(deadlineMs: number, call: Promise<T>): Promise<T> {
   })
 }
 
+/** What a person has to mend: who weir says it is, and what its user may do. */
+const denied = /^(WRONGPASS|NOAUTH|NOPERM)/
+
+/** What ioredis says to a call while it connects; why it has to is told to `onConnection`. */
+const unconnected = /^(Stream isn't writeable|Reached the max retries per request)/
+
+/** Any failure as one of ours; retriable unless a certificate, the login or a right is the reason. */
 function unavailable(cause: unknown): WeirError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${why}`, { retriable: true, cause })
+  const tls = tlsFailure(cause, 'redis')
+  if (tls !== undefined) {
+    const { reason, cure } = tls
+    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis cannot be reached: ${reason}.`, { cure, cause })
+  }
+  if (denied.test(why)) {
+    const cure = why.startsWith('NOPERM')
+      ? 'Give the user of redis.username the rights of docs/security.md.'
+      : 'Correct redis.username and redis.password.'
+    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis refused it: ${why}`, { cure, cause })
+  }
+  const said = unconnected.test(why) ? 'there is no connection' : why
+  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${said}`, { retriable: true, cause })
 }
 
 function notOwner({ kind, partition }: LaneId): WeirError {

@@ -7,6 +7,7 @@ import { createKafkaLog, type KafkaLog } from '../adapters/kafka-log.ts'
 import type { KafkaSubscriptionOptions } from '../adapters/kafka-subscription.ts'
 import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
 import { createSchemaRegistry } from '../adapters/schema-registry.ts'
+import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
@@ -36,9 +37,11 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, {
+    // Some put the key itself there.
+    const shown = path.includes('\n') ? 'a file whose name has several lines' : path
+    const { code } = cause as NodeJS.ErrnoException
+    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${shown} (${code})`, {
       cure: 'check the tls section: the file must be PEM and readable by this user',
-      cause,
     })
   }
 }
@@ -78,10 +81,11 @@ export function openKafka(
 export function openStore(
   { app, redis }: Config,
   { layoutHash }: Pick<CompiledFeatures, 'layoutHash'>,
-  onConnection: (error?: Error) => void,
+  onConnection: (error?: WeirError) => void,
 ): RedisStore {
   const { url, username, password, deadline_ms } = redis
-  const tls = readTls(redis.tls)
+  // The address may say it too: then the files count as well.
+  const tls = readTls({ ...redis.tls, enabled: redis.tls.enabled || url.startsWith('rediss:') })
   return createRedisStore({
     url,
     prefix: `${app}.${layoutHash}`,
@@ -95,12 +99,11 @@ export function openStore(
 
 /** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
 export async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check().catch((cause: unknown) => {
-    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
-      retriable: true,
-      cause,
-    })
+  const [finding] = await store.check().catch((cause: WeirError) => {
+    const { code, message, retriable } = cause
+    const cure =
+      cause.cure ?? 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls'
+    throw new WeirError(code, message, { cure, retriable, cause })
   })
   if (finding === undefined) return
   throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
@@ -172,5 +175,30 @@ export async function withConnection<T>(
     return await use({ log, contracts })
   } finally {
     await log.close()
+  }
+}
+
+/** An installation, without what decides. */
+export interface OpenInstallation {
+  readonly config: Config
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly features: CompiledFeatures
+}
+
+/** Opens log and store, both looked over, for the time that `use` takes; the model is not needed. */
+export async function withInstallation<T>(
+  config: Config,
+  use: (installation: OpenInstallation) => Promise<T>,
+): Promise<T> {
+  const features = loadFeatures(config.features)
+  const log = openKafka(config)
+  const store = openStore(config, features, () => {})
+  try {
+    await checkStore(store)
+    await checkTopics(config, log)
+    return await use({ config, log, store, features })
+  } finally {
+    await Promise.all([log.close(), store.close()])
   }
 }
