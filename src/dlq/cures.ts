@@ -19,6 +19,8 @@ const cures: Readonly<Record<Rejection['code'], string>> = {
     'have the producer send a token; redrive it --with a file that has no card number, and delete the record',
   WEIR_RECORD_KEY:
     'have the producer use customer_id as key; redrive it --with the file, and the key is right',
+  WEIR_RECORD_SKIPPED:
+    'an operator declared the range skipped, and it is not put back; to have a payment decided, send it under another transaction_id',
 }
 
 /** Of a code that this version does not know, the place where to look. */

@@ -1,4 +1,5 @@
 import type { Codec } from '../adapters/avro.ts'
+import { skipCode } from '../core/dead-letter.ts'
 import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Log, LogRecord, NewRecord } from '../core/ports.ts'
@@ -45,6 +46,13 @@ export function createPrepare(
     const input = inputs.find(({ topic }) => topic === letter.source.topic)
     if (input === undefined) {
       return refused(letter, 'WEIR_LOG_TOPIC', `weir reads no topic ${letter.source.topic} here`)
+    }
+    if (letter.code === skipCode) {
+      return refused(
+        letter,
+        skipCode,
+        'it stands for a range that an operator declared skipped, not for a record',
+      )
     }
     const original = mend === undefined ? await originalOf(log, letter) : mend(letter)
     if (original === null) {

@@ -40,7 +40,8 @@ beforeEach(async () => {
       if (step === 'fenced') fences++
     },
   }
-  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer }
+  const answered = async () => ({ next: null, decisionsGone: false, lettersGone: false })
+  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer, answered }
   member = new Member(() => new Lane({ ...shared, id, log, store: forgetful }), now)
   subscription = await log.subscribe(group, [at.topic], member)
   quiet = new QuietLanes({ member, subscription, log, store: forgetful })
