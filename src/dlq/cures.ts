@@ -20,7 +20,7 @@ const cures: Readonly<Record<Rejection['code'], string>> = {
   WEIR_RECORD_KEY:
     'have the producer use customer_id as key; redrive it --with the file, and the key is right',
   WEIR_RECORD_SKIPPED:
-    'none is needed: an operator had these offsets left undecided, and said why; what is to count after all is sent anew',
+    'an operator declared the range skipped, and it is not put back; to have a payment decided, send it under another transaction_id',
 }
 
 /** Of a code that this version does not know, the place where to look. */

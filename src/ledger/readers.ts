@@ -1,6 +1,7 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import { type Lettered, readLetter, skipCode } from '../core/dead-letter.ts'
 import type { LogRecord, TopicPartition } from '../core/ports.ts'
+import { markOf } from '../core/redrive.ts'
 import type { Decision } from '../core/types.ts'
 import type { Answer } from '../replay/answers.ts'
 
@@ -51,6 +52,8 @@ export const lettersOf =
   (at: TopicPartition, onSkip: (skip: Skip) => void, onStray: OnStray) =>
   async (records: readonly LogRecord[]): Promise<Answer<string>[]> =>
     records.flatMap((record) => {
+      // Of a letter that was put back: the record is another event now, and the letter is what it was.
+      if (markOf(record) !== null) return []
       const letter = readLetter(record)
       if (letter === null)
         return stray(onStray, record.offset, 'a dead letter does not say what it stands for')

@@ -2,19 +2,21 @@ import { afterAll, inject } from 'vitest'
 import { createKafkaAdmin, type KafkaAdmin } from '../../src/adapters/kafka-admin.ts'
 import { createKafkaLog } from '../../src/adapters/kafka-log.ts'
 import { createMemoryLog } from '../../src/adapters/memory-log.ts'
-import { logSuite } from './log-suite.ts'
+import { logMembersSuite } from './log-members-suite.ts'
+import { type LogUnderTest, logSuite } from './log-suite.ts'
 
-logSuite('the embedded log', async () => {
+const embedded = async (): Promise<LogUnderTest> => {
   const log = createMemoryLog({ topics: {} })
   return { log, createTopic: async (topic, partitions) => log.createTopic(topic, partitions) }
-})
+}
 
-let admin: KafkaAdmin | undefined
-afterAll(() => admin?.close())
+const admins: KafkaAdmin[] = []
+afterAll(() => Promise.all(admins.map((admin) => admin.close())))
 
-logSuite('Kafka', async () => {
+const kafka = async (): Promise<LogUnderTest> => {
   const client = { brokers: inject('kafkaBrokers').split(',') }
-  admin = await createKafkaAdmin(client)
+  const admin = await createKafkaAdmin(client)
+  admins.push(admin)
   const { createTopics } = admin
   return {
     log: createKafkaLog({ client }),
@@ -22,4 +24,9 @@ logSuite('Kafka', async () => {
       await createTopics([{ topic, partitions, replication: 1, settings: {} }])
     },
   }
-})
+}
+
+for (const suite of [logSuite, logMembersSuite]) {
+  suite('the embedded log', embedded)
+  suite('Kafka', kafka)
+}

@@ -4,6 +4,7 @@ import { loadFeatures, readPolicy } from '../../../src/config/definitions.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { skipLetter } from '../../../src/core/dead-letter.ts'
 import type { LogRecord, NewRecord } from '../../../src/core/ports.ts'
+import { deadLetterOf, redriveMark } from '../../../src/core/redrive.ts'
 import { generate } from '../../../src/generator/generate.ts'
 import type { Account } from '../../../src/ledger/account.ts'
 import { type Audit, auditLedger } from '../../../src/ledger/audit.ts'
@@ -277,4 +278,14 @@ describe('declared skips', () => {
     expect(found).toMatchObject({ holds: false, total: { skipped: 3, double: 1 } })
     expect(found.findings[0]).toMatchObject({ kind: 'double', offset: 200 })
   })
+})
+
+it('marks of letters that were put back are no answers', async () => {
+  const letter = deadLetterOf(
+    { topic: topics.dead_letters, partition: 0 },
+    records[topics.dead_letters]?.[0]?.[0] as LogRecord,
+  )
+  if (letter === null) throw new Error('no letter')
+  const marked = spoilt(topics.dead_letters, (all) => appended(all, asRecord(redriveMark(letter, 0))))
+  expect(await audit(marked)).toEqual(untouched)
 })
