@@ -12,6 +12,7 @@ import { modelLive, modelMutants } from './list/model.ts'
 import { offsets } from './list/offsets.ts'
 import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
+import { partitions } from './list/partitions.ts'
 import { poison } from './list/poison.ts'
 import { redisDown } from './list/redis-down.ts'
 import { rolling } from './list/rolling.ts'
@@ -39,6 +40,7 @@ export const faults: readonly Fault[] = [
   modelMutants,
   offsets,
   order,
+  partitions,
   poison,
   redisDown,
   overload,

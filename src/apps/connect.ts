@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Log } from '../core/ports.ts'
+import { PinnedPartitions } from '../stream/pinned-partitions.ts'
 
 interface PemTexts {
   readonly ca?: string
@@ -111,25 +112,9 @@ export async function checkStore(store: RedisStore): Promise<void> {
 
 /** Partitions are pinned: with another number customers would move away from their states. */
 export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
-  const names = [
-    topics.transactions,
-    topics.labels,
-    topics.decisions,
-    topics.alerts,
-    topics.dead_letters,
-    topics.entity_updates,
-  ]
-  for (const name of names) {
-    const partitions = await log.partitions(name)
-    if (partitions === topics.partitions) continue
-    throw new WeirError(
-      'WEIR_LOG_TOPIC',
-      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
-      {
-        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
-      },
-    )
-  }
+  const pinned = new PinnedPartitions(log, topics)
+  await pinned.look()
+  if (pinned.finding !== null) throw pinned.finding
 }
 
 /** Schema ids from the registry where one is configured, else from files. */

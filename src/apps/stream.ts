@@ -73,7 +73,8 @@ export async function startStream(
     http = await serve(config, metrics, () => scorer, log, connection, testEvents)
     scorer = await startScorer(parts)
     const quiet = new QuietLanes({ ...scorer, log, store })
-    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, quiet, log, metrics) }
+    const caretaker = startCaretaker(scorer, quiet, log, metrics, logger)
+    const running = { scorer, http, log, store, caretaker }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -130,6 +131,10 @@ function serve(
       }
     },
     redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
+    topics: () => {
+      const finding = scorer()?.pinned.finding ?? null
+      return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
+    },
     lanes: () => {
       const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
@@ -159,7 +164,13 @@ function testEventsOf(
 }
 
 /** Looks after what no record brings about: gauges, partitions that could not be taken over, states that are behind. */
-function startCaretaker(scorer: Scorer, quiet: QuietLanes, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+function startCaretaker(
+  scorer: Scorer,
+  quiet: QuietLanes,
+  log: KafkaLog,
+  metrics: Metrics,
+  logger: Logger,
+): NodeJS.Timeout {
   let measuring = false
   return setInterval(() => {
     // Each try is a connection a lane: not while Kafka refuses them.
@@ -168,10 +179,19 @@ function startCaretaker(scorer: Scorer, quiet: QuietLanes, log: KafkaLog, metric
     setLaneStates(scorer, metrics)
     if (measuring) return
     measuring = true
-    void setLag(scorer, log, metrics).finally(() => {
+    void Promise.all([setLag(scorer, log, metrics), watchPartitions(scorer, logger)]).finally(() => {
       measuring = false
     })
   }, caretakerEveryMs)
+}
+
+/** Also where no record tells: in a quiet topic, and in those that weir only writes to. */
+async function watchPartitions({ pinned }: Scorer, logger: Logger): Promise<void> {
+  const known = pinned.finding
+  // A broker that is away shows in readiness.
+  await pinned.look().catch(() => {})
+  const { finding } = pinned
+  if (known === null && finding !== null) logger.error({ error: finding }, 'a topic has changed')
 }
 
 function setLaneStates({ member }: Scorer, metrics: Metrics): void {

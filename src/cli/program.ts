@@ -13,6 +13,7 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
 import { registerReset } from './reset.ts'
 import { registerState } from './state.ts'
@@ -42,6 +43,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerState,
   registerAudit,
   registerReset,
+  registerRekey,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

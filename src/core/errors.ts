@@ -1,8 +1,8 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), HTTP (test events), CLI, TRAIN,
- * REPLAY, DLQ (dead letters).
+ * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), REKEY, HTTP (test events), CLI,
+ * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -33,6 +33,7 @@ export const errorCodes = [
   'WEIR_LOG_UNAVAILABLE',
   'WEIR_LOG_FENCED',
   'WEIR_LOG_TOPIC',
+  'WEIR_LOG_PARTITIONS',
   'WEIR_LOG_DENIED',
   'WEIR_LOG_BATCH',
   'WEIR_LOG_HISTORY_GONE',
@@ -45,6 +46,7 @@ export const errorCodes = [
   'WEIR_STATE_SNAPSHOT',
   'WEIR_STATE_MISMATCH',
   'WEIR_STATE_DIFFERS',
+  'WEIR_REKEY_REFUSED',
   'WEIR_SCHEMA_REGISTRY',
   'WEIR_HTTP_NOT_READY',
   'WEIR_CLI_USAGE',

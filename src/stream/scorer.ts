@@ -15,6 +15,7 @@ import { createLabelWork } from './labels.ts'
 import { Lane, type LaneObserver } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
+import { PinnedPartitions } from './pinned-partitions.ts'
 import { createTestEvent, type TestEvent } from './test-event.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
@@ -37,6 +38,7 @@ export interface Scorer {
   readonly member: Member
   readonly subscription: Subscription
   readonly testEvent: TestEvent
+  readonly pinned: PinnedPartitions
   /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
   stop(): Promise<void>
 }
@@ -49,7 +51,9 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const { config, log } = parts
   const { transactions, labels, entity_updates } = config.topics
   const homes = await log.partitions(entity_updates)
+  const pinned = new PinnedPartitions(log, config.topics)
   const shared = {
+    pinned,
     updates: new EntityUpdates(entity_updates, homes, parts.contracts.entityUpdates),
     transactions: withRates(parts.contracts.transactions, parts.active.features),
   }
@@ -79,6 +83,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
     member,
     subscription,
     testEvent,
+    pinned,
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -90,6 +95,7 @@ type LaneOf = (partition: number) => PartitionLane
 
 /** What all lanes of a member have in common. */
 interface Shared {
+  readonly pinned: PinnedPartitions
   readonly updates: EntityUpdates
   readonly transactions: Codec<Transaction>
 }
@@ -100,7 +106,7 @@ const mostLookedThrough = 20_000
 /** The lane of each kind of input, by partition. */
 function prepareLanes(
   parts: ScorerParts,
-  { updates, transactions }: Shared,
+  { pinned, updates, transactions }: Shared,
 ): Record<'t' | 'l' | 'e', LaneOf> {
   const { config, store, contracts, active, clock, observer } = parts
   const { group } = config
@@ -128,9 +134,10 @@ function prepareLanes(
         clock,
         observer,
       })
-      const topic = topics.transactions
-      const answered = () => answeredTransactions(evidence, { topic, partition })
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic, work, answered })
+      const at = { topic: topics.transactions, partition }
+      const answered = () => answeredTransactions(evidence, at)
+      const guarded = pinned.guard(at, work)
+      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: at.topic, work: guarded, answered })
     },
     l(partition) {
       const work = createLabelWork({
@@ -141,9 +148,10 @@ function prepareLanes(
         updates,
         rejected,
       })
-      const topic = topics.labels
-      const answered = () => answeredLabels(evidence, { topic, partition })
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic, work, answered })
+      const at = { topic: topics.labels, partition }
+      const answered = () => answeredLabels(evidence, at)
+      const guarded = pinned.guard(at, work)
+      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: at.topic, work: guarded, answered })
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })
