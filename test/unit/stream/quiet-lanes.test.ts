@@ -40,7 +40,13 @@ beforeEach(async () => {
       if (step === 'fenced') fences++
     },
   }
-  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer, answered: null, changelog: null }
+  // One answer a payment, in order.
+  const answered = async () => ({
+    next: (await answers()) || null,
+    decisionsGone: false,
+    lettersGone: false,
+  })
+  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer, answered, changelog: null }
   member = new Member(() => new Lane({ ...shared, id, log, store: forgetful }), now)
   subscription = await log.subscribe(group, [at.topic], member)
   quiet = new QuietLanes({ member, subscription, log, store: forgetful })
