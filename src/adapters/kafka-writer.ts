@@ -83,7 +83,8 @@ function writer(
         await commit(records, nextOffset)
       } catch (error) {
         // The outcome may be unknown. Never asked again and never aborted: the next fence settles it.
-        const reason = asLogError(error, `committing ${at.topic}-${at.partition} for ${group}`)
+        const to = [...new Set(records.map(({ topic }) => topic))].join(', ')
+        const reason = asLogError(error, `committing ${at.topic}-${at.partition} for ${group} to ${to}`)
         kill(reason)
         throw reason
       }
