@@ -1,11 +1,46 @@
 import type { Fault } from './fault.ts'
+import { bombs } from './list/bombs.ts'
+import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cards } from './list/cards.ts'
+import { cut } from './list/cut.ts'
+import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
+import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
+import { membership } from './list/membership.ts'
+import { modelLive, modelMutants } from './list/model.ts'
+import { offsets } from './list/offsets.ts'
+import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
+import { poison } from './list/poison.ts'
 import { redisDown } from './list/redis-down.ts'
+import { rolling } from './list/rolling.ts'
 import { sleep } from './list/sleep.ts'
 import { soak } from './list/soak.ts'
+import { stall } from './list/stall.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown, overload, soak, cards]
+export const faults: readonly Fault[] = [
+  kill,
+  cut,
+  sleep,
+  stall,
+  membership,
+  rolling,
+  bombs,
+  brokerKill,
+  brokerRolling,
+  leaderChange,
+  cards,
+  diskFull,
+  flush,
+  idsExpired,
+  modelLive,
+  modelMutants,
+  offsets,
+  order,
+  poison,
+  redisDown,
+  overload,
+  soak,
+]

@@ -6,12 +6,14 @@ import { createTopicSink } from '../src/cli/sink.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
-import { partitionOf } from '../src/core/partition.ts'
+import { WeirError } from '../src/core/errors.ts'
+import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
-import { MemberProcess } from './member-process.ts'
-import { gather, unsettled } from './verifier/evidence.ts'
+import { startCluster } from './cluster.ts'
+import { endMembers, MemberProcess } from './member-process.ts'
+import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
 
@@ -20,7 +22,8 @@ export interface Scene {
   readonly config: Config
   /** WEIR_* variables for a member. */
   readonly env: Readonly<Record<string, string>>
-  readonly kafka: Service
+  /** One, or the three of a cluster. */
+  readonly brokers: readonly Service[]
   readonly redis: Service
   stop(): Promise<void>
 }
@@ -40,26 +43,31 @@ export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings
   readonly kafka?: Settings
+  /** A cluster where every topic lies on three brokers and is written to two at least; one broker without it. */
+  readonly brokers?: 3
+  /** Starts the broker where it is not a plain one. */
+  readonly startBroker?: (settings: Settings) => Promise<Service>
   /** WEIR_* variables, over those of every scene. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts what members need, with the topics made. */
-export async function openScene({
-  redis: redisSettings,
-  kafka: kafkaSettings,
-  env: more,
-}: SceneOptions = {}): Promise<Scene> {
-  const [kafka, redis] = await Promise.all([
-    // The group notices a death as soon as the session ends.
-    startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { redis: redisSettings, kafka: kafkaSettings, env: more, brokers: count } = options
+  const startBroker = options.startBroker ?? startKafka
+  const [brokers, redis] = await Promise.all([
+    count === undefined
+      ? // The group notices a death as soon as the session ends.
+        startBroker({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
+      : startCluster(),
     startRedis(redisSettings),
   ])
   const env = {
     WEIR_CONFIG: '/dev/null',
     WEIR_APP: `faults-${randomUUID().slice(0, 8)}`,
     WEIR_GROUP: 'faults',
-    WEIR_KAFKA__BROKERS: kafka.address,
+    WEIR_KAFKA__BROKERS: brokers.map(({ address }) => address).join(','),
+    ...(count !== undefined && { WEIR_TOPICS__REPLICATION: '3', WEIR_TOPICS__MIN_INSYNC_REPLICAS: '2' }),
     WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
     WEIR_REDIS__URL: `redis://${redis.address}`,
     // Small chunks go through the protocol often.
@@ -73,9 +81,10 @@ export async function openScene({
   await admin.createTopics(wantedTopics(config))
   await admin.close()
   const stop = async () => {
-    await Promise.all([kafka.stop(), redis.stop()])
+    await endMembers()
+    await Promise.all([...brokers, redis].map((service) => service.stop()))
   }
-  return { config, env, kafka, redis, stop }
+  return { config, env, brokers, redis, stop }
 }
 
 /**
@@ -100,15 +109,10 @@ export function startFeed(
   }
   const options = { ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
   const feeding = withConnection(config, async (connection) => {
-    const sink = await createTopicSink(connection, config.topics, { rate, progress })
-    // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
-    const last = new Set<string>()
+    const log = insistent(connection.log)
+    const sink = await createTopicSink({ ...connection, log }, config.topics, { rate, progress })
     for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
-      if (stopped && last.size === 2 * config.topics.partitions) break
-      if (stopped && record.kind !== 'damaged') {
-        const { customer_id } = record.kind === 'label' ? record.label : record.transaction
-        last.add(`${record.kind}-${partitionOf(customer_id, config.topics.partitions)}`)
-      }
+      if (stopped) break
       if (record.kind === 'label') await sink.label(record.label, record.time)
       else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
       else await sink.transaction(record.transaction, record.time)
@@ -126,6 +130,21 @@ export function startFeed(
   }
 }
 
+/** A producer that never gives up: what brokers refuse while they are away is sent again. */
+function insistent(log: Log): Pick<Log, 'partitions' | 'append'> {
+  const append = async (records: readonly NewRecord[]): Promise<void> => {
+    for (;;) {
+      try {
+        return await log.append(records)
+      } catch (error) {
+        if (!(error instanceof WeirError && error.retriable)) throw error
+        await sleep(200)
+      }
+    }
+  }
+  return { partitions: (topic) => log.partitions(topic), append }
+}
+
 /**
  * Waits until everything is answered and the states have caught up.
  *
@@ -134,7 +153,9 @@ export function startFeed(
  */
 export async function settle(config: Config, workSeconds = 0): Promise<void> {
   const deadline = performance.now() + (60 + workSeconds) * 1_000
-  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+  // While commits are under way the broker may refuse to tell positions.
+  const ask = () => unsettled(config).catch((error: Error) => `it cannot be told: ${error.message}`)
+  for (let missing = await ask(); missing !== null; missing = await ask()) {
     if (performance.now() > deadline) {
       throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
     }
@@ -142,9 +163,9 @@ export async function settle(config: Config, workSeconds = 0): Promise<void> {
   }
 }
 
-/** Judges what is there, and says how it came out. */
-export async function judge(config: Config): Promise<Verdict> {
-  const verdict = await verify(await gather(config), await loadInstallation(config))
+/** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
+export async function judge(config: Config, evidence?: Evidence): Promise<Verdict> {
+  const verdict = await verify(evidence ?? (await gather(config)), await loadInstallation(config))
   say(`verdict\n${tableOf(verdict)}`)
   return verdict
 }

@@ -10,6 +10,7 @@ import {
   type Reason,
   type Transaction,
 } from '../../src/core/types.ts'
+import { checkRecords } from '../../src/stream/decoded.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Evidence } from './evidence.ts'
 import type { Findings } from './findings.ts'
@@ -68,7 +69,7 @@ export async function recheckDecisions(
   const inputs = records.transactions[partition] ?? []
   for (let at = 0; at < inputs.length; at += chunkSize) {
     const chunk = inputs.slice(at, at + chunkSize)
-    const checked = await codec.decode(chunk)
+    const checked = await checkRecords(codec, chunk)
     const arrivals: Arrival[] = []
     checked.forEach((one, i) => {
       const input = chunk[i] as LogRecord

@@ -4,6 +4,7 @@ import { byEntity, fold } from '../../src/core/fold.ts'
 import { applyLabels } from '../../src/core/labels.ts'
 import { entityIds, entityKey } from '../../src/core/parties.ts'
 import { type EntityDelta, type EntityUpdate, entityKinds, type Label } from '../../src/core/types.ts'
+import { checkRecords } from '../../src/stream/decoded.ts'
 import { progressKey, withProgress } from '../../src/stream/entity-updates.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { type Evidence, laneKinds } from './evidence.ts'
@@ -36,7 +37,7 @@ export async function recheckLabels(
     const found: EntityDelta[] = []
     for (let at = 0; at < inputs.length; at += chunkSize) {
       const chunk = inputs.slice(at, at + chunkSize)
-      const checked = await labelCodec.decode(chunk)
+      const checked = await checkRecords(labelCodec, chunk)
       const labels: Label[] = []
       for (const [i, input] of chunk.entries()) {
         const one = checked[i]

@@ -4,6 +4,7 @@ import { Findings } from './findings.ts'
 import type { Installation } from './installation.ts'
 import { type Recomputed, recheckDecisions } from './recheck-decisions.ts'
 import { compareDeltas, compareStates, readUpdates, recheckLabels, refoldEntities } from './recheck-states.ts'
+import { checkRedriven } from './redriven.ts'
 
 /** What an installation did, and what is wrong with it: see docs/exactly-once.md. */
 export interface Verdict {
@@ -13,6 +14,8 @@ export interface Verdict {
   readonly duplicates: number
   readonly degraded: number
   readonly dead_letters: number
+  /** Dead letters that were put back. */
+  readonly redriven: number
   readonly labels: number
   readonly entity_updates: number
   /** States and watermarks compared. */
@@ -41,6 +44,7 @@ export async function verify(evidence: Evidence, installation: Installation): Pr
   }
   const labels = await recheckLabels(evidence, installation, letters, findings)
   letters.checkRest(findings)
+  const redriven = checkRedriven(evidence.records, installation.topics, findings)
   const updates = readUpdates(evidence, findings)
   const customers = transactions.map((one, partition) => [`t${partition}`, one.customers] as const)
   const wanted = new Map([...customers, ...labels.states, ...refoldEntities(updates, installation)])
@@ -57,7 +61,8 @@ export async function verify(evidence: Evidence, installation: Installation): Pr
     alerts: total('alerts'),
     duplicates: total('duplicates'),
     degraded: total('degraded'),
-    dead_letters: sizeOf(evidence.records.dead_letters),
+    dead_letters: letters.size,
+    redriven,
     labels: labels.applied,
     entity_updates: sizeOf(evidence.records.entity_updates),
     states,

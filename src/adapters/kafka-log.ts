@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
 import type {
   Log,
@@ -26,6 +27,9 @@ export interface KafkaLogOptions extends KafkaSubscriptionOptions {
   /** Milliseconds after which the broker ends the open transaction of a dead writer. Default 30,000. */
   readonly transactionTimeoutMs?: number
 }
+
+/** Longer than members leave one open, `kafka.transaction_timeout_ms` of 30,000 by default. */
+const longestTransactionMs = 90_000
 
 /** The log on Kafka. Connects when first used. */
 export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
@@ -77,6 +81,32 @@ export class KafkaLog implements Log {
     return { first: Number(low), end: Number(high) }
   }
 
+  /**
+   * The end of a partition as it is now, once no transaction is open below it: a reader of committed records then misses
+   * none of what was written before the call.
+   *
+   * @throws WeirError WEIR_LOG_UNAVAILABLE (retriable) when one stays open for longer than a broker lets it.
+   */
+  async settledEnd(at: TopicPartition): Promise<number> {
+    this.#reader ??= KafkaReader.open(this.#options.client)
+    const reader = await this.#reader
+    const end = await reader.end(at).catch((error: unknown) => {
+      throw asLogError(error, `asking for the end of ${at.topic}`)
+    })
+    const giveUpAt = performance.now() + longestTransactionMs
+    while ((await this.bounds(at)).end < end) {
+      if (performance.now() > giveUpAt) {
+        throw new WeirError(
+          'WEIR_LOG_UNAVAILABLE',
+          `A transaction on ${at.topic}-${at.partition} stays open below offset ${end}.`,
+          { cure: 'Look for a writer that hangs; the broker ends its transaction in time.', retriable: true },
+        )
+      }
+      await sleep(50)
+    }
+    return end
+  }
+
   async offsetAt({ topic, partition }: TopicPartition, time: number): Promise<number> {
     const offsets = await this.#ask(`asking for offsets of ${topic} by time`, (admin) =>
       admin.fetchTopicOffsetsByTimestamp(topic, time),
@@ -120,6 +150,13 @@ export class KafkaLog implements Log {
     )
     const found = offsets[0]?.partitions.find((at) => at.partition === partition)
     return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
+  }
+
+  async members(group: string): Promise<number> {
+    const { groups } = await this.#ask(`asking for the members of ${group}`, (admin) =>
+      admin.describeGroups([group]),
+    )
+    return groups[0]?.members.length ?? 0
   }
 
   async subscribe(

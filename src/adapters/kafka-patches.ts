@@ -29,6 +29,38 @@ function patchRequestQueue(): void {
   }
 }
 
+/** What the patch below touches of a connection. */
+interface Connection {
+  /** What has come of an answer that is not complete. */
+  chunks: Buffer[]
+  bytesBuffered: number
+  bytesNeeded: number
+  isConnected(): boolean
+}
+
+const lengthBytes = 4
+
+/**
+ * kafkajs keeps half an answer when its connection is cut, and takes what comes over the next one for the rest: no
+ * answer is understood any more, each request times out, for ever. And whoever asks while it connects opens another
+ * socket, whose end would later fail the requests of the first.
+ */
+function patchReconnect(): void {
+  const { prototype } = require('kafkajs/src/network/connection.js')
+  const connect: () => Promise<unknown> = prototype.connect
+  const connecting = new WeakMap<Connection, Promise<unknown>>()
+  prototype.connect = function (this: Connection): Promise<unknown> {
+    const underWay = connecting.get(this)
+    if (this.isConnected() || underWay !== undefined) return underWay ?? connect.call(this)
+    this.chunks = []
+    this.bytesBuffered = 0
+    this.bytesNeeded = lengthBytes
+    const connected = connect.call(this).finally(() => connecting.delete(this))
+    connecting.set(this, connected)
+    return connected
+  }
+}
+
 /** What the patch below touches of the consumer's offset manager. */
 interface OffsetManager {
   cluster: { fetchTopicsOffset(topics: object[]): Promise<{ partitions: { offset: string }[] }[]> }
@@ -176,6 +208,7 @@ const { version } = require('kafkajs/package.json')
 if (version !== patched) throw new Error(`kafkajs is ${version}: its patches are for ${patched}`)
 
 patchRequestQueue()
+patchReconnect()
 patchFindCoordinator()
 patchAddPartitions()
 patchCoordinatorLookups()

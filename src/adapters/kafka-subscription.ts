@@ -73,6 +73,8 @@ export const fetchSettings = {
   maxBytes: 8_388_608,
 } as const
 
+/** A member hears of a change of the group in the answer to its next heartbeat: until then the others wait. */
+const longestBeatMs = 1_000
 const firstPauseMs = 50
 const longestPauseMs = 2_000
 const longestGoodbyeMs = 3_000
@@ -101,6 +103,7 @@ export class KafkaSubscription implements Subscription {
   #consumer: Consumer | undefined
   #lastSeen = performance.now()
   #watchdog: NodeJS.Timeout | undefined
+  #watchedAt = performance.now()
   #restarting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   readonly #stopping = new AbortController()
@@ -144,6 +147,12 @@ export class KafkaSubscription implements Subscription {
     while (this.#stopped === undefined && !(await this.#isIdle())) await sleep(20)
   }
 
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    const lane = this.#lane(topic, partition)
+    if (this.#consumer === undefined || lane.busy !== undefined || !this.#assigned.has(lane)) return
+    this.#jump(this.#consumer, lane, offset)
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -179,7 +188,7 @@ export class KafkaSubscription implements Subscription {
       groupId: this.#group,
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: this.#rebalanceTimeoutMs,
-      heartbeatInterval: Math.min(3_000, this.#sessionTimeoutMs / 3),
+      heartbeatInterval: Math.min(longestBeatMs, this.#sessionTimeoutMs / 3),
       ...fetchSettings,
       readUncommitted: false,
       allowAutoTopicCreation: false,
@@ -355,7 +364,11 @@ export class KafkaSubscription implements Subscription {
 
   /** A consumer that neither fetches nor heartbeats nor waits for a handler is dead, whatever it says. */
   #watch(): void {
-    const silentMs = performance.now() - this.#lastSeen
+    const now = performance.now()
+    // Where the process itself stood still it is not the consumer that was silent: it joins again by itself.
+    if (now - this.#watchedAt > 2 * this.#sessionTimeoutMs) this.#lastSeen = now
+    this.#watchedAt = now
+    const silentMs = now - this.#lastSeen
     const handling = [...this.#lanes.values()].some((lane) => lane.busy !== undefined)
     if (handling || silentMs < 3 * this.#sessionTimeoutMs + this.#rebalanceTimeoutMs) return
     this.#restart(

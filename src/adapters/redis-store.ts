@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
-import type { LaneId, StateStore } from '../core/ports.ts'
+import { clearing, type LaneId, type StateStore } from '../core/ports.ts'
 import { tlsFailure } from './tls-failure.ts'
 
 const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
@@ -49,6 +49,16 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
 
   const base = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+
+  /** Of keys that begin so, many at a time. */
+  async function* names(start: string): AsyncGenerator<string[]> {
+    let cursor = '0'
+    do {
+      const [next, found] = await guard(redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scanned))
+      cursor = next
+      if (found.length > 0) yield found
+    } while (cursor !== '0')
+  }
 
   return {
     async acquire(lane, token) {
@@ -99,12 +109,14 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async *keys(lane) {
       const states = `${base(lane)}:s:`
-      let cursor = '0'
-      do {
-        const [next, names] = await guard(redis.scan(cursor, 'MATCH', `${states}*`, 'COUNT', scanned))
-        cursor = next
-        if (names.length > 0) yield names.map((name) => name.slice(states.length))
-      } while (cursor !== '0')
+      for await (const found of names(states)) yield found.map((name) => name.slice(states.length))
+    },
+
+    async clear(lane, token) {
+      const [own, watermark] = [`${base(lane)}:own`, `${base(lane)}:wm`]
+      await guard(Promise.all([redis.set(own, token), redis.set(watermark, String(clearing))]))
+      for await (const states of names(`${base(lane)}:s:`)) await guard(redis.del(...states))
+      await guard(redis.del(watermark, own))
     },
 
     async check() {

@@ -7,6 +7,7 @@ import { createKafkaLog, type KafkaLog } from '../adapters/kafka-log.ts'
 import type { KafkaSubscriptionOptions } from '../adapters/kafka-subscription.ts'
 import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
 import { createSchemaRegistry } from '../adapters/schema-registry.ts'
+import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
@@ -131,13 +132,17 @@ export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
   }
 }
 
-/** The codecs of all topics, with schema ids from the registry where one is configured, else from files. */
-export function openContracts({ topics, limits, schema_registry: registry }: Config): Promise<Contracts> {
+/** Schema ids from the registry where one is configured, else from files. */
+export function openSchemas({ schema_registry: registry }: Config): SchemaSource {
   const { url } = registry
-  const source: SchemaSource =
-    url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+  return url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+}
+
+/** The codecs of all topics. */
+export function openContracts(config: Config): Promise<Contracts> {
+  const { topics, limits } = config
   return createContracts(
-    source,
+    openSchemas(config),
     {
       transactions: topics.transactions,
       labels: topics.labels,
@@ -170,5 +175,30 @@ export async function withConnection<T>(
     return await use({ log, contracts })
   } finally {
     await log.close()
+  }
+}
+
+/** An installation, without what decides. */
+export interface OpenInstallation {
+  readonly config: Config
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly features: CompiledFeatures
+}
+
+/** Opens log and store, both looked over, for the time that `use` takes; the model is not needed. */
+export async function withInstallation<T>(
+  config: Config,
+  use: (installation: OpenInstallation) => Promise<T>,
+): Promise<T> {
+  const features = loadFeatures(config.features)
+  const log = openKafka(config)
+  const store = openStore(config, features, () => {})
+  try {
+    await checkStore(store)
+    await checkTopics(config, log)
+    return await use({ config, log, store, features })
+  } finally {
+    await Promise.all([log.close(), store.close()])
   }
 }

@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
+import { QuietLanes } from '../stream/quiet-lanes.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
@@ -71,7 +72,8 @@ export async function startStream(
     const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
     http = await serve(config, metrics, () => scorer, log, connection, testEvents)
     scorer = await startScorer(parts)
-    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
+    const quiet = new QuietLanes({ ...scorer, log, store })
+    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, quiet, log, metrics) }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -156,12 +158,13 @@ function testEventsOf(
   return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
-/** Looks after what no record brings about: gauges, and partitions that could not be taken over. */
-function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+/** Looks after what no record brings about: gauges, partitions that could not be taken over, states that are behind. */
+function startCaretaker(scorer: Scorer, quiet: QuietLanes, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
   let measuring = false
   return setInterval(() => {
     // Each try is a connection a lane: not while Kafka refuses them.
     if (log.isMember()) scorer.member.restart()
+    void quiet.look()
     setLaneStates(scorer, metrics)
     if (measuring) return
     measuring = true

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerAudit } from './audit.ts'
 import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
+import { registerDlq } from './dlq.ts'
 import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
@@ -12,6 +14,7 @@ import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerReplay } from './replay.ts'
+import { registerReset } from './reset.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -28,6 +31,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerDlq,
   registerReplay,
   registerCompare,
   registerThreshold,
@@ -36,6 +40,8 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerModel,
   registerState,
+  registerAudit,
+  registerReset,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

@@ -41,7 +41,11 @@ export async function decodeRecords<T>(
 /** The value of each record, or why it is refused. */
 export async function checkRecords<T>(codec: Codec<T>, records: readonly LogRecord[]): Promise<Checked<T>[]> {
   const decoded = await codec.decode(records)
-  return decoded.map((one, i) => (hasSmallKeyAndHeaders(records[i] as LogRecord) ? one : tooLarge))
+  return decoded.map((one, i) => {
+    const record = records[i] as LogRecord
+    if (record.rejection !== undefined) return { ok: false, rejection: record.rejection }
+    return hasSmallKeyAndHeaders(record) ? one : tooLarge
+  })
 }
 
 /** Keys are identifiers and headers a trace: what is larger could make the answer larger than brokers accept. */

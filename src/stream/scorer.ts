@@ -7,6 +7,7 @@ import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
+import { answeredLabels, answeredTransactions } from './answered.ts'
 import { createEntityFold } from './entities.ts'
 import { EntityUpdates } from './entity-updates.ts'
 import { FoldLane } from './fold-lane.ts'
@@ -93,6 +94,9 @@ interface Shared {
   readonly transactions: Codec<Transaction>
 }
 
+/** Records of each partition of outputs, from its end: labels may be rare among what payments leave. */
+const mostLookedThrough = 20_000
+
 /** The lane of each kind of input, by partition. */
 function prepareLanes(
   parts: ScorerParts,
@@ -110,6 +114,7 @@ function prepareLanes(
     entityUpdates: config.topics.entity_updates,
   }
   const codecs = { ...contracts, transactions }
+  const evidence = { log: parts.log, topics, decisions: contracts.decisions, most: mostLookedThrough }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
   return {
     t(partition) {
@@ -123,7 +128,9 @@ function prepareLanes(
         clock,
         observer,
       })
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: topics.transactions, work })
+      const topic = topics.transactions
+      const answered = () => answeredTransactions(evidence, { topic, partition })
+      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic, work, answered })
     },
     l(partition) {
       const work = createLabelWork({
@@ -134,7 +141,9 @@ function prepareLanes(
         updates,
         rejected,
       })
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: topics.labels, work })
+      const topic = topics.labels
+      const answered = () => answeredLabels(evidence, { topic, partition })
+      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic, work, answered })
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })

@@ -82,7 +82,12 @@ export class LaneWorld {
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
-    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer })
+    const answered = async () => ({
+      next: (await this.answeredUpTo()) ?? null,
+      decisionsGone: false,
+      lettersGone: false,
+    })
+    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer, answered })
     return new LaneMember(lane, this.records)
   }
 
@@ -96,6 +101,17 @@ export class LaneWorld {
       new FoldLane({ id, topic, log: this.log, store, newToken, fold, now: () => 0, observer: {} }),
       this.records,
     )
+  }
+
+  /** The offset after the last that has an answer; undefined when there is none. */
+  async answeredUpTo(): Promise<number | undefined> {
+    const out = { topic: 'out', partition: 0 }
+    const { end } = await this.log.bounds(out)
+    let next: number | undefined
+    for await (const records of this.log.read(out, 0, end)) {
+      for (const { key } of records) next = Math.max(next ?? 0, Number(key) + 1)
+    }
+    return next
   }
 
   /** The answers on the log, as `offset: status`, in order. */
