@@ -83,7 +83,9 @@ function writer(
         await commit(records, nextOffset)
       } catch (error) {
         // The outcome may be unknown. Never asked again and never aborted: the next fence settles it.
-        const reason = asLogError(error, `committing ${at.topic}-${at.partition} for ${group}`)
+        const topics = new Set(records.map(({ topic }) => topic))
+        const to = topics.size === 0 ? '' : ` to ${[...topics].join(', ')}`
+        const reason = asLogError(error, `committing ${at.topic}-${at.partition} for ${group}${to}`)
         kill(reason)
         throw reason
       }

@@ -138,7 +138,7 @@ test.each<[string, string[], RegExp]>([
     decisions,
     /fraud\.decisions\.v1.*TOPIC_AUTHORIZATION_FAILED.*\ncure: .*Write where it writes/,
   ],
-  ['Read on the group', group, /joining weir.*GROUP_AUTHORIZATION_FAILED.*\ncure: .*Read on the group/],
+  ['Read on the group', group, /member of weir.*GROUP_AUTHORIZATION_FAILED.*\ncure: .*Read on the group/],
 ])(
   'without %s the member ends at the start and says so',
   async (_, right, message) => {
@@ -152,7 +152,7 @@ test.each<[string, string[], RegExp]>([
 )
 
 test.each<[string, string[], RegExp]>([
-  ['Write on a topic', decisions, /"level":"error".*fraud\.decisions\.v1: .*TOPIC_AUTHORIZATION_FAILED/],
+  ['Write on a topic', decisions, /"level":"error".*fraud\.decisions\.v1.*TOPIC_AUTHORIZATION_FAILED/],
   [
     'the transactional ids',
     ids,
