@@ -19,8 +19,9 @@ export class PinnedPartitions {
   constructor(log: Pick<Log, 'partitions'>, topics: Config['topics']) {
     this.#log = log
     const { transactions, labels, decisions, alerts, dead_letters, entity_updates, features } = topics
-    this.#topics = [transactions, labels, decisions, alerts, dead_letters, entity_updates]
-      .concat(features ?? [])
+    this.#topics = [transactions, labels, decisions, alerts, dead_letters, entity_updates].concat(
+      features ?? [],
+    )
     this.#pinned = topics.partitions
   }
 

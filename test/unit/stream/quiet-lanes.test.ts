@@ -46,7 +46,16 @@ beforeEach(async () => {
     decisionsGone: false,
     lettersGone: false,
   })
-  const shared = { group, topic: at.topic, work: works.degradable, newToken, now, observer, answered, changelog: null }
+  const shared = {
+    group,
+    topic: at.topic,
+    work: works.degradable,
+    newToken,
+    now,
+    observer,
+    answered,
+    changelog: null,
+  }
   member = new Member(() => new Lane({ ...shared, id, log, store: forgetful }), now)
   subscription = await log.subscribe(group, [at.topic], member)
   quiet = new QuietLanes({ member, subscription, log, store: forgetful })
