@@ -28,7 +28,7 @@ export interface Evidence {
   readonly open: number
   /** By kind of lane and partition. Entity lanes keep no position but their watermark: it must be where the log ends. */
   readonly positions: Readonly<Record<LaneKind, readonly (number | null)[]>>
-  /** Every Redis key of the installation. */
+  /** Everything of the installation in Redis, `{app.layout.t3}:s:customer`: the fields of its hashes. */
   readonly keys: ReadonlyMap<string, Buffer>
 }
 
@@ -66,7 +66,7 @@ export async function gather(config: Config): Promise<Evidence> {
 export async function unsettled(config: Config): Promise<string | null> {
   const log = new CommittedLog(config.kafka.brokers)
   try {
-    const keys = await readKeys(config, ':wm')
+    const keys = await readKeys(config, 'wm')
     for (const kind of laneKinds) {
       const { partitions } = await log.read(config.topics[laneTopics[kind]])
       const positions = await positionsOf(log, config, kind, partitions)
@@ -99,16 +99,24 @@ async function positionsOf(
   })
 }
 
-async function readKeys({ app, redis: { url } }: Config, ending = ''): Promise<Map<string, Buffer>> {
+/** @param only of each lane this field, instead of all. */
+async function readKeys({ app, redis: { url } }: Config, only?: string): Promise<Map<string, Buffer>> {
   const redis = new Redis(url, { protocol: 2 })
   try {
     const keys = new Map<string, Buffer>()
-    for await (const names of redis.scanStream({ match: `{${app}.*${ending}`, count: 1_000 })) {
-      if (names.length === 0) continue
-      const values = await redis.mgetBuffer(names)
-      names.forEach((name: string, i: number) => {
-        keys.set(name, values[i] ?? Buffer.alloc(0))
-      })
+    const lanes = new Set<string>()
+    for await (const names of redis.scanStream({ match: `{${app}.*`, count: 1_000 })) {
+      for (const name of names) lanes.add(name)
+    }
+    for (const lane of lanes) {
+      if (only !== undefined) {
+        const value = await redis.hgetBuffer(lane, only)
+        if (value !== null) keys.set(`${lane}:${only}`, value)
+        continue
+      }
+      for (const [name, value] of Object.entries(await redis.hgetallBuffer(lane))) {
+        keys.set(`${lane}:${name}`, value)
+      }
     }
     return keys
   } finally {

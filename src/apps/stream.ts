@@ -15,6 +15,7 @@ import { laneStates } from '../stream/partition-lane.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
+import { StoreWatch } from './store-watch.ts'
 
 export interface Stream {
   /** Where health and metrics are served. */
@@ -43,8 +44,8 @@ export async function startStream(
   const active = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
   metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
-  const connection = { store: false }
-  const store = openLoggedStore(config, active, logger, connection)
+  const watch = new StoreWatch(logger, metrics)
+  const store = openCachedStore(config, active, watch)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
@@ -69,9 +70,15 @@ export async function startStream(
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
     const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
-    http = await serve(config, metrics, () => scorer, log, connection, testEvents)
+    http = await serve(config, metrics, () => scorer, log, watch, testEvents)
     scorer = await startScorer(parts)
-    const running = { scorer, http, log, store, caretaker: startCaretaker(scorer, log, metrics) }
+    const running = {
+      scorer,
+      http,
+      log,
+      store,
+      caretaker: startCaretaker(scorer, log, metrics, () => watch.look(store)),
+    }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -85,20 +92,12 @@ function levelOf(fields: object): 'info' | 'warn' | 'error' {
   return isSevere(fields.error) ? 'error' : 'warn'
 }
 
-/** The store, with a line of the log whenever its connection comes or goes. */
-function openLoggedStore(
+function openCachedStore(
   config: Config,
   { features }: ActiveSet,
-  logger: Logger,
-  connection: { store: boolean },
+  { onConnection }: Pick<StoreWatch, 'onConnection'>,
 ): RedisStore {
-  const store = openStore(config, features, (error) => {
-    if (connection.store !== (error === undefined)) {
-      if (error === undefined) logger.info('connected to Redis')
-      else logger.warn({ reason: error.message }, 'Redis cannot be reached')
-    }
-    connection.store = error === undefined
-  })
+  const store = openStore(config, features, onConnection)
   const { cache_mib } = config.redis
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
 }
@@ -108,7 +107,7 @@ function serve(
   metrics: Metrics,
   scorer: () => Scorer | undefined,
   log: KafkaLog,
-  connection: { readonly store: boolean },
+  { probe }: Pick<StoreWatch, 'probe'>,
   testEvents: TestEventRoute | null,
 ): Promise<HttpServer> {
   const states = () =>
@@ -125,7 +124,7 @@ function serve(
           : 'not a member of the group, or before a batch that cannot be read',
       }
     },
-    redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
+    redis: probe,
     lanes: () => {
       const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
@@ -154,10 +153,17 @@ function testEventsOf(
   return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
-/** Looks after what no record brings about: gauges, and partitions that could not be taken over. */
-function startCaretaker(scorer: Scorer, log: KafkaLog, metrics: Metrics): NodeJS.Timeout {
+/** Looks after what no record brings about: gauges, Redis, and partitions that could not be taken over. */
+function startCaretaker(
+  scorer: Scorer,
+  log: KafkaLog,
+  metrics: Metrics,
+  lookAtStore: () => Promise<void>,
+): NodeJS.Timeout {
   let measuring = false
+  void lookAtStore()
   return setInterval(() => {
+    void lookAtStore()
     scorer.member.restart()
     setLaneStates(scorer, metrics)
     if (measuring) return

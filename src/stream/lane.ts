@@ -1,5 +1,6 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
+import { Aside } from './aside.ts'
 import {
   asLaneError,
   LaneStates,
@@ -55,6 +56,8 @@ export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
+  /** So many offsets that the states are behind, payments wait for; while more are folded in they do without. */
+  readonly mostAwaited?: number
 }
 
 /** The right to write, and where the group stands on the log: valid until a commit fails. */
@@ -67,12 +70,16 @@ interface Hold {
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
 const storePauseSeconds = 1
 
+/** Half a second of folding. A member that dies leaves less: a chunk. */
+const defaultMostAwaited = 5_000
+
 /**
  * The processor of one input partition, and the protocol that makes each record count once (docs/architecture.md):
  *
  * 1. fence: no earlier writer of this partition can commit any more; only then is the committed offset final.
  * 2. acquire the states and compare their watermark with the position: behind means that a commit was not followed by
  *    its write, or that the store lost data; the records between are folded in again, without output.
+ *    Where it is much, records that come meanwhile are not kept waiting, if the work can do without states.
  * 3. read, work, commit to the log, and only then write the states: the store never runs ahead of the log.
  * 4. any failure drops what is held and starts at 1; the outcome of a commit is never guessed.
  */
@@ -85,6 +92,7 @@ export class Lane implements PartitionLane {
   #position: number | null = null
   /** Where the last run was sent to instead of being handled. */
   #jumpedTo: number | null = null
+  #aside: Aside | null = null
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -124,6 +132,7 @@ export class Lane implements PartitionLane {
       const hold = await this.#held()
       const states = await this.#owned(hold)
       if (states === null) return await this.#degrade(hold, from, records)
+      if (this.#foldsAside(hold, states)) return await this.#degrade(hold, from, records)
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
     } catch (error) {
@@ -138,6 +147,7 @@ export class Lane implements PartitionLane {
     const hold = this.#hold
     this.#hold = null
     this.#states = null
+    this.#aside = null
     this.#position = null
     this.#state = 'acquiring'
     const held = await hold?.catch(() => null)
@@ -271,19 +281,48 @@ export class Lane implements PartitionLane {
   ): Promise<number> {
     if (from !== states.upTo) return this.#jump(from, states.upTo)
     this.#state = 'rebuilding'
-    const { work, observer, id } = this.#options
+    const { work } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
     try {
-      await states.write(to, await work.rebuild(missed, this.#reader(states)))
+      await this.#fold(states, missed, to)
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       // What has come since need not wait for the store: it is decided degraded from the next run on.
       this.#storeFailed(error)
       return hold.position
     }
-    observer.rebuilt?.(id, missed.length)
     return to
+  }
+
+  /**
+   * Whether the states are being folded aside, which begins here; throws what made that fail. What is left of it, and a
+   * part of the log that holds no records, is for #rebuild.
+   */
+  #foldsAside(hold: Hold, states: LaneStates): boolean {
+    const { work, log, topic, id, mostAwaited = defaultMostAwaited } = this.#options
+    const last = this.#aside?.states === states ? this.#aside : null
+    if (isUnavailable(last?.failure)) {
+      this.#storeFailed(last.failure)
+      return true
+    }
+    if (last?.failure != null) throw last.failure
+    if (last?.isRunning === true) return true
+    const behind = hold.position - states.upTo
+    if (work.degraded === undefined || behind <= mostAwaited || last?.from === states.upTo) return false
+    this.#aside = new Aside(states)
+    void this.#aside.run(
+      log.read({ topic, partition: id.partition }, states.upTo, hold.position),
+      (records, to) => this.#fold(states, records, to),
+      () => this.#states === states,
+    )
+    return true
+  }
+
+  async #fold(states: LaneStates, records: readonly LogRecord[], to: number): Promise<void> {
+    const { work, observer, id } = this.#options
+    await states.write(to, await work.rebuild(records, this.#reader(states)))
+    observer.rebuilt?.(id, records.length)
   }
 
   /** Asks for another place; when a later one comes in answer, perhaps because the log no longer has it. */
@@ -308,7 +347,7 @@ export class Lane implements PartitionLane {
     const { work, id, now, observer } = this.#options
     const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
-    this.#state = 'degraded'
+    this.#state = this.#aside?.isRunning === true ? 'rebuilding' : 'degraded'
     const workedAt = now()
     const next = await this.#commit(hold, records, answer)
     observer.degraded?.(id, records, { work: workedAt - began, commit: now() - workedAt })
@@ -334,6 +373,7 @@ export class Lane implements PartitionLane {
 
   #storeFailed(cause: WeirError): void {
     this.#states = null
+    this.#aside = null
     this.#storeRetryAt = this.#options.now() + storePauseSeconds
     this.#options.observer.lost?.(this.#options.id, cause)
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
+import { createMemoryLog, type MemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
 import type { LaneId, Log, LogRecord, StateStore } from '../../../src/core/ports.ts'
@@ -58,7 +58,7 @@ export const works: Readonly<Record<'patient' | 'degradable', LaneWork>> = {
 
 /** A partition on the embedded log and store, and members that are handed its runs as a group would. */
 export class LaneWorld {
-  readonly log = createMemoryLog({ topics: { in: 1, out: 1 } })
+  readonly log: MemoryLog
   readonly store = createMemoryStore()
   /** What can be read of the partition: offsets that are missing are markers, or were compacted. */
   readonly records: LogRecord[]
@@ -71,6 +71,12 @@ export class LaneWorld {
       const key = Buffer.from(keys[offset % 3] as string)
       return isKept ? [{ offset, timestamp: offset, key, value: Buffer.from('x'), headers: {} }] : []
     })
+    this.log = createMemoryLog({ topics: { in: 1, out: 1 } })
+    // The embedded log has no markers: who reads beside the runs sees what these records are, too.
+    const { records } = this
+    this.log.read = async function* (_, from, to) {
+      for (const record of records) if (record.offset >= from && record.offset < to) yield [record]
+    }
     void this.log.append(kept.map((_, offset) => ({ ...at, key: keys[offset % 3] ?? null, value: null })))
   }
 
@@ -79,10 +85,11 @@ export class LaneWorld {
     observer: LaneObserver = {},
     log: Log = this.log,
     store: StateStore = this.store,
+    mostAwaited = 5_000,
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
-    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer })
+    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer, mostAwaited })
     return new LaneMember(lane, this.records)
   }
 

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
 import type { LaneId, Log, StateStore } from '../../../src/core/ports.ts'
 import { type Failpoint, failpoints, type LaneObserver } from '../../../src/stream/lane.ts'
@@ -49,6 +51,7 @@ const plan = fc.record({
   logFates: fc.array(mostlyOk, { maxLength: 40 }),
   storeFates: fc.array(mostlyOk, { maxLength: 60 }),
   steps: fc.array(step, { maxLength: 60 }),
+  mostAwaited: fc.constantFrom(0, 3, 5_000),
 })
 
 /** A lane may be told these of a world in which it is not alone and calls fail; anything else is a false alarm. */
@@ -62,12 +65,12 @@ const expectedCodes = [
 describe('a lane', () => {
   it('answers each record once and folds it once, whatever fails and whoever else wants the partition', async () => {
     await fc.assert(
-      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps }) => {
+      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps, mostAwaited }) => {
         const world = new LaneWorld(kept)
         const pending = { log: [...logFates], store: [...storeFates] }
         const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
         const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
-        const members = [0, 1].map(() => world.member(works[work], {}, log, store))
+        const members = [0, 1].map(() => world.member(works[work], {}, log, store, mostAwaited))
         for (const { does, who, size } of steps) {
           const member = members[who] as (typeof members)[number]
           if (does === 'jump') member.position = Math.min(size, kept.length)
@@ -266,6 +269,60 @@ describe('without the store', () => {
     isSlow = false
     world.seconds += 1.1
     await member.finish()
+    await expectComplete(world)
+  })
+
+  it('a long rebuild holds up no decision, and what is decided meanwhile is made up for', async () => {
+    const world = new LaneWorld(Array.from({ length: 60 }, (_, offset) => offset % 7 !== 3))
+    const later = world.records.splice(40)
+    const first = world.member(works.degradable)
+    await first.finish(20)
+    // It comes back empty, and so slow that the rebuild is not done before somebody pays.
+    Object.assign(world.store, createMemoryStore())
+    const { promise, resolve: answer } = Promise.withResolvers<void>()
+    const store: StateStore = {
+      ...world.store,
+      read: async (...given) => promise.then(() => world.store.read(...given)),
+    }
+    const member = world.member(works.degradable, {}, world.log, store, 10)
+    member.position = first.position
+    for (const record of later.splice(0, 4)) {
+      world.records.push(record)
+      expect(await member.deliver(1)).toBeNull()
+      expect(member.position).toBe(record.offset + 1)
+      expect(member.lane.state).toBe('rebuilding')
+    }
+    answer()
+    await setImmediate()
+    world.records.push(...later)
+    await member.finish(1)
+    expect(member.lane.state).toBe('running')
+    await expectComplete(world)
+    const statuses = (await world.answered()).map((one) => one.split(' ')[1])
+    expect(statuses).toEqual(statuses.map((_, i) => (i < 40 || i >= 44 ? 'scored' : 'degraded')))
+  })
+
+  it('what makes a rebuild aside fail is what the next run rejects with; then it begins again', async () => {
+    const world = new LaneWorld(Array(40).fill(true))
+    const later = world.records.splice(30)
+    const first = world.member(works.degradable)
+    await first.finish(30)
+    Object.assign(world.store, createMemoryStore())
+    const { read } = world.log
+    world.log.read = async function* () {
+      yield []
+      throw new WeirError('WEIR_LOG_HISTORY_GONE', 'by the test')
+    }
+    const member = world.member(works.degradable, {}, world.log, world.store, 10)
+    member.position = first.position
+    world.records.push(...later)
+    expect(await member.deliver(1)).toBeNull()
+    await setImmediate()
+    expect(await member.deliver(1)).toMatchObject({ code: 'WEIR_LOG_HISTORY_GONE' })
+    world.log.read = read
+    await member.deliver(1)
+    await setImmediate()
+    await member.finish(1)
     await expectComplete(world)
   })
 
