@@ -1,8 +1,9 @@
 import type { Fault } from './fault.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
-import { redisDown } from './list/redis-down.ts'
+import { redisAway } from './list/redis-away.ts'
+import { redisEmpty } from './list/redis-empty.ts'
 import { sleep } from './list/sleep.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisDown]
+export const faults: readonly Fault[] = [kill, sleep, flush, redisAway, redisEmpty]

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
-import { kafkaClient, withConnection } from '../src/apps/connect.ts'
+import { type Connection, kafkaClient, withConnection } from '../src/apps/connect.ts'
 import { createTopicSink } from '../src/cli/sink.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
+import { dayMs } from '../src/core/days.ts'
 import { partitionOf } from '../src/core/partition.ts'
 import { generate } from '../src/generator/generate.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { MemberProcess } from './member-process.ts'
-import { gather, unsettled } from './verifier/evidence.ts'
+import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
 
@@ -39,20 +40,29 @@ export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings
   readonly kafka?: Settings
+  /** Starts Redis where it is not a plain one. */
+  readonly startStore?: (settings?: Settings) => Promise<Service>
+  /** Record timestamps of payments are when they reached the broker, not when they were made: see waits.ts. */
+  readonly arrivalTimes?: boolean
   /** WEIR_* variables, over those of every scene. */
   readonly env?: Readonly<Record<string, string>>
 }
+
+/** A hundred years. */
+const anyTime = String(100 * 365 * dayMs)
 
 /** Starts what members need, with the topics made. */
 export async function openScene({
   redis: redisSettings,
   kafka: kafkaSettings,
+  startStore = startRedis,
+  arrivalTimes = false,
   env: more,
 }: SceneOptions = {}): Promise<Scene> {
   const [kafka, redis] = await Promise.all([
     // The group notices a death as soon as the session ends.
     startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
-    startRedis(redisSettings),
+    startStore(redisSettings),
   ])
   const env = {
     WEIR_CONFIG: '/dev/null',
@@ -65,11 +75,23 @@ export async function openScene({
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
     WEIR_LOG__LEVEL: 'warn',
+    // Generated payments have dates of their own.
+    ...(arrivalTimes && {
+      WEIR_LIMITS__EVENT_TIME_PAST_MS: anyTime,
+      WEIR_LIMITS__EVENT_TIME_FUTURE_MS: anyTime,
+    }),
     ...more,
   }
   const { config } = loadConfig({ env })
   const admin = await createKafkaAdmin(kafkaClient(config))
-  await admin.createTopics(wantedTopics(config))
+  const byArrival = { 'message.timestamp.type': 'LogAppendTime' }
+  await admin.createTopics(
+    wantedTopics(config).map((wanted) =>
+      arrivalTimes && wanted.topic === config.topics.transactions
+        ? { ...wanted, settings: { ...wanted.settings, ...byArrival } }
+        : wanted,
+    ),
+  )
   await admin.close()
   const stop = async () => {
     await Promise.all([kafka.stop(), redis.stop()])
@@ -77,8 +99,17 @@ export async function openScene({
   return { config, env, kafka, redis, stop }
 }
 
-/** Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number. */
-export function startFeed(config: Config, seed: number, rate: number): { stop(): Promise<number> } {
+/**
+ * Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number.
+ *
+ * @param history so many of them first, as fast as the log takes them.
+ */
+export function startFeed(
+  config: Config,
+  seed: number,
+  rate: number,
+  history = 0,
+): { stop(): Promise<number> } {
   let stopped = false
   let sent = 0
   const progress = {
@@ -90,11 +121,16 @@ export function startFeed(config: Config, seed: number, rate: number): { stop():
   }
   const options = { customers: 300, merchants: 60, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
   const feeding = withConnection(config, async (connection) => {
-    const sink = await createTopicSink(connection, config.topics, { rate, progress })
+    let sink = await createTopicSink(connection, config.topics, { rate: history > 0 ? 0 : rate, progress })
+    let left = history
     // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
     const last = new Set<string>()
     for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
       if (stopped && last.size === 2 * config.topics.partitions) break
+      if (left > 0 && --left === 0) {
+        await sink.close()
+        sink = await createTopicSink(connection, config.topics, { rate, progress })
+      }
       if (stopped && record.kind !== 'damaged') {
         const { customer_id } = record.kind === 'label' ? record.label : record.transaction
         last.add(`${record.kind}-${partitionOf(customer_id, config.topics.partitions)}`)
@@ -123,9 +159,30 @@ export async function settle(config: Config): Promise<void> {
   throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
 }
 
-/** Judges what is there, and says how it came out. */
-export async function judge(config: Config): Promise<Verdict> {
-  const verdict = await verify(await gather(config), await loadInstallation(config))
+/** Waits until no more than half a second's payments of a feed of 300 a second wait. @throws Error after 3 minutes. */
+export async function caughtUp(config: Config): Promise<void> {
+  const { topics, group } = config
+  const partitions = Array.from({ length: topics.partitions }, (_, partition) => partition)
+  const waiting = ({ log }: Connection) =>
+    Promise.all(
+      partitions.map(async (partition) => {
+        const at = { topic: topics.transactions, partition }
+        return (await log.bounds(at)).end - ((await log.committed(group, at)) ?? 0)
+      }),
+    )
+  await withConnection(config, async (connection) => {
+    for (let left = 900; left > 0; left--) {
+      const counts = await waiting(connection)
+      if (counts.reduce((sum, count) => sum + count, 0) <= 150) return
+      await sleep(200)
+    }
+    throw new Error('the members did not catch up with the feed within 3 minutes')
+  })
+}
+
+/** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
+export async function judge(config: Config, evidence?: Evidence): Promise<Verdict> {
+  const verdict = await verify(evidence ?? (await gather(config)), await loadInstallation(config))
   say(`verdict\n${tableOf(verdict)}`)
   return verdict
 }
@@ -135,9 +192,10 @@ export async function underLoad(
   { config, env }: Scene,
   seed: number,
   damage: (members: readonly MemberProcess[]) => Promise<void>,
+  history = 0,
 ): Promise<void> {
   const members = [new MemberProcess(env), new MemberProcess(env)]
-  const feed = startFeed(config, seed, 300)
+  const feed = startFeed(config, seed, 300, history)
   await Promise.all(members.map((member) => member.step('written')))
   await sleep(3_000)
   await damage(members)

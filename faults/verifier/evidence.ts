@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import type { Config } from '../../src/config/schema.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
-import { CommittedLog, type CommittedTopic } from './committed-log.ts'
+import { CommittedLog, type CommittedRecord, type CommittedTopic } from './committed-log.ts'
 
 /** Lanes by the topic that each reads. */
 export const laneTopics = { t: 'transactions', l: 'labels', e: 'entity_updates' } as const
@@ -21,7 +21,7 @@ export type TopicName = (typeof topicNames)[number]
 /** All that an installation left behind: nothing else is asked when it is judged. */
 export interface Evidence {
   /** Committed records by topic and partition, in offset order. */
-  readonly records: Readonly<Record<TopicName, readonly (readonly LogRecord[])[]>>
+  readonly records: Readonly<Record<TopicName, readonly (readonly CommittedRecord[])[]>>
   /** Records of aborted transactions that no reader sees. */
   readonly aborted: number
   /** Records of transactions that nobody has ended. */
