@@ -2,8 +2,10 @@ import type { Fault } from './fault.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
 import { redisAway } from './list/redis-away.ts'
+import { redisBehind } from './list/redis-behind.ts'
 import { redisEmpty } from './list/redis-empty.ts'
+import { redisUnfit } from './list/redis-unfit.ts'
 import { sleep } from './list/sleep.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisAway, redisEmpty]
+export const faults: readonly Fault[] = [kill, sleep, flush, redisAway, redisEmpty, redisBehind, redisUnfit]

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { degradedOutcomes } from './degraded-rows.ts'
 import { Breaches, breachesOf, type Outcome } from './fault.ts'
 import type { MemberProcess } from './member-process.ts'
 import { caughtUp, judge, type Scene, say, underLoad } from './scene.ts'
 import { gather } from './verifier/evidence.ts'
+import { loadInstallation } from './verifier/installation.ts'
 import { figuresOf, type Outage, waitsOf } from './waits.ts'
 
 /** Something that is taken away from weir for a while, and given back. */
@@ -21,6 +23,9 @@ export interface Loss {
  * a fetch and a commit may take on a busy machine.
  */
 const longestWaitMs = 2_000
+
+/** Payments a second. */
+export const rate = 100
 
 /** How long the members are watched before the first loss, and after each. */
 const watchedMs = 3_000
@@ -41,11 +46,11 @@ export async function runLosses(
   const outages: Outage[] = []
   const watch = async (name: string, from: number, back: number) => {
     await sleep(watchedMs)
-    await caughtUp(scene.config)
+    await caughtUp(scene.config, rate / 2)
     outages.push({ name, from, back, until: Date.now() })
   }
   const damage = async (members: readonly MemberProcess[]) => {
-    await caughtUp(scene.config)
+    await caughtUp(scene.config, rate / 2)
     await watch('undisturbed', Date.now(), Date.now())
     for (const { name, seconds, take, giveBack } of losses) {
       const from = Date.now()
@@ -56,13 +61,15 @@ export async function runLosses(
       await watch(name, from, Date.now())
     }
   }
-  await underLoad(scene, seed, damage, history)
+  await underLoad(scene, seed, damage, { rate, history })
   const evidence = await gather(scene.config)
   const verdict = await judge(scene.config, evidence)
   const waits = waitsOf(evidence)
+  const { counts, wrong } = degradedOutcomes(evidence, await loadInstallation(scene.config))
   const figures: Record<string, number> = Object.assign({}, ...outages.map((one) => figuresOf(one, waits)))
   const usual = figures['undisturbed_max_ms'] as number
   const breaches = new Breaches()
+  breaches.must(wrong.length === 0, `${wrong.length} not as the policy's rows say: ${wrong[0]}`)
   for (const { name, leastDegraded = 1 } of losses) {
     const degraded = figures[`${name}_degraded`] as number
     const longest = figures[`${name}_max_ms`] as number
@@ -75,7 +82,7 @@ export async function runLosses(
   return {
     injected: losses.length,
     verdict,
-    figures,
+    figures: { ...figures, ...counts },
     breaches: [...breachesOf(verdict, true), ...breaches.all],
   }
 }

@@ -159,8 +159,8 @@ export async function settle(config: Config): Promise<void> {
   throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
 }
 
-/** Waits until no more than half a second's payments of a feed of 300 a second wait. @throws Error after 3 minutes. */
-export async function caughtUp(config: Config): Promise<void> {
+/** Waits until no more than `most` payments wait for their decisions. @throws Error after 3 minutes. */
+export async function caughtUp(config: Config, most: number): Promise<void> {
   const { topics, group } = config
   const partitions = Array.from({ length: topics.partitions }, (_, partition) => partition)
   const waiting = ({ log }: Connection) =>
@@ -173,7 +173,7 @@ export async function caughtUp(config: Config): Promise<void> {
   await withConnection(config, async (connection) => {
     for (let left = 900; left > 0; left--) {
       const counts = await waiting(connection)
-      if (counts.reduce((sum, count) => sum + count, 0) <= 150) return
+      if (counts.reduce((sum, count) => sum + count, 0) <= most) return
       await sleep(200)
     }
     throw new Error('the members did not catch up with the feed within 3 minutes')
@@ -192,10 +192,10 @@ export async function underLoad(
   { config, env }: Scene,
   seed: number,
   damage: (members: readonly MemberProcess[]) => Promise<void>,
-  history = 0,
+  { rate = 300, history = 0 } = {},
 ): Promise<void> {
   const members = [new MemberProcess(env), new MemberProcess(env)]
-  const feed = startFeed(config, seed, 300, history)
+  const feed = startFeed(config, seed, rate, history)
   await Promise.all(members.map((member) => member.step('written')))
   await sleep(3_000)
   await damage(members)

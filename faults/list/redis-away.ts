@@ -1,14 +1,14 @@
 import { localRedis } from '../../test/helpers/services-local.ts'
 import type { Fault } from '../fault.ts'
-import { type Loss, runLosses } from '../outages.ts'
+import { type Loss, rate, runLosses } from '../outages.ts'
 import { openScene, type Scene } from '../scene.ts'
 import { SlowProxy } from '../slow-proxy.ts'
 
 /** Three ways to be away, and back with all data. */
 function losses({ redis }: Scene, proxy: SlowProxy, seconds: number): Loss[] {
   const signal = async (name: 'SIGSTOP' | 'SIGCONT') => void process.kill(await redis.pid(), name)
-  // Of 300 payments a second; how soon states are written again is part of the load.
-  const common = { seconds, leastDegraded: 100 * seconds }
+  // How soon states are written again is part of the load.
+  const common = { seconds, leastDegraded: (rate * seconds) / 3 }
   const slow = (delayMs: number) => async () => {
     proxy.delayMs = delayMs
   }
