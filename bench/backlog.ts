@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKafkaClient } from '../src/adapters/kafka-client.ts'
+import { cpuSeconds, residentMiB } from '../test/helpers/process-usage.ts'
 import type { Arena, Turn } from './arena.ts'
 import type { Running } from './contestant.ts'
-import { cpuSeconds, residentMiB } from './process-usage.ts'
 
 const parties = ['application', 'broker', 'redis'] as const
 type PerParty = Readonly<Record<(typeof parties)[number], number>>

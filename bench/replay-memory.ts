@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cpuSeconds, peakMiB } from './process-usage.ts'
+import { cpuSeconds, peakMiB } from '../test/helpers/process-usage.ts'
 
 /** Of one `weir replay --events N`, from its start to its end. */
 export interface Memory {

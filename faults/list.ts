@@ -1,11 +1,23 @@
 import type { Fault } from './fault.ts'
 import { flush } from './list/flush.ts'
 import { kill } from './list/kill.ts'
+import { overload } from './list/overload.ts'
 import { redisAway } from './list/redis-away.ts'
 import { redisBehind } from './list/redis-behind.ts'
 import { redisEmpty } from './list/redis-empty.ts'
 import { redisUnfit } from './list/redis-unfit.ts'
 import { sleep } from './list/sleep.ts'
+import { soak } from './list/soak.ts'
 
 /** Every fault, in the order in which they run. */
-export const faults: readonly Fault[] = [kill, sleep, flush, redisAway, redisEmpty, redisBehind, redisUnfit]
+export const faults: readonly Fault[] = [
+  kill,
+  sleep,
+  flush,
+  redisAway,
+  redisEmpty,
+  redisBehind,
+  redisUnfit,
+  overload,
+  soak,
+]

@@ -39,6 +39,10 @@ export class MemberProcess {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
   get ended(): boolean {
     return (this.#child.exitCode ?? this.#child.signalCode) !== null
   }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
-import { type Connection, kafkaClient, withConnection } from '../src/apps/connect.ts'
+import { kafkaClient, withConnection } from '../src/apps/connect.ts'
 import { createTopicSink } from '../src/cli/sink.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
@@ -9,6 +10,7 @@ import type { Config } from '../src/config/schema.ts'
 import { dayMs } from '../src/core/days.ts'
 import { partitionOf } from '../src/core/partition.ts'
 import { generate } from '../src/generator/generate.ts'
+import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { MemberProcess } from './member-process.ts'
 import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
@@ -99,16 +101,21 @@ export async function openScene({
   return { config, env, kafka, redis, stop }
 }
 
+interface FeedOptions extends Pick<GeneratorOptions, 'customers' | 'merchants'> {
+  readonly history?: number
+}
+
 /**
  * Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number.
  *
- * @param history so many of them first, as fast as the log takes them.
+ * @param rate records a second; 0: as fast as the log takes them.
+ * @param options who pays where, and how many records come first, as fast as the log takes them (`history`).
  */
 export function startFeed(
   config: Config,
   seed: number,
   rate: number,
-  history = 0,
+  { history = 0, ...world }: FeedOptions = {},
 ): { stop(): Promise<number> } {
   let stopped = false
   let sent = 0
@@ -119,7 +126,7 @@ export function startFeed(
     reach() {},
     stop: () => ({ count: sent, seconds: 0 }),
   }
-  const options = { customers: 300, merchants: 60, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const options = { customers: 300, merchants: 60, ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
   const feeding = withConnection(config, async (connection) => {
     let sink = await createTopicSink(connection, config.topics, { rate: history > 0 ? 0 : rate, progress })
     let left = history
@@ -141,6 +148,8 @@ export function startFeed(
     }
     await sink.close()
   })
+  // A feed that fails is told of where it is stopped.
+  feeding.catch(() => {})
   return {
     async stop() {
       stopped = true
@@ -150,34 +159,48 @@ export function startFeed(
   }
 }
 
-/** Waits until everything is answered and the states have caught up. @throws Error that says what is missing. */
-export async function settle(config: Config): Promise<void> {
-  for (let left = 120; left > 0; left--) {
-    if ((await unsettled(config)) === null) return
+/**
+ * Waits until everything is answered and the states have caught up.
+ *
+ * @param workSeconds that are still to be worked off; a minute comes on top.
+ * @throws Error that says what is missing.
+ */
+export async function settle(config: Config, workSeconds = 0): Promise<void> {
+  const deadline = performance.now() + (60 + workSeconds) * 1_000
+  for (let missing = await unsettled(config); missing !== null; missing = await unsettled(config)) {
+    if (performance.now() > deadline) {
+      throw new Error(`not at rest after ${Math.round(60 + workSeconds)} s: ${missing}`)
+    }
     await sleep(500)
   }
-  throw new Error(`not at rest after a minute: ${await unsettled(config)}`)
 }
 
-/** Waits until no more than `most` payments wait for their decisions. @throws Error after 3 minutes. */
+/** Waits until the states lack no more than `most` of the payments on the log. @throws Error after 3 minutes. */
 export async function caughtUp(config: Config, most: number): Promise<void> {
-  const { topics, group } = config
-  const partitions = Array.from({ length: topics.partitions }, (_, partition) => partition)
-  const waiting = ({ log }: Connection) =>
-    Promise.all(
-      partitions.map(async (partition) => {
-        const at = { topic: topics.transactions, partition }
-        return (await log.bounds(at)).end - ((await log.committed(group, at)) ?? 0)
-      }),
-    )
-  await withConnection(config, async (connection) => {
-    for (let left = 900; left > 0; left--) {
-      const counts = await waiting(connection)
-      if (counts.reduce((sum, count) => sum + count, 0) <= most) return
-      await sleep(200)
-    }
-    throw new Error('the members did not catch up with the feed within 3 minutes')
-  })
+  const redis = new Redis(config.redis.url)
+  try {
+    await withConnection(config, async ({ log }) => {
+      for (let left = 900; left > 0; left--) {
+        const reached = await reachedOf(redis)
+        let missing = 0
+        for (let partition = 0; partition < config.topics.partitions; partition++) {
+          missing += (await log.bounds({ topic: config.topics.transactions, partition })).end
+        }
+        if (missing - reached <= most) return
+        await sleep(200)
+      }
+      throw new Error('the members did not catch up with the feed within 3 minutes')
+    })
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** How far the states of payments contain the log, all partitions together. */
+export async function reachedOf(redis: Redis): Promise<number> {
+  const lanes = (await redis.keys('*')).filter((key) => /\.t\d+}$/.test(key))
+  const watermarks = await Promise.all(lanes.map((lane) => redis.hget(lane, 'wm')))
+  return watermarks.reduce((sum, watermark) => sum + Number(watermark), 0)
 }
 
 /** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
@@ -195,7 +218,7 @@ export async function underLoad(
   { rate = 300, history = 0 } = {},
 ): Promise<void> {
   const members = [new MemberProcess(env), new MemberProcess(env)]
-  const feed = startFeed(config, seed, rate, history)
+  const feed = startFeed(config, seed, rate, { history })
   await Promise.all(members.map((member) => member.step('written')))
   await sleep(3_000)
   await damage(members)

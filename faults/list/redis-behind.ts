@@ -4,7 +4,7 @@ import type { Service } from '../../test/helpers/services.ts'
 import { localRedis } from '../../test/helpers/services-local.ts'
 import type { Fault, Outcome } from '../fault.ts'
 import { type Loss, rate, runLosses } from '../outages.ts'
-import { openScene, say } from '../scene.ts'
+import { openScene, reachedOf, say } from '../scene.ts'
 import { SlowProxy } from '../slow-proxy.ts'
 
 /** How late the replica hears of writes when its primary dies. */
@@ -55,10 +55,10 @@ class Servers {
 
   /** From now on this one is behind the address, the one of before is dead. */
   async takeOver(successor: Service, promote: boolean): Promise<void> {
-    const before = await using(this.current, watermarks)
+    const before = await using(this.current, reachedOf)
     await this.current.kill()
     if (promote) await using(successor, (redis) => redis.replicaof('NO', 'ONE'))
-    const after = await using(successor, watermarks)
+    const after = await using(successor, reachedOf)
     this.behind += before - after
     say(`the states are ${before - after} records behind`)
     this.current = successor
@@ -73,13 +73,6 @@ async function using<T>({ address }: Service, work: (redis: Redis) => Promise<T>
   } finally {
     redis.disconnect()
   }
-}
-
-/** How far the states of payments reach, all partitions together. */
-async function watermarks(redis: Redis): Promise<number> {
-  const lanes = (await redis.keys('*')).filter((key) => /\.t\d+}$/.test(key))
-  const found = await Promise.all(lanes.map((lane) => redis.hget(lane, 'wm')))
-  return found.reduce((sum, watermark) => sum + Number(watermark), 0)
 }
 
 /** A copy of what Redis has is put away, and put in its place later, when members have gone on. */

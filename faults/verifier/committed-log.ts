@@ -42,14 +42,17 @@ export class CommittedLog {
     this.#admin = new Admin(options)
   }
 
-  async read(topic: string): Promise<CommittedTopic> {
+  /** @param from the first offset of each partition; what transactions that began before left there counts too. */
+  async read(topic: string, from: readonly (number | null)[] = []): Promise<CommittedTopic> {
     const metadata = await this.#consumer.metadata({ topics: [topic], forceUpdate: true })
     const count = metadata.topics.get(topic)?.partitionsCount ?? 0
     const partitions: CommittedRecord[][] = []
     let [aborted, open] = [0, 0]
     for (let partition = 0; partition < count; partition++) {
       const fates = new Fates()
-      for await (const batch of this.#batches(metadata, topic, partition)) fates.add(batch)
+      for await (const batch of this.#batches(metadata, topic, partition, from[partition] ?? 0)) {
+        fates.add(batch)
+      }
       partitions.push(fates.committed.sort((a, b) => a.offset - b.offset))
       aborted += fates.aborted
       open += fates.open
@@ -71,6 +74,13 @@ export class CommittedLog {
     })
   }
 
+  /** Where each partition of a topic ends. */
+  async ends(topic: string, partitions: number): Promise<number[]> {
+    const wanted = Array.from({ length: partitions }, (_, partition) => partition)
+    const found = await this.#consumer.listOffsets({ topics: [topic], partitions: { [topic]: wanted } })
+    return (found.get(topic) ?? []).map(Number)
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#consumer.close(), this.#admin.close()])
   }
@@ -79,11 +89,12 @@ export class CommittedLog {
     { topics }: ClusterMetadata,
     topic: string,
     partition: number,
+    from: number,
   ): AsyncGenerator<RecordsBatch, void, undefined> {
     const { id: topicId, partitions } = topics.get(topic) as NonNullable<ReturnType<typeof topics.get>>
     const node = partitions[partition]?.leader as number
     let end: bigint | undefined
-    for (let at = 0n; end === undefined || at < end; ) {
+    for (let at = BigInt(from); end === undefined || at < end; ) {
       const request = { partition, fetchOffset: at, currentLeaderEpoch: -1, lastFetchedEpoch: -1 }
       const { responses } = await this.#consumer.fetch({
         node,

@@ -68,19 +68,39 @@ export async function unsettled(config: Config): Promise<string | null> {
   try {
     const keys = await readKeys(config, 'wm')
     for (const kind of laneKinds) {
-      const { partitions } = await log.read(config.topics[laneTopics[kind]])
-      const positions = await positionsOf(log, config, kind, partitions)
+      const topic = config.topics[laneTopics[kind]]
+      const watermarks = Array.from({ length: config.topics.partitions }, (_, partition) => {
+        const [, watermark] = [...keys].find(([key]) => key.endsWith(`.${kind}${partition}}:wm`)) ?? []
+        return watermark === undefined ? null : Number(watermark)
+      })
+      // Entity lanes keep no position but their watermark.
+      const positions =
+        kind === 'e' ? watermarks : await log.positions(config.group, topic, config.topics.partitions)
+      const { partitions } = await log.read(topic, positions)
       for (const [partition, records] of partitions.entries()) {
         const position = positions[partition] ?? null
         const waiting = records.filter(({ offset }) => offset >= (position ?? 0)).length
         if (waiting > 0) return `${waiting} records of lane ${kind}${partition} wait`
-        const [, watermark] = [...keys].find(([key]) => key.endsWith(`.${kind}${partition}}:wm`)) ?? []
-        if ((watermark?.toString() ?? null) !== (position?.toString() ?? null)) {
+        const watermark = watermarks[partition] ?? null
+        if (watermark !== position) {
           return `the states of ${kind}${partition} stand at ${watermark}, the group at ${position}`
         }
       }
     }
     return null
+  } finally {
+    await log.close()
+  }
+}
+
+/** How far the group has come with the transactions, in offsets over all partitions. Markers count. */
+export async function lagOf({ kafka, group, topics }: Config): Promise<{ decided: number; lag: number }> {
+  const log = new CommittedLog(kafka.brokers)
+  try {
+    const positions = await log.positions(group, topics.transactions, topics.partitions)
+    const ends = await log.ends(topics.transactions, topics.partitions)
+    const sum = (offsets: readonly (number | null)[]) => offsets.reduce<number>((a, b) => a + (b ?? 0), 0)
+    return { decided: sum(positions), lag: sum(ends) - sum(positions) }
   } finally {
     await log.close()
   }

@@ -1,0 +1,101 @@
+import { linearRegression, median } from 'simple-statistics'
+import { residentMiB } from '../test/helpers/process-usage.ts'
+import type { MemberProcess } from './member-process.ts'
+
+/** What a member holds at one moment. */
+interface Sample {
+  /** Seconds since the first sample. */
+  readonly at: number
+  readonly residentMiB: number
+  /** JavaScript objects in use, MiB; garbage that is not collected yet counts. */
+  readonly heapMiB: number
+  readonly descriptors: number
+  readonly timers: number
+}
+
+export interface Watch {
+  /** Ends the watch. */
+  stop(): Promise<Health>
+}
+
+/** How what a member holds has developed, the first third left out: caches fill, code is compiled. */
+export interface Health {
+  readonly samples: number
+  /** Median of the last third over the median of the second one. */
+  readonly rss_ratio: number
+  readonly rss_mib_last: number
+  /**
+   * Of the least in each 10th of the time, MiB an hour: the least is what garbage collection leaves. Absent below half
+   * an hour, which says little about one.
+   */
+  readonly rss_slope_mib_per_hour?: number
+  readonly heap_slope_mib_per_hour?: number
+  /** Most of the last third less most of the second one. */
+  readonly descriptors_gained: number
+  readonly timers_gained: number
+}
+
+/** Looks at a member that serves metrics on `port`, every so many seconds. */
+export function watchHealth(member: MemberProcess, port: number, everySeconds: number): Watch {
+  const samples: Sample[] = []
+  const begun = performance.now()
+  const look = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const gauge = (name: string) => {
+      const [, value] = new RegExp(`^${name} (\\S+)$`, 'm').exec(text) ?? []
+      return Number(value)
+    }
+    samples.push({
+      at: (performance.now() - begun) / 1_000,
+      residentMiB: residentMiB(member.pid),
+      heapMiB: gauge('nodejs_heap_size_used_bytes') / 2 ** 20,
+      descriptors: gauge('process_open_fds'),
+      timers: gauge('nodejs_active_resources\\{type="Timeout"\\}'),
+    })
+  }
+  let looking = Promise.resolve()
+  const timer = setInterval(() => {
+    looking = look()
+    looking.catch(() => {})
+  }, everySeconds * 1_000)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await looking
+      return healthOf(samples)
+    },
+  }
+}
+
+function healthOf(samples: readonly Sample[]): Health {
+  const third = Math.floor(samples.length / 3)
+  const middle = samples.slice(third, 2 * third)
+  const last = samples.slice(2 * third)
+  const settled = [...middle, ...last]
+  if (middle.length === 0) throw new Error(`${samples.length} looks at a member are too few to judge by`)
+  const slope = (of: (sample: Sample) => number) => {
+    const tenth = Math.max(1, Math.floor(settled.length / 10))
+    const least: [number, number][] = []
+    for (let from = 0; from + tenth <= settled.length; from += tenth) {
+      const part = settled.slice(from, from + tenth)
+      const lowest = part.reduce((a, b) => (of(b) < of(a) ? b : a))
+      least.push([lowest.at, of(lowest)])
+    }
+    return least.length < 2 ? 0 : linearRegression(least).m * 3_600
+  }
+  const most = (part: readonly Sample[], of: (sample: Sample) => number) => Math.max(...part.map(of))
+  const resident = (part: readonly Sample[]) => median(part.map(({ residentMiB }) => residentMiB))
+  const round = (value: number) => Math.round(value * 1_000) / 1_000
+  return {
+    samples: samples.length,
+    rss_ratio: round(resident(last) / resident(middle)),
+    rss_mib_last: round(resident(last)),
+    ...((last.at(-1)?.at ?? 0) >= 1_800 && {
+      rss_slope_mib_per_hour: round(slope(({ residentMiB }) => residentMiB)),
+      heap_slope_mib_per_hour: round(slope(({ heapMiB }) => heapMiB)),
+    }),
+    descriptors_gained:
+      most(last, ({ descriptors }) => descriptors) - most(middle, ({ descriptors }) => descriptors),
+    timers_gained: most(last, ({ timers }) => timers) - most(middle, ({ timers }) => timers),
+  }
+}
