@@ -126,7 +126,14 @@ export function startFeed(
     reach() {},
     stop: () => ({ count: sent, seconds: 0 }),
   }
-  const options = { customers: 300, merchants: 60, ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const options = {
+    customers: 300,
+    merchants: 60,
+    ...world,
+    fraudRate: 0.03,
+    duplicateRate: 0.02,
+    damagedRate: 0.01,
+  }
   const feeding = withConnection(config, async (connection) => {
     let sink = await createTopicSink(connection, config.topics, { rate: history > 0 ? 0 : rate, progress })
     let left = history

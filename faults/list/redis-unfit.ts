@@ -3,13 +3,15 @@ import { Redis } from 'ioredis'
 import { freePort } from '../../test/helpers/services-ready.ts'
 import { Breaches, type Fault } from '../fault.ts'
 import { MemberProcess } from '../member-process.ts'
-import { type Loss, runLosses } from '../outages.ts'
+import { type Loss, rate, runLosses } from '../outages.ts'
 import { openScene, type Scene } from '../scene.ts'
 
 /** What somebody does to a Redis that runs, what weir must say of it, and the way back. */
 interface Misuse {
   readonly name: string
   readonly says: RegExp
+  /** Whether states cannot be written; what is evicted is soon rebuilt, and may need no decision without states. */
+  readonly degrades: boolean
   begin(redis: Redis): Promise<unknown>
   end(redis: Redis): Promise<unknown>
 }
@@ -30,13 +32,21 @@ const misuses: readonly Misuse[] = [
   {
     name: 'evicting',
     says: /allkeys-random/,
+    degrades: false,
     begin: (redis) => limit(redis, 'allkeys-random'),
     end: unlimited,
   },
-  { name: 'full', says: /is full/, begin: (redis) => limit(redis, 'noeviction'), end: unlimited },
+  {
+    name: 'full',
+    says: /is full/,
+    degrades: true,
+    begin: (redis) => limit(redis, 'noeviction'),
+    end: unlimited,
+  },
   {
     name: 'readonly',
     says: /read-only replica/,
+    degrades: true,
     begin: async (redis) => redis.replicaof('127.0.0.1', await freePort()),
     end: (redis) => redis.replicaof('NO', 'ONE'),
   },
@@ -54,10 +64,16 @@ async function readiness({ log }: MemberProcess): Promise<string> {
 /** Longer than it takes a member to look at Redis again. */
 const seconds = 7
 
-function lossOf(scene: Scene, redis: Redis, { name, says, begin, end }: Misuse, breaches: Breaches): Loss {
+function lossOf(
+  scene: Scene,
+  redis: Redis,
+  { name, says, degrades, begin, end }: Misuse,
+  breaches: Breaches,
+): Loss {
   return {
     name,
     seconds,
+    leastDegraded: degrades ? rate : 0,
     async take() {
       await begin(redis)
     },
