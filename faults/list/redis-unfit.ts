@@ -61,8 +61,19 @@ async function readiness({ log }: MemberProcess): Promise<string> {
   return checks['redis']?.detail ?? ''
 }
 
-/** Longer than it takes a member to look at Redis again. */
-const seconds = 7
+const seconds = 3
+
+/** Waits until a member, which looks at Redis every 5 s, has told what is wrong. Null when it did, else what it says. */
+async function unheard(member: MemberProcess, says: RegExp): Promise<string | null> {
+  for (let left = 100; left > 0; left--) {
+    const isLogged = member.log
+      .split('\n')
+      .some((line) => line.includes('"level":"error"') && says.test(line))
+    if (isLogged && says.test(await readiness(member))) return null
+    await sleep(200)
+  }
+  return `/readyz says "${await readiness(member)}" of Redis`
+}
 
 function lossOf(
   scene: Scene,
@@ -79,15 +90,11 @@ function lossOf(
     },
     async giveBack(members) {
       for (const member of members) {
-        const detail = await readiness(member)
-        breaches.must(says.test(detail), `${name}: /readyz says "${detail}" of Redis`)
-        const told = member.log
-          .split('\n')
-          .some((line) => line.includes('"level":"error"') && says.test(line))
-        breaches.must(told, `${name}: a member logged no error`)
+        const silence = await unheard(member, says)
+        breaches.must(silence === null, `${name}: ${silence}`)
       }
       const another = new MemberProcess(scene.env)
-      await Promise.race([another.exit(), sleep(20_000)])
+      await Promise.race([another.exit(), sleep(60_000, undefined, { ref: false })])
       breaches.must(another.ended, `${name}: another member started`)
       const { log } = another
       breaches.must(/WEIR_STORE_UNFIT/.test(log) && says.test(log), `${name}: another member said ${log}`)

@@ -184,7 +184,7 @@ function findingsOf(info: string): StoreFinding[] {
   const used = Number(field('used_memory')) - Number(field('mem_not_counted_for_evict'))
   if (most > 0 && policy === 'noeviction' && used >= most) {
     findings.push({
-      message: `Redis is full and takes no states: it uses ${used} of ${most} bytes.`,
+      message: `Redis is full and takes no states: it uses all of maxmemory ${most}.`,
       cure: 'CONFIG SET maxmemory to what the machine has, or take from Redis what is not of weir',
     })
   }
