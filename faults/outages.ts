@@ -68,6 +68,7 @@ export async function runLosses(
   const { counts, wrong } = degradedOutcomes(evidence, await loadInstallation(scene.config))
   const figures: Record<string, number> = Object.assign({}, ...outages.map((one) => figuresOf(one, waits)))
   const usual = figures['undisturbed_max_ms'] as number
+  for (const [figure, value] of Object.entries({ ...figures, ...counts })) say(`  ${figure} ${value}`)
   const breaches = new Breaches()
   breaches.must(wrong.length === 0, `${wrong.length} not as the policy's rows say: ${wrong[0]}`)
   for (const { name, leastDegraded = 1 } of losses) {

@@ -84,7 +84,8 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       for (const key of keys) all.push(field.state + key)
       const values = await fieldsOf(lane, all)
       const [own, found] = values
-      if (own?.toString() !== token || (found == null ? null : Number(found)) !== watermark)
+      if (own == null) throw gone(lane)
+      if (own.toString() !== token || (found == null ? null : Number(found)) !== watermark)
         throw notOwner(lane)
       return values.slice(2)
     },
@@ -94,6 +95,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       const done = await guard(() =>
         redis.weirCommit(keyOf(lane), token, expected, String(to), packStates(states)),
       )
+      if (done === goneAnswer) throw gone(lane)
       if (done !== 1) throw notOwner(lane)
     },
 
@@ -219,6 +221,14 @@ function packStates(states: readonly (readonly [key: string, state: Buffer])[]):
 function unavailable(cause: unknown): WeirError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${why}`, { retriable: true, cause })
+}
+
+/** What redis-scripts/commit.lua answers when there is no owner. */
+const goneAnswer = -1
+
+function gone({ kind, partition }: LaneId): WeirError {
+  const message = `The states of lane ${kind}${partition} are gone from Redis.`
+  return new WeirError('WEIR_STORE_GONE', message, { retriable: true })
 }
 
 function notOwner({ kind, partition }: LaneId): WeirError {

@@ -2,23 +2,37 @@ import type { LogRecord } from '../core/ports.ts'
 import type { LaneStates } from './lane-states.ts'
 
 /** Records folded at once: so long, some 50 ms, a payment waits for its turn. */
-const sliceRecords = 500
+export const sliceRecords = 500
 
 /** Folds into states what they miss, beside the records that come meanwhile and are answered without states. */
 export class Aside {
   readonly states: LaneStates
   /** Where the states ended when it began. */
   readonly from: number
-  #isRunning = true
+  /** Never rejects. */
+  readonly ended: Promise<void>
+  #hasEnded = false
   #failure: unknown = null
 
-  constructor(states: LaneStates) {
+  /**
+   * Begins at once.
+   *
+   * @param missed what the states miss, in order.
+   * @param isHeld false once the lane has let go of the states: nothing is folded any more.
+   */
+  constructor(
+    states: LaneStates,
+    missed: AsyncIterable<readonly LogRecord[]>,
+    fold: (records: readonly LogRecord[], to: number) => Promise<void>,
+    isHeld: () => boolean,
+  ) {
     this.states = states
     this.from = states.upTo
+    this.ended = this.#run(missed, fold, isHeld)
   }
 
-  get isRunning(): boolean {
-    return this.#isRunning
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** What ended it before its time, else null. */
@@ -26,13 +40,7 @@ export class Aside {
     return this.#failure
   }
 
-  /**
-   * Never rejects.
-   *
-   * @param missed what the states miss, in order.
-   * @param isHeld false once the lane has let go of the states: nothing is folded any more.
-   */
-  async run(
+  async #run(
     missed: AsyncIterable<readonly LogRecord[]>,
     fold: (records: readonly LogRecord[], to: number) => Promise<void>,
     isHeld: () => boolean,
@@ -48,7 +56,7 @@ export class Aside {
     } catch (error) {
       this.#failure = error
     } finally {
-      this.#isRunning = false
+      this.#hasEnded = true
     }
   }
 }

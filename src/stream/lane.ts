@@ -1,6 +1,6 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord, NewRecord, Run, TransactionalWriter } from '../core/ports.ts'
-import { Aside } from './aside.ts'
+import { Aside, sliceRecords } from './aside.ts'
 import {
   asLaneError,
   LaneStates,
@@ -56,7 +56,7 @@ export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
-  /** So many offsets that the states are behind, payments wait for; while more are folded in they do without. */
+  /** So many offsets that a member which died left states behind, payments wait for; else they do without meanwhile. */
   readonly mostAwaited?: number
 }
 
@@ -65,6 +65,8 @@ interface Hold {
   readonly writer: TransactionalWriter
   /** Next offset to work on. */
   position: number
+  /** Whether the last answers were made without states: nobody waits for them to come back then. */
+  isDegraded: boolean
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -132,7 +134,12 @@ export class Lane implements PartitionLane {
       const hold = await this.#held()
       const states = await this.#owned(hold)
       if (states === null) return await this.#degrade(hold, from, records)
-      if (this.#foldsAside(hold, states)) return await this.#degrade(hold, from, records)
+      if (await this.#foldsAside(hold, states)) {
+        const next = await this.#degrade(hold, from, records)
+        // What was just decided is missing too; perhaps no record comes that would bring it to mind.
+        if (this.#states === states && this.#aside?.hasEnded === true) this.#beginAside(hold, states)
+        return next
+      }
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
     } catch (error) {
@@ -188,7 +195,7 @@ export class Lane implements PartitionLane {
     }
     this.#position = position
     this.#state = 'running'
-    return { writer, position }
+    return { writer, position, isDegraded: false }
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
@@ -247,6 +254,7 @@ export class Lane implements PartitionLane {
       this.#storeFailed(error)
       return this.#degrade(hold, from, records)
     }
+    hold.isDegraded = false
     await this.#reached('worked')
     const workedAt = now()
     const next = await this.#commit(hold, records, worked)
@@ -296,27 +304,39 @@ export class Lane implements PartitionLane {
   }
 
   /**
-   * Whether the states are being folded aside, which begins here; throws what made that fail. What is left of it, and a
-   * part of the log that holds no records, is for #rebuild.
+   * Whether records are to be answered without states, which are being folded aside; begins that, waits for it where it
+   * is soon done, and throws what made it fail. A part of the log that holds no records is left to #rebuild.
    */
-  #foldsAside(hold: Hold, states: LaneStates): boolean {
-    const { work, log, topic, id, mostAwaited = defaultMostAwaited } = this.#options
-    const last = this.#aside?.states === states ? this.#aside : null
-    if (isUnavailable(last?.failure)) {
-      this.#storeFailed(last.failure)
-      return true
+  async #foldsAside(hold: Hold, states: LaneStates): Promise<boolean> {
+    const { work, mostAwaited = defaultMostAwaited } = this.#options
+    if (work.degraded === undefined) return false
+    for (;;) {
+      const aside = this.#aside?.states === states ? this.#aside : null
+      const behind = hold.position - states.upTo
+      if (isUnavailable(aside?.failure)) {
+        this.#storeFailed(aside.failure)
+        return true
+      }
+      if (aside?.failure != null) throw aside.failure
+      if (aside === null || aside.hasEnded) {
+        if (behind <= (hold.isDegraded ? 0 : mostAwaited) || aside?.from === states.upTo) return false
+        this.#beginAside(hold, states)
+      } else if (behind > sliceRecords) {
+        return true
+      } else {
+        await aside.ended
+      }
     }
-    if (last?.failure != null) throw last.failure
-    if (last?.isRunning === true) return true
-    const behind = hold.position - states.upTo
-    if (work.degraded === undefined || behind <= mostAwaited || last?.from === states.upTo) return false
-    this.#aside = new Aside(states)
-    void this.#aside.run(
+  }
+
+  #beginAside(hold: Hold, states: LaneStates): void {
+    const { log, topic, id } = this.#options
+    this.#aside = new Aside(
+      states,
       log.read({ topic, partition: id.partition }, states.upTo, hold.position),
       (records, to) => this.#fold(states, records, to),
       () => this.#states === states,
     )
-    return true
   }
 
   async #fold(states: LaneStates, records: readonly LogRecord[], to: number): Promise<void> {
@@ -347,9 +367,10 @@ export class Lane implements PartitionLane {
     const { work, id, now, observer } = this.#options
     const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
-    this.#state = this.#aside?.isRunning === true ? 'rebuilding' : 'degraded'
+    this.#state = this.#aside?.hasEnded === false ? 'rebuilding' : 'degraded'
     const workedAt = now()
     const next = await this.#commit(hold, records, answer)
+    hold.isDegraded = true
     observer.degraded?.(id, records, { work: workedAt - began, commit: now() - workedAt })
     return next
   }
@@ -383,5 +404,6 @@ export class Lane implements PartitionLane {
   }
 }
 
+/** States cannot be had, and nobody has taken them over. */
 const isUnavailable = (error: unknown): error is WeirError =>
-  error instanceof WeirError && error.code === 'WEIR_STORE_UNAVAILABLE'
+  error instanceof WeirError && (error.code === 'WEIR_STORE_UNAVAILABLE' || error.code === 'WEIR_STORE_GONE')

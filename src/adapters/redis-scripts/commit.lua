@@ -6,9 +6,12 @@
 -- ARGV[3]  watermark to set: the offset up to which the states contain the log
 -- ARGV[4]  states: for each a key and a value, both preceded by their length (32 bits, big-endian)
 --
--- Returns 1 when written, 0 when token or watermark are others and nothing was changed.
+-- Returns 1 when written, -1 when the lane is gone, 0 when token or watermark are others; then nothing was changed.
 
 local held = redis.call('HMGET', KEYS[1], 'own', 'wm')
+if not held[1] then
+  return -1
+end
 if held[1] ~= ARGV[1] or (held[2] or '') ~= ARGV[2] then
   return 0
 end
