@@ -85,6 +85,8 @@ function lossOf(
     name,
     seconds,
     leastDegraded: degrades ? rate : 0,
+    // Lanes that are evicted again and again are read again and again, those of labels and entities too.
+    longestWaitMs: degrades ? 2_000 : 10_000,
     async take() {
       await begin(redis)
     },
