@@ -1,6 +1,11 @@
 import type { Fault } from './fault.ts'
+import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
+import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
+import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
+import { modelLive, modelMutants } from './list/model.ts'
+import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { redisAway } from './list/redis-away.ts'
 import { redisBehind } from './list/redis-behind.ts'
@@ -18,6 +23,14 @@ export const faults: readonly Fault[] = [
   redisEmpty,
   redisBehind,
   redisUnfit,
+  brokerKill,
+  brokerRolling,
+  leaderChange,
+  idsExpired,
+  order,
+  modelMutants,
+  modelLive,
+  diskFull,
   overload,
   soak,
 ]

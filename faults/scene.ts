@@ -8,10 +8,13 @@ import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import { dayMs } from '../src/core/days.ts'
+import { WeirError } from '../src/core/errors.ts'
 import { partitionOf } from '../src/core/partition.ts'
+import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
+import { startCluster } from './cluster.ts'
 import { MemberProcess } from './member-process.ts'
 import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
@@ -22,7 +25,8 @@ export interface Scene {
   readonly config: Config
   /** WEIR_* variables for a member. */
   readonly env: Readonly<Record<string, string>>
-  readonly kafka: Service
+  /** One, or the three of a cluster. */
+  readonly brokers: readonly Service[]
   readonly redis: Service
   stop(): Promise<void>
 }
@@ -46,6 +50,8 @@ export interface SceneOptions {
   readonly startStore?: (settings?: Settings) => Promise<Service>
   /** Record timestamps of payments are when they reached the broker, not when they were made: see waits.ts. */
   readonly arrivalTimes?: boolean
+  /** A cluster where every topic lies on three brokers and is written to two at least; one broker without it. */
+  readonly brokers?: 3
   /** WEIR_* variables, over those of every scene. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -54,23 +60,22 @@ export interface SceneOptions {
 const anyTime = String(100 * 365 * dayMs)
 
 /** Starts what members need, with the topics made. */
-export async function openScene({
-  redis: redisSettings,
-  kafka: kafkaSettings,
-  startStore = startRedis,
-  arrivalTimes = false,
-  env: more,
-}: SceneOptions = {}): Promise<Scene> {
-  const [kafka, redis] = await Promise.all([
-    // The group notices a death as soon as the session ends.
-    startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }),
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { redis: redisSettings, kafka: kafkaSettings, env: more, brokers: count } = options
+  const { startStore = startRedis, arrivalTimes = false } = options
+  const [brokers, redis] = await Promise.all([
+    count === undefined
+      ? // The group notices a death as soon as the session ends.
+        startKafka({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
+      : startCluster(),
     startStore(redisSettings),
   ])
   const env = {
     WEIR_CONFIG: '/dev/null',
     WEIR_APP: `faults-${randomUUID().slice(0, 8)}`,
     WEIR_GROUP: 'faults',
-    WEIR_KAFKA__BROKERS: kafka.address,
+    WEIR_KAFKA__BROKERS: brokers.map(({ address }) => address).join(','),
+    ...(count !== undefined && { WEIR_TOPICS__REPLICATION: '3', WEIR_TOPICS__MIN_INSYNC_REPLICAS: '2' }),
     WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
     WEIR_REDIS__URL: `redis://${redis.address}`,
     // Small chunks go through the protocol often.
@@ -96,9 +101,9 @@ export async function openScene({
   )
   await admin.close()
   const stop = async () => {
-    await Promise.all([kafka.stop(), redis.stop()])
+    await Promise.all([...brokers, redis].map((service) => service.stop()))
   }
-  return { config, env, kafka, redis, stop }
+  return { config, env, brokers, redis, stop }
 }
 
 interface FeedOptions extends Pick<GeneratorOptions, 'customers' | 'merchants'> {
@@ -135,7 +140,8 @@ export function startFeed(
     damagedRate: 0.01,
   }
   const feeding = withConnection(config, async (connection) => {
-    let sink = await createTopicSink(connection, config.topics, { rate: history > 0 ? 0 : rate, progress })
+    const sinks = { ...connection, log: insistent(connection.log) }
+    let sink = await createTopicSink(sinks, config.topics, { rate: history > 0 ? 0 : rate, progress })
     let left = history
     // A lane that was cut off after a commit is made whole by its next record: each gets one more before the end.
     const last = new Set<string>()
@@ -143,7 +149,7 @@ export function startFeed(
       if (stopped && last.size === 2 * config.topics.partitions) break
       if (left > 0 && --left === 0) {
         await sink.close()
-        sink = await createTopicSink(connection, config.topics, { rate, progress })
+        sink = await createTopicSink(sinks, config.topics, { rate, progress })
       }
       if (stopped && record.kind !== 'damaged') {
         const { customer_id } = record.kind === 'label' ? record.label : record.transaction
@@ -164,6 +170,21 @@ export function startFeed(
       return sent
     },
   }
+}
+
+/** A producer that never gives up: what brokers refuse while they are away is sent again. */
+function insistent(log: Log): Pick<Log, 'partitions' | 'append'> {
+  const append = async (records: readonly NewRecord[]): Promise<void> => {
+    for (;;) {
+      try {
+        return await log.append(records)
+      } catch (error) {
+        if (!(error instanceof WeirError && error.retriable)) throw error
+        await sleep(200)
+      }
+    }
+  }
+  return { partitions: (topic) => log.partitions(topic), append }
 }
 
 /**

@@ -173,6 +173,9 @@ export interface ManifestFile {
   readonly sha256: string
 }
 
+/** The SHA-256 of the manifest, as `sha256sum` writes it. */
+const manifestSum = 'model.json.sha256'
+
 /** Reads and validates model.json: WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */
 export async function readManifest(dir: string): Promise<ManifestFile> {
   const bytes = await readPackageFile(dir, 'model.json')
@@ -185,6 +188,7 @@ export async function readManifest(dir: string): Promise<ManifestFile> {
  */
 export async function readPackage(dir: string, file: ManifestFile): Promise<ModelPackage> {
   const { manifest } = file
+  await checkManifest(dir, file.sha256)
   const graphs = await Promise.all(manifest.parts.map((part) => readVerified(dir, manifest, partFile(part))))
   const golden = parseFile('golden.json', await readVerified(dir, manifest, 'golden.json'), goldenSchema)
   const baseline = parseFile(
@@ -252,6 +256,19 @@ async function subfolders(dir: string): Promise<string[]> {
 }
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true })
+
+/** `sha256sum -c model.json.sha256` says the same: a manifest that is damaged and still JSON must not pass. */
+async function checkManifest(dir: string, sha256: string): Promise<void> {
+  const named = (await readPackageFile(dir, manifestSum)).toString('utf8')
+  if (named === `${sha256}  model.json\n`) return
+  throw new WeirError(
+    'WEIR_MODEL_HASH',
+    `${join(dir, 'model.json')} is not the file that ${manifestSum} names: its SHA-256 is ${sha256}`,
+    {
+      cure: `Copy the whole package again from where it was trained. If it was edited on purpose: \`sha256sum model.json > ${manifestSum}\` in its folder.`,
+    },
+  )
+}
 
 async function readVerified(dir: string, manifest: Manifest, name: string): Promise<Buffer> {
   const bytes = await readPackageFile(dir, name)

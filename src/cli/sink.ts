@@ -18,7 +18,7 @@ const largestBatch = 1_000
 
 /** Writes to the topics, in batches, at most `rate` records a second (0: as fast as the log takes them). */
 export async function createTopicSink(
-  { log, contracts }: { readonly log: Log; readonly contracts: Contracts },
+  { log, contracts }: { readonly log: Pick<Log, 'partitions' | 'append'>; readonly contracts: Contracts },
   topics: Config['topics'],
   { rate, progress }: { readonly rate: number; readonly progress: Progress },
 ): Promise<Sink> {

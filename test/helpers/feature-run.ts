@@ -64,7 +64,8 @@ export class FeatureRun {
     }
   }
 
-  payments(arrivals: readonly Arrival[]): void {
+  /** The rows of features, one for each arrival. */
+  payments(arrivals: readonly Arrival[]): Float32Array {
     const chunk = this.#chunks++
     const stale = this.#dice(5) === 0 ? entityKinds[this.#dice(3)] : undefined
     const visible = { folded: this.#folded, isUsable: (kind: string) => kind !== stale }
@@ -92,6 +93,7 @@ export class FeatureRun {
     }
     for (const [key, state] of enriched.states) this.#customers.set(key, state)
     this.#pending.push({ chunk, deltas: enriched.deltas })
+    return enriched.rows
   }
 
   #entitiesOf(arrivals: readonly Arrival[], stale: string | undefined): Map<string, EntityValue> {

@@ -8,28 +8,43 @@ import { kafkaLibraries, redisProgram } from './services-fetch.ts'
 import { guard } from './services-guard.ts'
 import { freePort, kafkaAnswers, redisAnswers, untilReady } from './services-ready.ts'
 
+/** One of several brokers: its number, and the controllers of all by number. */
+export interface ClusterNode {
+  readonly id: number
+  readonly controllers: ReadonlyMap<number, number>
+}
+
+interface KafkaOptions {
+  readonly listeners?: Readonly<Record<string, number>>
+  readonly scram?: readonly string[]
+  readonly node?: ClusterNode
+}
+
 /**
  * A Kafka broker and controller in one Java process.
  *
  * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
  * @param scram users as StorageTool's --add-scram takes them.
+ * @param node where it is one of several; alone without it.
  */
 export async function localKafka(
   settings: Settings,
-  { listeners = {}, scram = [] }: { listeners?: Record<string, number>; scram?: readonly string[] } = {},
+  { listeners = {}, scram = [], node }: KafkaOptions = {},
 ): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
-  const [port, controller] = [await freePort(), await freePort()]
+  const port = await freePort()
+  const { id, controllers } = node ?? { id: 1, controllers: new Map([[1, await freePort()]]) }
+  const voters = [...controllers].map(([voter, at]) => `${voter}@127.0.0.1:${at}`)
   const more = Object.entries(listeners).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': String(id),
+    'controller.quorum.voters': voters.join(','),
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}${more.join('')}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers.get(id)}${more.join('')}`,
     'advertised.listeners': `PLAINTEXT://${address}${more.join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,

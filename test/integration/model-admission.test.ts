@@ -65,12 +65,15 @@ async function aPackage(changes: {
   for (const [name, bytes] of Object.entries(changes.files ?? {})) await writeFile(join(dir, name), bytes)
   const parts = [{ ...part, ...changes.part }]
   const files: Record<string, string> = {}
-  for (const name of (await readdir(dir)).filter((file) => file !== 'model.json')) {
+  for (const name of (await readdir(dir)).filter((file) => !file.startsWith('model.json'))) {
     files[name] = createHash('sha256')
       .update(await readFile(join(dir, name)))
       .digest('hex')
   }
-  await writeFile(join(dir, 'model.json'), JSON.stringify({ ...manifest, parts, files, ...changes.manifest }))
+  const text = JSON.stringify({ ...manifest, parts, files, ...changes.manifest })
+  await writeFile(join(dir, 'model.json'), text)
+  const sum = createHash('sha256').update(text).digest('hex')
+  await writeFile(join(dir, 'model.json.sha256'), `${sum}  model.json\n`)
   return dir
 }
 
@@ -170,7 +173,7 @@ describe('admission', () => {
   })
 
   it('refuses a file that is not the one the manifest names', async () => {
-    for (const name of ['lightgbm.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md']) {
+    for (const name of ['lightgbm.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md', 'model.json.sha256']) {
       const dir = await aPackage({})
       const bytes = await readFile(join(dir, name))
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1

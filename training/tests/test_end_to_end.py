@@ -75,7 +75,8 @@ def test_the_same_table_gives_the_same_bytes(package: Path, table_path: Path, tm
     again = tmp_path / "champion" / "1.0.0"
     assert train(table_path, again) == 0
     names = sorted(path.name for path in package.iterdir())
-    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "lightgbm.onnx", "model.json"]
+    manifest = ["model.json", "model.json.sha256"]
+    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "lightgbm.onnx", *manifest]
     for name in names:
         assert (package / name).read_bytes() == (again / name).read_bytes(), name
 

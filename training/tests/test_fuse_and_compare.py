@@ -89,7 +89,7 @@ def test_the_fused_package_scores_as_the_run_says(study: Path, packages: dict[st
     manifest = json.loads((folder / "model.json").read_text())
     names = [part["name"] for part in manifest["parts"]]
     assert names == ["logistic", "lightgbm", "isolation"]
-    assert set(manifest["files"]) == {p.name for p in folder.iterdir()} - {"model.json"}
+    assert set(manifest["files"]) == {p.name for p in folder.iterdir()} - {"model.json", "model.json.sha256"}
     model = read_package(folder).model
     scores = pd.read_parquet(study / "fusion/scores.parquet").query("period == 'test'")
     again = model.probability(model.raw(prepared.test.X, prepared.columns))

@@ -207,9 +207,16 @@ def write_package(out: Path, prepared: Prepared, model: Model, data: str) -> dic
     files["MODEL_CARD.md"] = write_card(manifest, parts, by_type, prepared.lookups)
     manifest["files"] = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     with whole_folder(out) as folder:
-        for file, content in (files | {"model.json": _json(manifest)}).items():
+        for file, content in (files | _manifest_files(manifest)).items():
             (folder / file).write_bytes(content)
     return metrics
+
+
+def _manifest_files(manifest: dict) -> dict[str, bytes]:
+    """The manifest, and its SHA-256 as `sha256sum` writes it: damage to the manifest must show, too."""
+    content = _json(manifest)
+    line = f"{hashlib.sha256(content).hexdigest()}  model.json\n"
+    return {"model.json": content, "model.json.sha256": line.encode()}
 
 
 def _part(part: Part) -> dict:
