@@ -331,12 +331,17 @@ export class Lane implements PartitionLane {
 
   #beginAside(hold: Hold, states: LaneStates): void {
     const { log, topic, id } = this.#options
-    this.#aside = new Aside(
+    const aside = new Aside(
       states,
       log.read({ topic, partition: id.partition }, states.upTo, hold.position),
       (records, to) => this.#fold(states, records, to),
       () => this.#states === states,
     )
+    this.#aside = aside
+    void aside.ended.then(() => {
+      // Perhaps nobody pays who would show that it runs again.
+      if (this.#states === states && states.upTo === hold.position) this.#state = 'running'
+    })
   }
 
   async #fold(states: LaneStates, records: readonly LogRecord[], to: number): Promise<void> {
