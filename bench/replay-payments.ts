@@ -8,7 +8,7 @@ export function historyOf(options: GeneratorOptions, partitions: number): Histor
   const items: HistoryItem[] = []
   for (const made of generate(options)) {
     if (made.kind === 'label') items.push({ kind: 'label', label: made.label })
-    if (made.kind === 'transaction') items.push(numbering.item(made.transaction, null))
+    if (made.kind === 'transaction') items.push(numbering.item(made.transaction, made.labels))
   }
   return items
 }

@@ -1,16 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Failpoint } from '../src/stream/lane.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 
 const program = new URL('member.ts', import.meta.url).pathname
 
+/** A folder for the members' logs, to look into afterwards; none is kept without it. */
+const keepLogs = process.env['WEIR_FAULTS_LOGS']
+
 /** Where a member is to end or stop itself, the `count`th time it comes there: see faults/member.ts. */
 export interface Place {
   readonly name: `${'t' | 'l'}.${Failpoint}` | 'ending'
   readonly count: number
+}
+
+const living = new Set<MemberProcess>()
+
+/** Ends whoever still runs, at once: after a fault that failed nobody else does. */
+export async function endMembers(): Promise<void> {
+  for (const member of living) member.signal('SIGKILL')
+  await Promise.all([...living].map((member) => member.exit()))
 }
 
 /** A running member, seen from outside. */
@@ -30,9 +43,15 @@ export class MemberProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const unguard = guard('kill -9 "$1"', String(this.#child.pid))
-    this.#exited = once(this.#child, 'exit').then(unguard)
+    living.add(this)
+    this.#exited = once(this.#child, 'exit').then(() => {
+      living.delete(this)
+      return unguard()
+    })
+    const kept = keepLogs === undefined ? null : join(keepLogs, `member-${this.#child.pid}.log`)
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text
+      if (kept !== null) appendFileSync(kept, text)
     })
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       for (const step of text.trimEnd().split('\n')) this.#onStep(step)
@@ -80,10 +99,12 @@ export class MemberProcess {
     return this.#child.signalCode
   }
 
-  /** An orderly end. */
-  async stop(): Promise<void> {
+  /** An orderly end. Resolves with the exit code, null when a signal ended it, and how long it took. */
+  async stop(): Promise<{ readonly code: number | null; readonly seconds: number }> {
+    const begun = performance.now()
     if (!this.ended) this.signal('SIGTERM')
     await this.#exited
+    return { code: this.#child.exitCode, seconds: (performance.now() - begun) / 1000 }
   }
 
   #onStep(step: string): void {

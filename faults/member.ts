@@ -1,13 +1,14 @@
 /**
  * One member of the group in a process of its own, configured by WEIR_* variables, that ends or stops itself at a
  * step of the protocol: `node faults/member.ts t.committed:3 SIGKILL` dies the third time that a lane of
- * transactions has committed. Without arguments it just runs. SIGTERM stops it in an orderly way.
+ * transactions has committed. Without arguments it just runs. SIGTERM stops it as it stops `weir stream`.
  *
  * Every step of a lane of transactions is a line on standard output.
  */
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { startStream } from '../src/apps/stream.ts'
+import { stopOnSignal } from '../src/cli/shutdown.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { createLogger } from '../src/observability/log.ts'
 
@@ -32,4 +33,4 @@ const stream = await startStream(config, createLogger(config.log), ({ kind }, st
   if (kind === 't') writeSync(1, `${step}\n`)
   reach(`${kind}.${step}`)
 })
-process.once('SIGTERM', () => void stream.stop().then(() => process.exit(0)))
+stopOnSignal(() => stream.stop())

@@ -155,6 +155,16 @@ function recordsOf({
     timestamp: Number(isAppendTime ? maxTimestamp : firstTimestamp + timestampDelta),
     key,
     value,
-    headers: Object.fromEntries(headers.map(([name, text]) => [String(name), String(text)])),
+    headers: textsOf(headers),
   }))
+}
+
+/** As weir has them: values of one name behind each other, a null by its name. */
+function textsOf(headers: Iterable<readonly [unknown, unknown]>): Record<string, string> {
+  const texts = new Map<string, string>()
+  for (const [name, value] of headers) {
+    const before = texts.get(String(name))
+    texts.set(String(name), before === undefined ? String(value) : `${before},${value}`)
+  }
+  return Object.fromEntries(texts)
 }

@@ -2,14 +2,19 @@ import { deadLetter } from '../../src/core/dead-letter.ts'
 import type { Rejection } from '../../src/core/errors.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import type { Findings } from './findings.ts'
+import { markedOffset } from './redriven.ts'
 
 /** The dead letters that were written, by the record they stand for. */
 export class DeadLetters {
+  /** How many there are; marks of what was put back do not count. */
+  size = 0
   readonly #written = new Map<string, { readonly partition: number; readonly record: LogRecord }[]>()
 
   constructor(partitions: readonly (readonly LogRecord[])[]) {
     for (const [partition, records] of partitions.entries()) {
       for (const record of records) {
+        if (markedOffset(record) !== null) continue
+        this.size++
         const [topic, from, offset] = ['topic', 'partition', 'offset'].map(
           (name) => record.headers[`__connect.errors.${name}`],
         )

@@ -60,14 +60,17 @@ export async function gather(config: Config): Promise<Evidence> {
 }
 
 /**
- * Whether the group has answered every record of its inputs and the states have caught up, for all lanes. Says what
- * is missing, null when nothing is.
+ * Whether the group has answered every record of its inputs and the states have caught up, for all lanes of these kinds.
+ * Says what is missing, null when nothing is.
  */
-export async function unsettled(config: Config): Promise<string | null> {
+export async function unsettled(
+  config: Config,
+  kinds: readonly LaneKind[] = laneKinds,
+): Promise<string | null> {
   const log = new CommittedLog(config.kafka.brokers)
   try {
     const keys = await readKeys(config, 'wm')
-    for (const kind of laneKinds) {
+    for (const kind of kinds) {
       const topic = config.topics[laneTopics[kind]]
       const watermarks = Array.from({ length: config.topics.partitions }, (_, partition) => {
         const [, watermark] = [...keys].find(([key]) => key.endsWith(`.${kind}${partition}}:wm`)) ?? []

@@ -10,6 +10,8 @@ import {
   type Reason,
   type Transaction,
 } from '../../src/core/types.ts'
+import { checkRecords } from '../../src/stream/decoded.ts'
+import { type AnswerBefore, Before } from './before.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Evidence } from './evidence.ts'
 import type { Findings } from './findings.ts'
@@ -29,8 +31,10 @@ const chunkSize = 777
 export interface Recomputed {
   /** Packed customer states by customer_id. */
   readonly customers: Map<string, Buffer>
-  /** Transactions that count for merchants, terminals and devices. */
+  /** Transactions that count for merchants, terminals and devices, with the partition that they were decided in. */
   readonly counted: Arrival[]
+  /** Transactions that the installation before this one answered. */
+  history: number
   readonly figures: { decisions: number; alerts: number; duplicates: number; degraded: number }
 }
 
@@ -50,6 +54,7 @@ export async function recheckDecisions(
   partition: number,
   letters: DeadLetters,
   findings: Findings,
+  before = new Before(null),
 ): Promise<Recomputed> {
   const { topics, codec, active } = installation
   const topic = topics.transactions
@@ -64,20 +69,27 @@ export async function recheckDecisions(
     duplicates: 0,
     degraded: 0,
   }
-  const recomputed: Recomputed = { customers: new Map(), counted: [], figures }
+  const recomputed: Recomputed = { customers: new Map(), counted: [], history: 0, figures }
   const inputs = records.transactions[partition] ?? []
   for (let at = 0; at < inputs.length; at += chunkSize) {
     const chunk = inputs.slice(at, at + chunkSize)
-    const checked = await codec.decode(chunk)
+    const checked = await checkRecords(codec, chunk)
     const arrivals: Arrival[] = []
+    const history = new Map<number, AnswerBefore>()
     checked.forEach((one, i) => {
       const input = chunk[i] as LogRecord
       const id = `${topic}-${partition}-${input.offset}`
       const decided = answers.decisions.get(id)?.length ?? 0
       const total = decided + letters.count(topic, partition, input.offset)
-      if (total === 0) findings.add('lost', `${id} has neither a decision nor a dead letter`)
-      if (total > 1) findings.add('doubled', `${id} was answered ${total} times`)
-      letters.check(topic, partition, input, one.ok ? null : one.rejection, findings)
+      const answered = before.answerTo(input)
+      if (answered !== null) {
+        recomputed.history++
+        history.set(input.offset, answered)
+      }
+      const all = total + (answered?.count ?? 0)
+      if (all === 0) findings.add('lost', `${id} has neither a decision nor a dead letter`)
+      if (all > 1) findings.add('doubled', `${id} was answered ${all} times`)
+      if (answered === null) letters.check(topic, partition, input, one.ok ? null : one.rejection, findings)
       if (one.ok)
         arrivals.push({
           partition,
@@ -87,7 +99,7 @@ export async function recheckDecisions(
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
-    await recheckChunk({ topic, partition, arrivals, answers, active }, recomputed, findings)
+    await recheckChunk({ topic, partition, arrivals, answers, active, history }, recomputed, findings)
   }
   for (const kind of ['decisions', 'alerts'] as const) {
     for (const id of answers[kind].keys())
@@ -101,6 +113,8 @@ interface ChunkToCheck {
   readonly partition: number
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
+  /** By offset: what was answered before, and enters the states only. */
+  readonly history: ReadonlyMap<number, AnswerBefore>
   /** What was answered; what has been compared is taken away. */
   readonly answers: {
     readonly decisions: Map<string, Answer<Decision>[]>
@@ -123,6 +137,12 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
+    const answered = chunk.history.get(offset)
+    if (answered !== undefined) {
+      if (answered.status === 'degraded' || duplicateOf < 0)
+        recomputed.counted.push({ partition: answered.partition, offset, transaction })
+      continue
+    }
     const recorded = answers.decisions.get(id) ?? []
     answers.decisions.delete(id)
     const [first] = recorded

@@ -4,7 +4,9 @@ import { byEntity, fold } from '../../src/core/fold.ts'
 import { applyLabels } from '../../src/core/labels.ts'
 import { entityIds, entityKey } from '../../src/core/parties.ts'
 import { type EntityDelta, type EntityUpdate, entityKinds, type Label } from '../../src/core/types.ts'
+import { checkRecords } from '../../src/stream/decoded.ts'
 import { progressKey, withProgress } from '../../src/stream/entity-updates.ts'
+import type { Before } from './before.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { type Evidence, laneKinds } from './evidence.ts'
 import type { Findings } from './findings.ts'
@@ -21,26 +23,33 @@ const chunkSize = 333
 /** States that must be in the store, by lane (`t0`) and key. */
 export type WantedStates = Map<string, Map<string, Buffer>>
 
-/** Label states and fraud deltas from the labels, partition by partition. Checks their dead letters on the way. */
+/** Label states and, by the partition they were applied in, fraud deltas from the labels. Checks their dead letters on the way. */
 export async function recheckLabels(
   { records }: Evidence,
   { topics, labelCodec, active }: Installation,
   letters: DeadLetters,
   findings: Findings,
+  before: Before,
 ): Promise<{ states: WantedStates; deltas: EntityDelta[][]; applied: number }> {
   const states: WantedStates = new Map()
   const deltas: EntityDelta[][] = []
   let applied = 0
   for (const [partition, inputs] of records.labels.entries()) {
     const past = new Map<string, Buffer>()
-    const found: EntityDelta[] = []
     for (let at = 0; at < inputs.length; at += chunkSize) {
       const chunk = inputs.slice(at, at + chunkSize)
-      const checked = await labelCodec.decode(chunk)
-      const labels: Label[] = []
+      const checked = await checkRecords(labelCodec, chunk)
       for (const [i, input] of chunk.entries()) {
         const one = checked[i]
-        if (one?.ok) labels.push(avro.label.read(input.value))
+        const source = before.labelledIn(input)
+        if (one?.ok) {
+          const result = applyLabels([avro.label.read(input.value)], past, active.features)
+          for (const [customer, packed] of result.states) past.set(customer, packed as Buffer)
+          const home = source ?? partition
+          deltas[home] = [...(deltas[home] ?? []), ...result.deltas]
+          applied++
+        }
+        if (source !== null) continue
         const count = letters.count(topics.labels, partition, input.offset)
         const name = `label ${topics.labels}-${partition}-${input.offset}`
         if (one?.ok === false && count === 0)
@@ -48,13 +57,8 @@ export async function recheckLabels(
         if (count > 1) findings.add('doubled', `${name} has ${count} dead letters`)
         letters.check(topics.labels, partition, input, one?.ok === false ? one.rejection : null, findings)
       }
-      const result = applyLabels(labels, past, active.features)
-      for (const [customer, packed] of result.states) past.set(customer, packed as Buffer)
-      found.push(...result.deltas)
-      applied += labels.length
     }
     states.set(`l${partition}`, past)
-    deltas.push(found)
   }
   return { states, deltas, applied }
 }
@@ -75,6 +79,16 @@ export function refoldEntities(
     states.set(`e${partition}`, past)
   }
   return states
+}
+
+/**
+ * How far each home has folded is by partitions of the old installation in the updates and of the new one in the store:
+ * after a rekey nothing can be said of it.
+ */
+export function forgetProgress(evidence: Evidence, wanted: WantedStates): void {
+  for (const states of wanted.values()) states.delete(progressKey)
+  const keys = evidence.keys as Map<string, Buffer>
+  for (const key of keys.keys()) if (key.endsWith(`:s:${progressKey}`)) keys.delete(key)
 }
 
 export function readUpdates({ records }: Evidence, findings: Findings): EntityUpdate[][] {
@@ -145,11 +159,11 @@ export function compareDeltas(
   }
   const wanted = new Sums(features.entity.mostCustomers)
   for (const [partition, deltas] of labelDeltas.entries()) {
-    for (const delta of deltas) wanted.add(`l${partition}`, delta)
+    for (const delta of deltas ?? []) wanted.add(`l${partition}`, delta)
   }
   const tileMs = features.entity.tiers[0]?.tileMs ?? 1
-  for (const [partition, { counted }] of transactions.entries()) {
-    for (const { offset, transaction } of counted) {
+  for (const { counted } of transactions) {
+    for (const { partition, offset, transaction } of counted) {
       const event = toEvent(transaction, offset, currencyFactor(features, transaction.currency) as number)
       const time = event.time - (event.time % tileMs)
       for (const [i, key] of entityIds(transaction).entries()) {

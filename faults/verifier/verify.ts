@@ -1,9 +1,18 @@
+import { Before } from './before.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { type Evidence, laneKinds, laneTopics } from './evidence.ts'
 import { Findings } from './findings.ts'
 import type { Installation } from './installation.ts'
 import { type Recomputed, recheckDecisions } from './recheck-decisions.ts'
-import { compareDeltas, compareStates, readUpdates, recheckLabels, refoldEntities } from './recheck-states.ts'
+import {
+  compareDeltas,
+  compareStates,
+  forgetProgress,
+  readUpdates,
+  recheckLabels,
+  refoldEntities,
+} from './recheck-states.ts'
+import { checkRedriven } from './redriven.ts'
 
 /** What an installation did, and what is wrong with it: see docs/exactly-once.md. */
 export interface Verdict {
@@ -13,6 +22,8 @@ export interface Verdict {
   readonly duplicates: number
   readonly degraded: number
   readonly dead_letters: number
+  /** Dead letters that were put back. */
+  readonly redriven: number
   readonly labels: number
   readonly entity_updates: number
   /** States and watermarks compared. */
@@ -31,19 +42,30 @@ export interface Verdict {
   readonly differences: readonly string[]
 }
 
-/** Judges all that an installation left behind by computing it again from its inputs. Asks nothing but the evidence. */
-export async function verify(evidence: Evidence, installation: Installation): Promise<Verdict> {
+/**
+ * Judges all that an installation left behind by computing it again from its inputs. Asks nothing but the evidence.
+ *
+ * @param before the installation that `weir rekey` made it of: what that one answered enters the states and must not be
+ * answered again.
+ */
+export async function verify(
+  evidence: Evidence,
+  installation: Installation,
+  before = new Before(null),
+): Promise<Verdict> {
   const findings = new Findings()
   const letters = new DeadLetters(evidence.records.dead_letters)
   const transactions: Recomputed[] = []
   for (const partition of evidence.records.transactions.keys()) {
-    transactions.push(await recheckDecisions(evidence, installation, partition, letters, findings))
+    transactions.push(await recheckDecisions(evidence, installation, partition, letters, findings, before))
   }
-  const labels = await recheckLabels(evidence, installation, letters, findings)
+  const labels = await recheckLabels(evidence, installation, letters, findings, before)
   letters.checkRest(findings)
+  const redriven = checkRedriven(evidence.records, installation.topics, findings)
   const updates = readUpdates(evidence, findings)
   const customers = transactions.map((one, partition) => [`t${partition}`, one.customers] as const)
   const wanted = new Map([...customers, ...labels.states, ...refoldEntities(updates, installation)])
+  if (!before.isNone) forgetProgress(evidence, wanted)
   const states = compareStates(evidence, installation, wanted, findings)
   compareDeltas(updates, transactions, labels.deltas, installation, findings)
   checkPositions(evidence, findings)
@@ -52,12 +74,14 @@ export async function verify(evidence: Evidence, installation: Installation): Pr
   const total = (figure: keyof Recomputed['figures']) =>
     transactions.reduce((sum, { figures }) => sum + figures[figure], 0)
   return {
-    events: sizeOf(evidence.records.transactions),
+    events:
+      sizeOf(evidence.records.transactions) - transactions.reduce((sum, { history }) => sum + history, 0),
     decisions: total('decisions'),
     alerts: total('alerts'),
     duplicates: total('duplicates'),
     degraded: total('degraded'),
-    dead_letters: sizeOf(evidence.records.dead_letters),
+    dead_letters: letters.size,
+    redriven,
     labels: labels.applied,
     entity_updates: sizeOf(evidence.records.entity_updates),
     states,

@@ -18,11 +18,21 @@ const mostSteps = 1_000
  * @throws Error for such a schema.
  */
 export function compileBounds(type: Type): Bounds {
+  const endOf = compileEnd(type)
+  return (bytes, start) => endOf(bytes, start) === bytes.length
+}
+
+/**
+ * The place where a value of a schema ends in the bytes, -1 where they are not one.
+ *
+ * @throws Error as `compileBounds` does.
+ */
+export function compileEnd(type: Type): (bytes: Buffer, start: number) => number {
   const step = compile(type, { steps: 0 })
   const cursor = new Cursor()
   return (bytes, start) => {
     cursor.reset(bytes, start)
-    return step(cursor) && cursor.atEnd
+    return step(cursor) ? cursor.at : -1
   }
 }
 
@@ -117,8 +127,8 @@ class Cursor {
     this.#at = at
   }
 
-  get atEnd(): boolean {
-    return this.#at === this.#bytes.length
+  get at(): number {
+    return this.#at
   }
 
   /** False for NaN, which `varint` gives for what is no number. */

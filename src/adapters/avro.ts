@@ -42,9 +42,10 @@ interface CodecOptions<T> {
   readonly check: (value: T, record: LogRecord) => Checked<T>
 }
 
-const wireHeaderBytes = 5
+/** Of a value in Confluent wire format, before Avro's bytes. */
+export const wireHeaderBytes = 5
 
-function parseSchema(text: string): Type {
+export function parseSchema(text: string): Type {
   // Fresh options each time: avsc keeps the names of one schema in them and then refuses the same ones in another.
   return avsc.Type.forSchema(JSON.parse(text), { omitRecordMethods: true })
 }
@@ -101,12 +102,12 @@ export function createCodec<T>({ schema, id, source, maxRecordBytes, check }: Co
   }
 }
 
-function isFramed(value: Buffer): boolean {
+export function isFramed(value: Buffer): boolean {
   return value.length >= wireHeaderBytes && value[0] === 0
 }
 
 /** Of a value that is framed: int32, big-endian. */
-function schemaId(value: Buffer): number {
+export function schemaId(value: Buffer): number {
   return (
     ((value[1] as number) << 24) |
     ((value[2] as number) << 16) |

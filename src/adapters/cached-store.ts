@@ -71,6 +71,10 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
 
     watermark: (lane) => store.watermark(lane),
     keys: (lane) => store.keys(lane),
+    async clear(lane, token) {
+      lanes.delete(nameOf(lane))
+      await store.clear(lane, token)
+    },
     close: () => store.close(),
   }
   return { ...store, ...cached }

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
+import type { TopicPartition } from '../core/ports.ts'
 import {
   type Admin,
   asLogError,
@@ -21,10 +23,14 @@ export interface KafkaAdmin {
   createTopics(wanted: readonly TopicDescription[]): Promise<string[]>
   /** Topics that exist, with all their settings, defaults included; null for one that does not. */
   describeTopics(topics: readonly string[]): Promise<(TopicDescription | null)[]>
+  /** Members of a consumer group; 0 for one that does not exist. */
+  members(group: string): Promise<number>
+  /** Deletes the records of a partition before an offset: it begins there from then on. */
+  deleteBefore(at: TopicPartition, offset: number): Promise<void>
   close(): Promise<void>
 }
 
-/** For `weir topics`: connects at once, rejects with WEIR_LOG_UNAVAILABLE when no broker answers. */
+/** For `weir topics` and `weir rekey`: connects at once, rejects with WEIR_LOG_UNAVAILABLE when no broker answers. */
 export async function createKafkaAdmin(client: KafkaClientOptions): Promise<KafkaAdmin> {
   const admin = createKafkaClient(client, { retries: 3 }).admin()
   await admin.connect().catch((error: unknown) => {
@@ -38,9 +44,26 @@ export async function createKafkaAdmin(client: KafkaClientOptions): Promise<Kafk
       )
       const missing = wanted.filter((_, i) => existing[i] === null)
       await create(admin, missing)
+      for (const { topic } of missing) await untilLed(admin, topic)
       return missing.map(({ topic }) => topic)
     },
     describeTopics: (topics) => describeAll(admin, topics),
+    async members(group) {
+      const { groups } = await admin.describeGroups([group]).catch((error: unknown) => {
+        throw asLogError(error, `describing the group ${group}`)
+      })
+      return groups[0]?.members.length ?? 0
+    },
+    async deleteBefore({ topic, partition }, offset) {
+      const partitions = [{ partition, offset: String(offset) }]
+      try {
+        // Without a question before it, kafkajs does not know who leads the partition.
+        await admin.fetchTopicOffsets(topic)
+        await admin.deleteTopicRecords({ topic, partitions })
+      } catch (error) {
+        throw asLogError(error, `deleting records of ${topic}-${partition}`)
+      }
+    },
     close: () => admin.disconnect(),
   }
 }
@@ -59,6 +82,22 @@ async function create(admin: Admin, missing: readonly TopicDescription[]): Promi
     // The first of several refusals says more than "Topic creation errors".
     const [first] = (error as { errors?: Error[] }).errors ?? []
     throw asLogError(first ?? error, `creating ${missing.map(({ topic }) => topic).join(', ')}`)
+  }
+}
+
+/** Some 20 s: the leader of a new partition may not know yet that it is. */
+const mostAsked = 100
+
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  for (let left = mostAsked; ; left--) {
+    try {
+      await admin.fetchTopicOffsets(topic)
+      return
+    } catch (error) {
+      const reason = asLogError(error, `waiting for the leaders of ${topic}`)
+      if (left === 0 || !reason.retriable) throw reason
+      await sleep(200)
+    }
   }
 }
 

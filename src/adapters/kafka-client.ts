@@ -1,6 +1,7 @@
 import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
 import { WeirError } from '../core/errors.ts'
 import { deniedTypes } from './kafka-patches.ts'
+import { tlsFailure } from './tls-failure.ts'
 
 export type {
   Admin,
@@ -54,7 +55,10 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
 
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
-/** Any failure of the client as one of ours: fenced, no such topic, denied, or (retriable) unavailable. */
+/**
+ * Any failure of the client as one of ours: fenced, no such topic, denied, or unavailable; the last is retriable unless
+ * a certificate is the reason.
+ */
 export function asLogError(error: unknown, doing: string): WeirError {
   if (error instanceof WeirError) return error
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -69,9 +73,10 @@ export function asLogError(error: unknown, doing: string): WeirError {
         cause: error,
       })
     }
-    if (deniedTypes.has(type)) {
+    const lacking = deniedTypes.get(type)
+    if (lacking !== undefined) {
       return new WeirError('WEIR_LOG_DENIED', `Kafka denied it while ${doing}: ${cause.message} (${type})`, {
-        cure: 'Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md.',
+        cure: `Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md; here ${lacking}.`,
         cause: error,
       })
     }
@@ -81,6 +86,14 @@ export function asLogError(error: unknown, doing: string): WeirError {
         cause: error,
       })
     }
+  }
+  const refused = tlsFailure(error, 'kafka')
+  if (refused !== undefined) {
+    const { reason, cure } = refused
+    return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka cannot be reached while ${doing}: ${reason}.`, {
+      cure,
+      cause: error,
+    })
   }
   const why = error instanceof Error ? error.message : String(error)
   return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka failed while ${doing}: ${why}`, {

@@ -1,5 +1,5 @@
-import { promisify } from 'node:util'
-import { unzip, zstdDecompress } from 'node:zlib'
+import type { Transform } from 'node:stream'
+import { createUnzip, createZstdDecompress } from 'node:zlib'
 import { snappyUncompress } from 'hyparquet'
 import { decompressFrame } from 'lz4-napi'
 
@@ -10,18 +10,50 @@ import { decompressFrame } from 'lz4-napi'
 export const maxUnpackedBytes = 32 * 1024 * 1024
 type Decompress = (packed: Buffer) => Promise<Buffer>
 
-/** Decompression by the codec's number in the attributes of a batch; each rejects beyond `maxUnpackedBytes`. */
-export const decompressors: Readonly<Record<1 | 2 | 3 | 4, Decompress>> = {
-  1: limited(promisify(unzip)),
-  2: unpackSnappy,
-  3: unpackLz4,
-  4: limited(promisify(zstdDecompress)),
+/** A batch unpacks to more than `maxUnpackedBytes`: so much is certain of its bytes, whoever reads them how often. */
+export class UnpacksToTooMuch extends Error {
+  constructor() {
+    super(`it unpacks to more than ${maxUnpackedBytes} bytes`)
+  }
 }
 
-function limited(
-  unpack: (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>,
-): Decompress {
-  return (packed) => unpack(packed, { maxOutputLength: maxUnpackedBytes })
+/** Decompression by the codec's number in the attributes of a batch; each rejects with UnpacksToTooMuch where it does. */
+export const decompressors: Readonly<Record<1 | 2 | 3 | 4, Decompress>> = {
+  1: limited(createUnzip),
+  2: unpackSnappy,
+  3: unpackLz4,
+  4: limited(createZstdDecompress),
+}
+
+/** Small pieces: the last of a bomb is left to the garbage collector. */
+const pieces = { chunkSize: 64 * 1024 }
+
+function limited(create: (options: typeof pieces) => Transform): Decompress {
+  return async (packed) => {
+    const stream = create(pieces)
+    const chunks: Buffer[] = []
+    let bytes = 0
+    stream.end(packed)
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes <= maxUnpackedBytes) continue
+      release(chunks)
+      throw new UnpacksToTooMuch()
+    }
+    return Buffer.concat(chunks, bytes)
+  }
+}
+
+/**
+ * Gives memory back at once: left to the garbage collector, which does not see how much it is, each bomb would hold its 32
+ * MiB for long. Into the piece of the last chunk zlib may still be writing.
+ */
+function release(chunks: readonly Buffer[]): void {
+  const last = chunks.at(-1)?.buffer
+  for (const buffer of new Set(chunks.map((chunk) => chunk.buffer as ArrayBuffer))) {
+    if (buffer !== last) buffer.transfer(0)
+  }
 }
 
 const xerialMagic = Buffer.from('\x82SNAPPY\0', 'latin1')
@@ -78,5 +110,5 @@ function blockSize(packed: Buffer, at: number): number {
 }
 
 function requireWithin(bytes: number, limit: number): void {
-  if (bytes > limit) throw new Error(`it unpacks to more than ${maxUnpackedBytes} bytes`)
+  if (bytes > limit) throw new UnpacksToTooMuch()
 }

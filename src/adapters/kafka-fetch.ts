@@ -1,6 +1,6 @@
 import { WeirError } from '../core/errors.ts'
 import type { Headers, LogRecord } from '../core/ports.ts'
-import { decompressors } from './kafka-compression.ts'
+import { decompressors, maxUnpackedBytes, UnpacksToTooMuch } from './kafka-compression.ts'
 import { batchHeaderBytes } from './kafka-records.ts'
 
 /** Most records of a batch: each takes memory beside its bytes, and a few kilobytes could unpack to millions. */
@@ -30,7 +30,8 @@ interface Decoder {
 /**
  * The records of one fetched partition, in place of kafkajs's own decoder, which makes objects of every number, reads
  * gzip only and unpacks without a limit; a batch that it cannot read fails the fetch with all its partitions, without
- * a word of which. Here such a batch becomes one record with `unreadable`, the last of its partition in the fetch.
+ * a word of which. Here such a batch becomes one record with `unreadable`, the last of its partition in the fetch; one
+ * that is a bomb, records that are refused.
  */
 export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> {
   const size = decoder.readInt32()
@@ -70,11 +71,50 @@ async function decodeBatch(batch: Buffer, into: FetchedRecord[]): Promise<number
   }
   const decompress = decompressors[codec as keyof typeof decompressors]
   if (decompress === undefined) throw new Error(`it is packed by codec ${codec}, which does not exist`)
-  const unpacked = await decompress(packed)
+  const unpacked = await unpackOrRefuse(batch, () => decompress(packed), into)
+  if (unpacked === null) return maxUnpackedBytes
   decodeRecords(batch, unpacked, count, into)
   passOver(batch, into)
   return unpacked.length
 }
+
+/**
+ * Null for a bomb, in whose place stand as many records, each with a rejection: they can be answered like any record that
+ * cannot be decided, and the partition goes on. Brokers count the records of a compressed batch when they accept it.
+ */
+async function unpackOrRefuse(
+  batch: Buffer,
+  unpack: () => Promise<Buffer>,
+  into: FetchedRecord[],
+): Promise<Buffer | null> {
+  try {
+    return await unpack()
+  } catch (error) {
+    const count = batch.readInt32BE(57)
+    // Where compaction took some, nobody knows which are left.
+    if (!(error instanceof UnpacksToTooMuch) || batch.readInt32BE(23) !== count - 1) throw error
+  }
+  const first = Number(batch.readBigInt64BE(0))
+  const shared = {
+    // The latest of the batch's: those of its records are packed.
+    timestamp: Number(batch.readBigInt64BE(35)),
+    key: null,
+    value: null,
+    headers: noHeaders,
+    batchContext: contextOf(batch, 0),
+    rejection: bomb,
+  }
+  for (let i = 0; i < batch.readInt32BE(57); i++) {
+    into.push({ offset: first + i, ...shared, isControlRecord: false })
+  }
+  return null
+}
+
+const bomb = {
+  code: 'WEIR_RECORD_TOO_LARGE',
+  message: `its batch unpacks to more than ${maxUnpackedBytes} bytes`,
+  withhold: true,
+} as const
 
 const noContext = { producerId: '-1', inTransaction: false }
 
@@ -127,6 +167,9 @@ function contextOf(bytes: Buffer, at: number): FetchedRecord['batchContext'] {
 /** Of 64 bits the tenth byte, which counts units of this, has the last. */
 const longestVarint = 2 ** 63
 
+/** An assignment to this name would be to the prototype, and the header lost. */
+const asUsual = { enumerable: true, configurable: true, writable: true }
+
 /** What records consist of, from any place on. Throws RangeError behind the end. */
 class RecordReader {
   readonly #bytes: Buffer
@@ -164,7 +207,9 @@ class RecordReader {
     for (let i = 0; i < count; i++) {
       const name = this.#text() ?? ''
       const value = this.#text() ?? 'null'
-      headers[name] = Object.hasOwn(headers, name) ? `${headers[name]},${value}` : value
+      if (Object.hasOwn(headers, name)) headers[name] = `${headers[name]},${value}`
+      else if (name === '__proto__') Object.defineProperty(headers, name, { ...asUsual, value })
+      else headers[name] = value
     }
     return headers
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
 import type {
   Log,
@@ -27,6 +28,9 @@ export interface KafkaLogOptions extends KafkaSubscriptionOptions {
   readonly transactionTimeoutMs?: number
 }
 
+/** Longer than members leave one open, `kafka.transaction_timeout_ms` of 30,000 by default. */
+const longestTransactionMs = 90_000
+
 /** The log on Kafka. Connects when first used. */
 export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
   return new KafkaLog(options)
@@ -46,6 +50,11 @@ export class KafkaLog implements Log {
   /** True while every subscription is a member of its group and hears from the brokers. */
   healthy(): boolean {
     return [...this.#subscriptions].every((subscription) => subscription.healthy())
+  }
+
+  /** True while every subscription is a member of its group, whatever it reads. */
+  isMember(): boolean {
+    return [...this.#subscriptions].every((subscription) => subscription.isMember())
   }
 
   /** Next offset to fetch of a partition that this member reads: after the markers that end transactions, too. */
@@ -72,6 +81,32 @@ export class KafkaLog implements Log {
     return { first: Number(low), end: Number(high) }
   }
 
+  /**
+   * The end of a partition as it is now, once no transaction is open below it: a reader of committed records then misses
+   * none of what was written before the call.
+   *
+   * @throws WeirError WEIR_LOG_UNAVAILABLE (retriable) when one stays open for longer than a broker lets it.
+   */
+  async settledEnd(at: TopicPartition): Promise<number> {
+    this.#reader ??= KafkaReader.open(this.#options.client)
+    const reader = await this.#reader
+    const end = await reader.end(at).catch((error: unknown) => {
+      throw asLogError(error, `asking for the end of ${at.topic}`)
+    })
+    const giveUpAt = performance.now() + longestTransactionMs
+    while ((await this.bounds(at)).end < end) {
+      if (performance.now() > giveUpAt) {
+        throw new WeirError(
+          'WEIR_LOG_UNAVAILABLE',
+          `A transaction on ${at.topic}-${at.partition} stays open below offset ${end}.`,
+          { cure: 'Look for a writer that hangs; the broker ends its transaction in time.', retriable: true },
+        )
+      }
+      await sleep(50)
+    }
+    return end
+  }
+
   async offsetAt({ topic, partition }: TopicPartition, time: number): Promise<number> {
     const offsets = await this.#ask(`asking for offsets of ${topic} by time`, (admin) =>
       admin.fetchTopicOffsetsByTimestamp(topic, time),
@@ -84,9 +119,8 @@ export class KafkaLog implements Log {
     const last = Math.min(to, end)
     if (from >= last) return
     if (from < first) throw historyGone(at, from, first)
-    this.#reader ??= KafkaReader.open(this.#options.client)
     try {
-      yield* (await this.#reader).read(at, from, last)
+      yield* (await this.#openReader()).read(at, from, last)
     } catch (error) {
       throw asLogError(error, `reading ${at.topic}`)
     }
@@ -116,6 +150,13 @@ export class KafkaLog implements Log {
     )
     const found = offsets[0]?.partitions.find((at) => at.partition === partition)
     return found === undefined || Number(found.offset) < 0 ? null : Number(found.offset)
+  }
+
+  async members(group: string): Promise<number> {
+    const { groups } = await this.#ask(`asking for the members of ${group}`, (admin) =>
+      admin.describeGroups([group]),
+    )
+    return groups[0]?.members.length ?? 0
   }
 
   async subscribe(
@@ -152,15 +193,16 @@ export class KafkaLog implements Log {
   }
 
   async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    this.#admin ??= this.#connectAdmin()
+    const asked = this.#admin
     try {
-      this.#admin ??= this.#connectAdmin()
-      return await question(await this.#admin)
+      return await question(await asked)
     } catch (error) {
       const reason = asLogError(error, doing)
-      if (reason.retriable) {
-        const failed = this.#admin
+      // A client that could not connect or log in would refuse for ever.
+      if (reason.code !== 'WEIR_LOG_TOPIC' && this.#admin === asked) {
         this.#admin = undefined
-        failed?.then((admin) => admin.disconnect()).catch(() => {})
+        asked.then((admin) => admin.disconnect()).catch(() => {})
       }
       throw reason
     }
@@ -170,6 +212,16 @@ export class KafkaLog implements Log {
     const admin = createKafkaClient(this.#options.client, { retries: 4 }).admin()
     await admin.connect()
     return admin
+  }
+
+  /** One for all reads; a failure to connect is not kept. */
+  #openReader(): Promise<KafkaReader> {
+    this.#reader ??= KafkaReader.open(this.#options.client)
+    const reader = this.#reader
+    reader.catch(() => {
+      if (this.#reader === reader) this.#reader = undefined
+    })
+    return reader
   }
 
   async #connectProducer(): Promise<Producer> {

@@ -4,12 +4,15 @@ import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
 
 const require = createRequire(import.meta.url)
 
-/** Error types of what an ACL forbids. */
-export const deniedTypes: ReadonlySet<unknown> = new Set([
-  'TOPIC_AUTHORIZATION_FAILED',
-  'GROUP_AUTHORIZATION_FAILED',
-  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
+/** Error types of what an ACL forbids, and what the ACL that lacks allows. */
+export const deniedTypes: ReadonlyMap<unknown, string> = new Map([
+  ['TOPIC_AUTHORIZATION_FAILED', 'Read on the topic where it reads it, Write where it writes it'],
+  ['GROUP_AUTHORIZATION_FAILED', 'Read on the group'],
+  [
+    'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+    'Write on the transactional ids that begin with the group and a dash',
+  ],
+  ['CLUSTER_AUTHORIZATION_FAILED', 'Write on the topic'],
 ])
 
 /**
@@ -23,6 +26,38 @@ function patchRequestQueue(): void {
   const schedule = prototype.scheduleCheckPendingRequests
   prototype.scheduleCheckPendingRequests = function (this: { pending: unknown[] }): void {
     if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+/** What the patch below touches of a connection. */
+interface Connection {
+  /** What has come of an answer that is not complete. */
+  chunks: Buffer[]
+  bytesBuffered: number
+  bytesNeeded: number
+  isConnected(): boolean
+}
+
+const lengthBytes = 4
+
+/**
+ * kafkajs keeps half an answer when its connection is cut, and takes what comes over the next one for the rest: no
+ * answer is understood any more, each request times out, for ever. And whoever asks while it connects opens another
+ * socket, whose end would later fail the requests of the first.
+ */
+function patchReconnect(): void {
+  const { prototype } = require('kafkajs/src/network/connection.js')
+  const connect: () => Promise<unknown> = prototype.connect
+  const connecting = new WeakMap<Connection, Promise<unknown>>()
+  prototype.connect = function (this: Connection): Promise<unknown> {
+    const underWay = connecting.get(this)
+    if (this.isConnected() || underWay !== undefined) return underWay ?? connect.call(this)
+    this.chunks = []
+    this.bytesBuffered = 0
+    this.bytesNeeded = lengthBytes
+    const connected = connect.call(this).finally(() => connecting.delete(this))
+    connecting.set(this, connected)
+    return connected
   }
 }
 
@@ -119,6 +154,33 @@ function patchFindCoordinator(): void {
   }
 }
 
+interface PartitionsAdded {
+  readonly errors: readonly {
+    readonly topic: string
+    readonly partitionErrors: readonly { readonly errorCode: number }[]
+  }[]
+}
+
+/** What else is refused because one topic is. */
+const operationNotAttempted = 55
+
+/** kafkajs says that a topic may not be written to, and not which; of several refusals it takes the first, a mere consequence. */
+function patchAddPartitions(): void {
+  const { createErrorFromCode, failure } = require('kafkajs/src/protocol/error.js')
+  const path = 'kafkajs/src/protocol/requests/addPartitionsToTxn/v1/response.js'
+  async function parse(data: PartitionsAdded): Promise<PartitionsAdded> {
+    const refused = data.errors
+      .flatMap(({ topic, partitionErrors }) => partitionErrors.map(({ errorCode }) => ({ topic, errorCode })))
+      .filter(({ errorCode }) => failure(errorCode))
+    const first = refused.find(({ errorCode }) => errorCode !== operationNotAttempted) ?? refused[0]
+    if (first === undefined) return data
+    const error = createErrorFromCode(first.errorCode)
+    error.message = `${first.topic}: ${error.message}`
+    throw error
+  }
+  replace(path, { ...require(path), parse })
+}
+
 /** For how long a coordinator is not asked for again. What a moved one refuses, kafkajs repeats for some 5 s. */
 const coordinatorMs = 2_000
 
@@ -146,7 +208,9 @@ const { version } = require('kafkajs/package.json')
 if (version !== patched) throw new Error(`kafkajs is ${version}: its patches are for ${patched}`)
 
 patchRequestQueue()
+patchReconnect()
 patchFindCoordinator()
+patchAddPartitions()
 patchCoordinatorLookups()
 patchRequestFraming()
 patchOffsetReset()

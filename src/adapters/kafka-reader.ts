@@ -13,7 +13,10 @@ interface Cluster {
   refreshMetadata(): Promise<void>
   /** By broker: those of the partitions that it leads. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>
-  findBroker(by: { nodeId: string }): Promise<{ fetch(request: object): Promise<FetchResponse> }>
+  findBroker(by: { nodeId: string }): Promise<{
+    fetch(request: object): Promise<FetchResponse>
+    listOffsets(request: object): Promise<OffsetsResponse>
+  }>
 }
 
 interface FetchResponse {
@@ -22,7 +25,13 @@ interface FetchResponse {
   }[]
 }
 
-const [consumer, readCommitted] = [-1, 1]
+interface OffsetsResponse {
+  readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[]
+}
+
+const consumer = -1
+const [readUncommitted, readCommitted] = [0, 1]
+const latest = '-1'
 const partitionBytes = 1_048_576
 const waitMs = 250
 /** Some half a minute: a leader is found again by then. */
@@ -78,13 +87,28 @@ export class KafkaReader {
     }
   }
 
-  async #fetch({ topic, partition }: TopicPartition, offset: number): Promise<readonly FetchedRecord[]> {
+  /** The offset after the last record, those of open transactions included. */
+  async end({ topic, partition }: TopicPartition): Promise<number> {
+    const leader = await this.#leaderOf({ topic, partition })
+    const { responses } = await leader.listOffsets({
+      isolationLevel: readUncommitted,
+      topics: [{ topic, partitions: [{ partition, timestamp: latest }] }],
+    })
+    return Number(responses[0]?.partitions[0]?.offset)
+  }
+
+  async #leaderOf({ topic, partition }: TopicPartition) {
     await this.#cluster.addTargetTopic(topic)
     const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
     if (nodeId === undefined) {
       throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`)
     }
-    const broker = await this.#cluster.findBroker({ nodeId })
+    return this.#cluster.findBroker({ nodeId })
+  }
+
+  async #fetch(at: TopicPartition, offset: number): Promise<readonly FetchedRecord[]> {
+    const { topic, partition } = at
+    const broker = await this.#leaderOf(at)
     const { responses } = await broker.fetch({
       replicaId: consumer,
       isolationLevel: readCommitted,

@@ -73,8 +73,14 @@ export const fetchSettings = {
   maxBytes: 8_388_608,
 } as const
 
+/** A member hears of a change of the group in the answer to its next heartbeat: until then the others wait. */
+const longestBeatMs = 1_000
 const firstPauseMs = 50
 const longestPauseMs = 2_000
+const longestGoodbyeMs = 3_000
+/** Before a consumer that died is replaced: a refused login takes a connection a try, and may last for hours. */
+const firstReopenPauseMs = 1_000
+const longestReopenPauseMs = 8_000
 /** Before a batch that cannot be read is tried again: only a person can change it. */
 const blockedPauseMs = 30_000
 /** What the next try may take before the partition counts as free. */
@@ -97,8 +103,10 @@ export class KafkaSubscription implements Subscription {
   #consumer: Consumer | undefined
   #lastSeen = performance.now()
   #watchdog: NodeJS.Timeout | undefined
+  #watchedAt = performance.now()
   #restarting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
+  readonly #stopping = new AbortController()
 
   constructor(group: string, topics: readonly string[], handler: RunHandler, options: Dependencies) {
     this.#group = group
@@ -116,10 +124,15 @@ export class KafkaSubscription implements Subscription {
     this.#watchdog = setInterval(() => this.#watch(), this.#sessionTimeoutMs / 2)
   }
 
-  healthy(): boolean {
+  /** Whether the group counts on this member, as far as it knows. */
+  isMember(): boolean {
     const silentMs = performance.now() - this.#lastSeen
-    if ([...this.#assigned].some((lane) => lane.blockedUntil > performance.now())) return false
     return this.#generation > 0 && this.#restarting === undefined && silentMs < this.#sessionTimeoutMs
+  }
+
+  /** A member, and not before a batch that cannot be read. */
+  healthy(): boolean {
+    return this.isMember() && [...this.#assigned].every((lane) => lane.blockedUntil <= performance.now())
   }
 
   /** See KafkaLog.fetchPosition; null for a partition that is not this member's. */
@@ -134,6 +147,12 @@ export class KafkaSubscription implements Subscription {
     while (this.#stopped === undefined && !(await this.#isIdle())) await sleep(20)
   }
 
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    const lane = this.#lane(topic, partition)
+    if (this.#consumer === undefined || lane.busy !== undefined || !this.#assigned.has(lane)) return
+    this.#jump(this.#consumer, lane, offset)
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -141,8 +160,12 @@ export class KafkaSubscription implements Subscription {
 
   async #stop(): Promise<void> {
     clearInterval(this.#watchdog)
-    await this.#restarting
-    await this.#consumer?.disconnect().catch(() => {})
+    this.#stopping.abort()
+    const isMember = this.isMember()
+    const goodbye = Promise.resolve(this.#restarting).then(() => this.#consumer?.disconnect())
+    const gone = goodbye.catch(() => {})
+    // Where the brokers refuse, there is nobody to say goodbye to, and trying takes as long as it takes.
+    await (isMember ? gone : Promise.race([gone, sleep(longestGoodbyeMs, undefined, { ref: false })]))
     await Promise.all([...this.#lanes.values()].map((lane) => lane.busy))
   }
 
@@ -165,7 +188,7 @@ export class KafkaSubscription implements Subscription {
       groupId: this.#group,
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: this.#rebalanceTimeoutMs,
-      heartbeatInterval: Math.min(3_000, this.#sessionTimeoutMs / 3),
+      heartbeatInterval: Math.min(longestBeatMs, this.#sessionTimeoutMs / 3),
       ...fetchSettings,
       readUncommitted: false,
       allowAutoTopicCreation: false,
@@ -341,7 +364,11 @@ export class KafkaSubscription implements Subscription {
 
   /** A consumer that neither fetches nor heartbeats nor waits for a handler is dead, whatever it says. */
   #watch(): void {
-    const silentMs = performance.now() - this.#lastSeen
+    const now = performance.now()
+    // Where the process itself stood still it is not the consumer that was silent: it joins again by itself.
+    if (now - this.#watchedAt > 2 * this.#sessionTimeoutMs) this.#lastSeen = now
+    this.#watchedAt = now
+    const silentMs = now - this.#lastSeen
     const handling = [...this.#lanes.values()].some((lane) => lane.busy !== undefined)
     if (handling || silentMs < 3 * this.#sessionTimeoutMs + this.#rebalanceTimeoutMs) return
     this.#restart(
@@ -357,13 +384,17 @@ export class KafkaSubscription implements Subscription {
   }
 
   async #reopen(reason: unknown): Promise<void> {
+    let pauseMs = firstReopenPauseMs
     for (let error = reason; this.#stopped === undefined; ) {
       this.#options.onEvent?.({ type: 'restarting', error })
       const old = this.#consumer
       await Promise.race([old?.disconnect().catch(() => {}), sleep(5_000)])
-      await sleep(1_000)
+      await sleep(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      if (this.#stopping.signal.aborted) return
+      pauseMs = Math.min(2 * pauseMs, longestReopenPauseMs)
       try {
         await this.#open()
+        if (this.#stopping.signal.aborted) await this.#consumer?.disconnect()
         return
       } catch (failure) {
         error = failure

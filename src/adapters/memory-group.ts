@@ -21,6 +21,10 @@ export class MemoryGroup {
   readonly #members: MemoryMember[] = []
   #rebalanced: Promise<void> = Promise.resolve()
 
+  get size(): number {
+    return this.#members.length
+  }
+
   join(member: MemoryMember): Promise<void> {
     return this.#rebalance(() => this.#members.push(member))
   }
@@ -85,6 +89,13 @@ export class MemoryMember implements Subscription {
   idle(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve()
     return new Promise((resolve) => this.#idlers.push(resolve))
+  }
+
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    const found = this.#assigned.find((at) => at.topic === topic && at.partition === partition)
+    if (found === undefined) return
+    found.position = offset
+    this.wake()
   }
 
   stop(): Promise<void> {

@@ -114,6 +114,10 @@ export class MemoryLog implements Log {
     return this.#groupPartition(group, at).committed
   }
 
+  async members(group: string): Promise<number> {
+    return this.#groups.get(group)?.members.size ?? 0
+  }
+
   async subscribe(group: string, topics: readonly string[], handler: RunHandler): Promise<Subscription> {
     const { members } = this.#group(group)
     const member = new MemoryMember(members, {

@@ -60,6 +60,12 @@ export function createMemoryStore(): StateStore {
     async *keys(id) {
       yield [...laneOf(id).states.keys()]
     },
+    async clear(id, token) {
+      const lane = laneOf(id)
+      lane.owner = token
+      lane.watermark = null
+      lane.states.clear()
+    },
     async close() {},
   }
 }

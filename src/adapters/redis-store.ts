@@ -3,6 +3,7 @@ import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
 import { Deadline } from './deadline.ts'
+import { tlsFailure } from './tls-failure.ts'
 
 const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
 
@@ -25,12 +26,13 @@ export interface RedisStoreOptions {
   /** Milliseconds after which a call is given up, its outcome unknown. Default 500. */
   readonly deadlineMs?: number
   /** Told when the connection is ready (no error) and each time that it is lost or cannot be made. */
-  readonly onConnection?: (error?: Error) => void
+  readonly onConnection?: (error?: WeirError) => void
 }
 
 export interface RedisStore extends StateStore {
   /**
-   * Waits for the connection and looks whether Redis can be relied on: that it drops nothing on its own and takes writes.
+   * Waits for the connection, tries what weir's user must be allowed, and looks whether Redis can be relied on: that it
+   * drops nothing on its own and takes writes.
    * @returns what is wrong with it; none when all is well.
    */
   check(): Promise<StoreFinding[]>
@@ -122,8 +124,19 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       } while (cursor !== '0')
     },
 
+    async clear(lane) {
+      // One key: gone at once and whole.
+      await guard(() => redis.del(keyOf(lane)))
+    },
+
     async check() {
       await ready(redis)
+      const lane = { kind: 't', partition: 0 } as const
+      // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
+      await guard(() => redis.ping())
+      await guard(() => watermarkOf(lane))
+      await fieldsOf(lane, [field.owner])
+      await guard(() => redis.weirCommit(keyOf(lane), 'nobody', '', '0', packStates([])))
       return findingsOf(await guard(() => redis.info()))
     },
 
@@ -154,7 +167,7 @@ function connect(options: RedisStoreOptions): Redis {
     ...(tls === undefined ? {} : { tls }),
   })
   redis.on('ready', () => onConnection?.())
-  redis.on('error', (error: Error) => onConnection?.(error))
+  redis.on('error', (error: Error) => onConnection?.(unavailable(error)))
   return redis
 }
 
@@ -218,9 +231,28 @@ function packStates(states: readonly (readonly [key: string, state: Buffer])[]):
   return packed
 }
 
+/** What a person has to mend: who weir says it is, and what its user may do. */
+const denied = /^(WRONGPASS|NOAUTH|NOPERM)/
+
+/** What ioredis says to a call while it connects; why it has to is told to `onConnection`. */
+const unconnected = /^(Stream isn't writeable|Reached the max retries per request)/
+
+/** Any failure as one of ours; retriable unless a certificate, the login or a right is the reason. */
 function unavailable(cause: unknown): WeirError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${why}`, { retriable: true, cause })
+  const tls = tlsFailure(cause, 'redis')
+  if (tls !== undefined) {
+    const { reason, cure } = tls
+    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis cannot be reached: ${reason}.`, { cure, cause })
+  }
+  if (denied.test(why)) {
+    const cure = why.startsWith('NOPERM')
+      ? 'Give the user of redis.username the rights of docs/security.md.'
+      : 'Correct redis.username and redis.password.'
+    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis refused it: ${why}`, { cure, cause })
+  }
+  const said = unconnected.test(why) ? 'there is no connection' : why
+  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${said}`, { retriable: true, cause })
 }
 
 /** What redis-scripts/commit.lua answers when there is no owner. */

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { WeirError } from '../core/errors.ts'
+import type { Scores } from '../core/ports.ts'
 import { readManifest, readPackage } from './model-package.ts'
 import { loadOnnxModel } from './onnx-model.ts'
 import type { Answer, Batch, ThreadData } from './threaded-model.ts'
@@ -14,11 +15,14 @@ if (model.sha256 !== sha256) {
 
 parentPort?.on('message', async (batch: Batch | null) => {
   if (batch === null) parentPort?.close()
-  else parentPort?.postMessage(await answer(batch.features, batch.rows))
+  else {
+    const memory = batch.features.buffer as ArrayBuffer
+    parentPort?.postMessage({ memory, ...(await answer(batch)) } satisfies Answer, [memory])
+  }
 })
 parentPort?.postMessage('ready')
 
-async function answer(features: Float32Array, rows: number): Promise<Answer> {
+async function answer({ features, rows }: Batch): Promise<{ scores: Scores } | { error: Error }> {
   try {
     return { scores: await model.score(features, rows) }
   } catch (error) {

@@ -16,7 +16,11 @@ export interface Batch {
   readonly features: Float32Array
   readonly rows: number
 }
-export type Answer = { readonly scores: Scores } | { readonly error: Error }
+/** The memory of the batch comes back with it. */
+export type Answer = { readonly memory: ArrayBuffer } & (
+  | { readonly scores: Scores }
+  | { readonly error: Error }
+)
 
 /** An admitted model in a thread of its own: the same bits, while this thread goes on with the next batch. */
 export interface ThreadedModel extends Model {
@@ -35,7 +39,10 @@ export async function openThreadedModel(
   await once(thread, 'message')
   const exited = once(thread, 'exit')
   const waiting: { resolve(scores: Scores): void; reject(error: Error): void }[] = []
+  // Memory for batches to come: new memory for each would be collected long after.
+  const spare: ArrayBuffer[] = []
   thread.on('message', (answer: Answer) => {
+    spare.push(answer.memory)
     const asked = waiting.shift()
     if ('scores' in answer) asked?.resolve(answer.scores)
     else asked?.reject(answer.error)
@@ -53,9 +60,13 @@ export async function openThreadedModel(
       waiting.push({ resolve, reject })
       // While an answer is due, the program waits for it.
       thread.ref()
-      // A copy that is handed over costs less than one that is cloned.
-      const copy = features.slice()
-      thread.postMessage({ features: copy, rows } satisfies Batch, [copy.buffer])
+      const bytes = features.byteLength
+      const last = spare.pop()
+      const memory = last !== undefined && last.byteLength >= bytes ? last : new ArrayBuffer(bytes)
+      const copy = new Float32Array(memory, 0, features.length)
+      copy.set(features)
+      // Handed over: to clone it would cost more.
+      thread.postMessage({ features: copy, rows } satisfies Batch, [memory])
       return promise
     },
     async close() {

@@ -7,10 +7,12 @@ import { createKafkaLog, type KafkaLog } from '../adapters/kafka-log.ts'
 import type { KafkaSubscriptionOptions } from '../adapters/kafka-subscription.ts'
 import { createRedisStore, type RedisStore } from '../adapters/redis-store.ts'
 import { createSchemaRegistry } from '../adapters/schema-registry.ts'
+import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Log } from '../core/ports.ts'
+import { PinnedPartitions } from '../stream/pinned-partitions.ts'
 
 interface PemTexts {
   readonly ca?: string
@@ -36,9 +38,11 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, {
+    // Some put the key itself there.
+    const shown = path.includes('\n') ? 'a file whose name has several lines' : path
+    const { code } = cause as NodeJS.ErrnoException
+    throw new WeirError('WEIR_CONFIG_UNREADABLE', `cannot read ${shown} (${code})`, {
       cure: 'check the tls section: the file must be PEM and readable by this user',
-      cause,
     })
   }
 }
@@ -78,10 +82,11 @@ export function openKafka(
 export function openStore(
   { app, redis }: Config,
   { layoutHash }: Pick<CompiledFeatures, 'layoutHash'>,
-  onConnection: (error?: Error) => void,
+  onConnection: (error?: WeirError) => void,
 ): RedisStore {
   const { url, username, password, deadline_ms } = redis
-  const tls = readTls(redis.tls)
+  // The address may say it too: then the files count as well.
+  const tls = readTls({ ...redis.tls, enabled: redis.tls.enabled || url.startsWith('rediss:') })
   return createRedisStore({
     url,
     prefix: `${app}.${layoutHash}`,
@@ -95,12 +100,11 @@ export function openStore(
 
 /** A store that drops states on its own or takes none is refused: a member would decide without states for ever. */
 export async function checkStore(store: RedisStore): Promise<void> {
-  const [finding] = await store.check().catch((cause: unknown) => {
-    throw new WeirError('WEIR_STORE_UNAVAILABLE', (cause as Error).message, {
-      cure: 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls',
-      retriable: true,
-      cause,
-    })
+  const [finding] = await store.check().catch((cause: WeirError) => {
+    const { code, message, retriable } = cause
+    const cure =
+      cause.cure ?? 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls'
+    throw new WeirError(code, message, { cure, retriable, cause })
   })
   if (finding === undefined) return
   throw new WeirError('WEIR_STORE_UNFIT', finding.message, { cure: finding.cure })
@@ -108,34 +112,22 @@ export async function checkStore(store: RedisStore): Promise<void> {
 
 /** Partitions are pinned: with another number customers would move away from their states. */
 export async function checkTopics({ topics }: Config, log: Log): Promise<void> {
-  const names = [
-    topics.transactions,
-    topics.labels,
-    topics.decisions,
-    topics.alerts,
-    topics.dead_letters,
-    topics.entity_updates,
-  ]
-  for (const name of names) {
-    const partitions = await log.partitions(name)
-    if (partitions === topics.partitions) continue
-    throw new WeirError(
-      'WEIR_LOG_TOPIC',
-      `${name} has ${partitions} partitions, topics.partitions pins ${topics.partitions}`,
-      {
-        cure: 'set topics.partitions to what exists; adding partitions to a running installation moves customers away from their states',
-      },
-    )
-  }
+  const pinned = new PinnedPartitions(log, topics)
+  await pinned.look()
+  if (pinned.finding !== null) throw pinned.finding
 }
 
-/** The codecs of all topics, with schema ids from the registry where one is configured, else from files. */
-export function openContracts({ topics, limits, schema_registry: registry }: Config): Promise<Contracts> {
+/** Schema ids from the registry where one is configured, else from files. */
+export function openSchemas({ schema_registry: registry }: Config): SchemaSource {
   const { url } = registry
-  const source: SchemaSource =
-    url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+  return url === null ? createFileSchemaSource() : createSchemaRegistry({ ...registry, url })
+}
+
+/** The codecs of all topics. */
+export function openContracts(config: Config): Promise<Contracts> {
+  const { topics, limits } = config
   return createContracts(
-    source,
+    openSchemas(config),
     {
       transactions: topics.transactions,
       labels: topics.labels,
@@ -168,5 +160,30 @@ export async function withConnection<T>(
     return await use({ log, contracts })
   } finally {
     await log.close()
+  }
+}
+
+/** An installation, without what decides. */
+export interface OpenInstallation {
+  readonly config: Config
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly features: CompiledFeatures
+}
+
+/** Opens log and store, both looked over, for the time that `use` takes; the model is not needed. */
+export async function withInstallation<T>(
+  config: Config,
+  use: (installation: OpenInstallation) => Promise<T>,
+): Promise<T> {
+  const features = loadFeatures(config.features)
+  const log = openKafka(config)
+  const store = openStore(config, features, () => {})
+  try {
+    await checkStore(store)
+    await checkTopics(config, log)
+    return await use({ config, log, store, features })
+  } finally {
+    await Promise.all([log.close(), store.close()])
   }
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { RedisStore } from '../adapters/redis-store.ts'
 import type { Probe } from '../http/server.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { isSevere } from '../observability/observe.ts'
 
 /** What is wrong with Redis; null when nothing is. */
 type Trouble = { readonly message: string; readonly cure?: string } | null
@@ -15,6 +16,7 @@ export class StoreWatch {
   readonly #logger: Logger
   readonly #fit: Metrics['storeFit']
   #isConnected = false
+  #told: string | undefined = ''
   #trouble: Trouble = null
   #looking: Promise<void> | null = null
 
@@ -24,12 +26,12 @@ export class StoreWatch {
   }
 
   readonly onConnection = (error?: Error): void => {
-    const isConnected = error === undefined
-    if (this.#isConnected !== isConnected) {
-      if (isConnected) this.#logger.info('connected to Redis')
-      else this.#logger.warn({ reason: error.message }, 'Redis cannot be reached')
-    }
-    this.#isConnected = isConnected
+    this.#isConnected = error === undefined
+    // Tried again for ever: each reason is told once.
+    if (this.#told === error?.message) return
+    this.#told = error?.message
+    if (error === undefined) this.#logger.info('connected to Redis')
+    else this.#logger[isSevere(error) ? 'error' : 'warn']({ error }, 'Redis cannot be reached')
   }
 
   readonly probe: Probe = () => {

@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
+import { QuietLanes } from '../stream/quiet-lanes.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
@@ -72,13 +73,9 @@ export async function startStream(
     const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
     http = await serve(config, metrics, () => scorer, log, watch, testEvents)
     scorer = await startScorer(parts)
-    const running = {
-      scorer,
-      http,
-      log,
-      store,
-      caretaker: startCaretaker(scorer, log, metrics, () => watch.look(store)),
-    }
+    const quiet = new QuietLanes({ ...scorer, log, store })
+    const caretaker = startCaretaker({ scorer, quiet, log, store, watch }, metrics, logger)
+    const running = { scorer, http, log, store, caretaker }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -125,6 +122,10 @@ function serve(
       }
     },
     redis: probe,
+    topics: () => {
+      const finding = scorer()?.pinned.finding ?? null
+      return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
+    },
     lanes: () => {
       const waiting = states().filter((state) => state === 'acquiring' || state === 'rebuilding').length
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
@@ -153,25 +154,43 @@ function testEventsOf(
   return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
-/** Looks after what no record brings about: gauges, Redis, and partitions that could not be taken over. */
+interface Cared {
+  readonly scorer: Scorer
+  readonly quiet: QuietLanes
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly watch: StoreWatch
+}
+
+/** Looks after what no record brings about: gauges, Redis, partitions that could not be taken over, states that are behind. */
 function startCaretaker(
-  scorer: Scorer,
-  log: KafkaLog,
+  { scorer, quiet, log, store, watch }: Cared,
   metrics: Metrics,
-  lookAtStore: () => Promise<void>,
+  logger: Logger,
 ): NodeJS.Timeout {
   let measuring = false
-  void lookAtStore()
+  void watch.look(store)
   return setInterval(() => {
-    void lookAtStore()
-    scorer.member.restart()
+    void watch.look(store)
+    // Each try is a connection a lane: not while Kafka refuses them.
+    if (log.isMember()) scorer.member.restart()
+    void quiet.look()
     setLaneStates(scorer, metrics)
     if (measuring) return
     measuring = true
-    void setLag(scorer, log, metrics).finally(() => {
+    void Promise.all([setLag(scorer, log, metrics), watchPartitions(scorer, logger)]).finally(() => {
       measuring = false
     })
   }, caretakerEveryMs)
+}
+
+/** Also where no record tells: in a quiet topic, and in those that weir only writes to. */
+async function watchPartitions({ pinned }: Scorer, logger: Logger): Promise<void> {
+  const known = pinned.finding
+  // A broker that is away shows in readiness.
+  await pinned.look().catch(() => {})
+  const { finding } = pinned
+  if (known === null && finding !== null) logger.error({ error: finding }, 'a topic has changed')
 }
 
 function setLaneStates({ member }: Scorer, metrics: Metrics): void {

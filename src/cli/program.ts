@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerAudit } from './audit.ts'
 import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
 import { registerDemo } from './demo.ts'
+import { registerDlq } from './dlq.ts'
 import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
@@ -11,7 +13,9 @@ import { registerGenerate } from './generate.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
+import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
+import { registerReset } from './reset.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -28,6 +32,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerDlq,
   registerReplay,
   registerCompare,
   registerThreshold,
@@ -36,6 +41,9 @@ const commands: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerModel,
   registerState,
+  registerAudit,
+  registerReset,
+  registerRekey,
 ]
 
 /** Exit codes, as docs/operations.md has them. */

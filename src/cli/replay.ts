@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions } from '../apps/replay.ts'
 import { WeirError } from '../core/errors.ts'
@@ -11,6 +10,7 @@ import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { ReplaySummary } from '../replay/summary.ts'
 import { configOf, count, position, refuseFlags, time, wantsJson } from './flags.ts'
+import { boundHeap } from './heap.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, filesRead, type SourceFlags, topicWord, withSource } from './source.ts'
@@ -83,8 +83,6 @@ export function registerReplay(program: Command): void {
         { flag: '--state', path: state },
       ])
       if (state !== undefined) checkReplaceable(state)
-      // What a replay holds is bounded; V8 would let garbage grow to several times of that before it looks.
-      setFlagsFromString('--heap-growing-percent=25')
       const { config } = configOf(command)
       const { defaults } = flags.map === undefined ? {} : mappingOf(flags.map)
       const { model, policy = defaults?.policy, features = defaults?.features } = flags
@@ -121,6 +119,7 @@ export function registerReplay(program: Command): void {
     const total = Math.min(flags.limit, flags.events ?? Number.POSITIVE_INFINITY)
     const progress = startProgress('payments and labels', total)
     const bad = new BadRows(flags.onError)
+    const keepHeap = boundHeap()
     let items = 0
     const summary = await replay(config, {
       ...what,
@@ -134,6 +133,7 @@ export function registerReplay(program: Command): void {
       onItems(taken) {
         progress.add(taken - items)
         items = taken
+        keepHeap()
       },
       onFraction: progress.reach,
       onRejected: (at, reason) => bad.add({ at, reason }),

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
-import { checkStore, checkTopics, openKafka, openStore } from '../apps/connect.ts'
-import { loadFeatures } from '../config/definitions.ts'
-import type { Config } from '../config/schema.ts'
+import { withInstallation } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
 import { checkSnapshot } from '../replay/check.ts'
 import { loadSnapshot } from '../replay/load.ts'
-import type { StateTarget } from '../replay/target.ts'
 import { configOf, wantsJson } from './flags.ts'
 import { grouped, note, print, printJson, startProgress } from './output.ts'
 
@@ -19,7 +16,7 @@ export function registerState(program: Command): void {
     .action(async (file: string, _, command: Command) => {
       const { config } = configOf(command)
       const progress = startProgress('states', Number.POSITIVE_INFINITY)
-      const head = await withTarget(config, (target) =>
+      const head = await withInstallation(config, (target) =>
         loadSnapshot(file, target, randomUUID, (states) => progress.add(states)),
       )
       const { count, seconds } = progress.stop()
@@ -34,7 +31,7 @@ export function registerState(program: Command): void {
     .action(async (file: string, _, command: Command) => {
       const { config } = configOf(command)
       const progress = startProgress('states', Number.POSITIVE_INFINITY)
-      const { compared, differing, first } = await withTarget(config, (target) =>
+      const { compared, differing, first } = await withInstallation(config, (target) =>
         checkSnapshot(file, target, (states) => progress.add(states)),
       )
       progress.stop()
@@ -49,18 +46,4 @@ export function registerState(program: Command): void {
         },
       )
     })
-}
-
-/** Opens the installation for the time that `use` takes; the model is not needed. */
-async function withTarget<T>(config: Config, use: (target: StateTarget) => Promise<T>): Promise<T> {
-  const features = loadFeatures(config.features)
-  const log = openKafka(config)
-  const store = openStore(config, features, () => {})
-  try {
-    await checkStore(store)
-    await checkTopics(config, log)
-    return await use({ config, log, store, features })
-  } finally {
-    await Promise.all([log.close(), store.close()])
-  }
 }

@@ -101,7 +101,14 @@ function printResult(result: Verification): void {
 }
 
 /** What the table does not say. */
-function linesOf({ ranges, recomputed, unverifiable, answer_gone, findings }: Verification): string[] {
+function linesOf({
+  ranges,
+  recomputed,
+  unverifiable,
+  answer_gone,
+  skipped,
+  findings,
+}: Verification): string[] {
   const lines = Object.entries(recomputed.customer_columns_differ).map(
     ([column, decisions]) => `${column} differs in ${grouped(decisions)} decisions`,
   )
@@ -114,6 +121,7 @@ function linesOf({ ranges, recomputed, unverifiable, answer_gone, findings }: Ve
   lines.push(entityLine(recomputed.entity))
   if (answer_gone > 0)
     lines.push(`${grouped(answer_gone)} payments are older than the first answer that is left`)
+  if (skipped > 0) lines.push(`${grouped(skipped)} payments were declared skipped (weir reset): not decided`)
   for (const { model, model_sha256, policy, decisions, why } of unverifiable.versions) {
     lines.push(
       `not verified: ${grouped(decisions)} decisions of ${model} (${model_sha256}), policy ${policy}: ${why}`,

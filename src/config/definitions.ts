@@ -18,7 +18,7 @@ import {
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
-import { type CompiledPolicy, compilePolicy, type PolicyFile } from '../core/policy.ts'
+import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
 import { nearestPath } from './nearest.ts'
 
@@ -138,7 +138,8 @@ const featureFile = only({
   }).optional(),
 })
 
-const policyFile = (features: readonly string[]) =>
+/** @param features that reasons may name; null: any. */
+const policyFile = (features: readonly string[] | null) =>
   only({
     version: z.string().min(1).max(32),
     thresholds: only({
@@ -160,9 +161,9 @@ const policyFile = (features: readonly string[]) =>
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: z.string().refine((name) => features.includes(name), {
+        feature: z.string().refine((name) => features?.includes(name) ?? true, {
           error: ({ input }) =>
-            `"${input}" is not in the feature file${hint(String(input), features).join('')}`,
+            `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
         }),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
@@ -224,6 +225,16 @@ export function loadPolicy(path: string, features: CompiledFeatures): CompiledPo
     'mend the lines that are named (policy.yaml has the syntax), or for a policy of other features name their file, --set features=FILE'
   const file = readYaml(path, policyFile(features.names), 'WEIR_POLICY_INVALID', cure) as PolicyFile
   return compilePolicy(file, features, sha256)
+}
+
+/**
+ * A policy for what it says without a vector: whatever features its reasons name.
+ *
+ * @throws WeirError WEIR_POLICY_INVALID that names the place in the file.
+ */
+export function readPolicy(path: string): { readonly file: PolicyFile; readonly id: string } {
+  const file = readYaml(path, policyFile(null), 'WEIR_POLICY_INVALID') as PolicyFile
+  return { file, id: policyId(file, sha256) }
 }
 
 /**

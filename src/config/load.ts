@@ -67,18 +67,30 @@ function fromFile(path: string | undefined): Given[] {
       cause,
     })
   }
-  const document = parseDocument(text)
-  const [mistake] = document.errors
-  if (mistake !== undefined) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `${file} is not YAML: ${mistake.message}`, {
-      cure: 'mend the line that is named',
-    })
-  }
-  const content: unknown = document.toJS()
+  const content = parseYaml(file, text)
   if (content === null || isMapping(content)) return flatten(content ?? {}, '', file)
   throw new WeirError('WEIR_CONFIG_INVALID', `${file} does not hold settings`, {
     cure: 'write `key: value` lines, as in config/weir.yaml',
   })
+}
+
+/** Says where a mistake is and of what kind: the messages of the parser repeat the text, which may be a password. */
+function parseYaml(file: string, text: string): unknown {
+  const document = parseDocument(text)
+  const [mistake] = document.errors
+  try {
+    if (mistake === undefined) return document.toJS()
+  } catch {
+    // Of an alias: `password: *abc`.
+    throw notYaml(file, 'it refers to an anchor that is not there', 'put text that begins with * in quotes')
+  }
+  const [at] = mistake.linePos ?? []
+  const kind = mistake.code.toLowerCase().replaceAll('_', ' ')
+  throw notYaml(file, `line ${at?.line}, column ${at?.col}: ${kind}`, 'mend the line that is named')
+}
+
+function notYaml(file: string, why: string, cure: string): WeirError {
+  return new WeirError('WEIR_CONFIG_UNREADABLE', `${file} is not YAML: ${why}`, { cure })
 }
 
 function flatten(content: object, prefix: string, source: string): Given[] {
@@ -113,17 +125,25 @@ function readSecret(variable: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
   } catch (cause) {
-    throw new WeirError('WEIR_CONFIG_UNREADABLE', `${variable}: cannot read ${file}`, {
-      cure: 'mount the file, or let this user read it',
-      cause,
-    })
+    // Not by its name: some put the secret itself there.
+    const { code } = cause as NodeJS.ErrnoException
+    throw new WeirError(
+      'WEIR_CONFIG_UNREADABLE',
+      `${variable}: cannot read the file that it names (${code})`,
+      {
+        cure: 'mount the file, or let this user read it',
+        cause,
+      },
+    )
   }
 }
 
 function fromFlag(text: string): Given {
   const [, path, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
   if (path === undefined || value === undefined) {
-    throw new WeirError('WEIR_CLI_USAGE', `--set ${text} has no value`, {
+    // Without its key nobody knows whether the rest is a secret.
+    const key = /^[\w.]*/.exec(text)?.[0]
+    throw new WeirError('WEIR_CLI_USAGE', `--set ${settings.has(key ?? '') ? key : '…'} has no value`, {
       cure: 'write --set key=value, for example --set kafka.brokers=a:9092,b:9092',
     })
   }
@@ -132,6 +152,9 @@ function fromFlag(text: string): Given {
 
 function unknownSetting({ path, source }: Given): string {
   if (sections.has(path)) return `${source}: ${path} is a section; set one of its keys`
+  const parent = path.slice(0, path.lastIndexOf('.'))
+  // `password: {abc}` is a mapping, and what stands in it part of the password.
+  if (settings.has(parent)) return `${source}: ${parent} is no section; put its text in quotes`
   const nearest = nearestPath(path, settings.keys())
   if (nearest === undefined) return `${source}: there is no setting ${path}`
   const meant = source.startsWith('WEIR_') ? variableOf(nearest) : nearest

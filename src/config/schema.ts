@@ -25,10 +25,20 @@ const broker = z
   .string()
   .regex(/^[^\s:,]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/)
   .meta({ title: 'host:port' })
+function isUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text)
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
+}
 const url = (schemes: readonly string[]) =>
   z
     .string()
     .regex(new RegExp(`^(${schemes.join('|')})://\\S+$`))
+    .refine(isUrl, 'is no URL; write characters of a password as RFC 3986 has them, / as %2F')
     .meta({ title: `URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}` })
 
 const tls = (server: string) =>

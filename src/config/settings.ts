@@ -106,5 +106,16 @@ export const variableOf = (path: string): string => `WEIR_${path.replaceAll('.',
 /** The value as it may be shown: secrets and the credentials in a URL are hidden. */
 export function redact({ secret }: Setting, value: unknown): unknown {
   if (secret) return value === null ? null : '(redacted)'
-  return typeof value === 'string' ? value.replace(/(?<=:\/\/)[^/]+(?=@)/, '(redacted)') : value
+  if (Array.isArray(value)) return value.map(withoutCredentials)
+  return withoutCredentials(value)
+}
+
+/** Also of what only wants to be a URL: a password may hold a slash, and the scheme may be missing. */
+function withoutCredentials(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  if (value.includes('PRIVATE KEY')) return '(redacted)'
+  const [, scheme = '', before = ''] = /^(\w+:\/\/)?(.*)@/s.exec(value) ?? []
+  const isLogin = scheme !== '' || before.includes(':')
+  const shown = isLogin ? `${scheme}(redacted)${value.slice(scheme.length + before.length)}` : value
+  return scheme === '' && !shown.includes('://') ? shown : shown.replace(/\?.*/s, '?(redacted)')
 }

@@ -1,4 +1,4 @@
-import type { Rejection } from './errors.ts'
+import type { ErrorCode, Rejection } from './errors.ts'
 import { holdsPan } from './pan.ts'
 import type { Headers, LogRecord, NewRecord, TopicPartition } from './ports.ts'
 
@@ -37,6 +37,55 @@ export function deadLetter(
     timestamp: record.timestamp,
   }
 }
+
+/** Which input records a dead letter stands for. */
+export interface Lettered extends TopicPartition {
+  /** The first of them. */
+  readonly offset: number
+  /** The offset after the last: beyond `offset + 1` in a declared skip only. */
+  readonly next: number
+  readonly code: string
+}
+
+const skipEnd = 'weir-skipped-to'
+
+/**
+ * The record that says that an operator had a range of offsets left undecided (docs/decisions/0024). It has neither key
+ * nor value: there is nothing in it to be sent again.
+ *
+ * @param to not part of the range.
+ * @param reason the operator's words, free of card numbers.
+ */
+export function skipLetter(topic: string, at: TopicPartition, from: number, to: number, reason: string) {
+  const headers = {
+    '__connect.errors.topic': at.topic,
+    '__connect.errors.partition': String(at.partition),
+    '__connect.errors.offset': String(from),
+    '__connect.errors.exception.class.name': skipCode,
+    '__connect.errors.exception.message': reason,
+    'weir-reason': skipCode,
+    'weir-withheld': 'true',
+    [skipEnd]: String(to),
+  }
+  return { topic, partition: at.partition, key: null, value: null, headers } satisfies NewRecord
+}
+
+/** Of declared skips. */
+export const skipCode = 'WEIR_RECORD_SKIPPED' satisfies ErrorCode
+
+/** What a record of the dead-letters topic stands for; null where its headers do not say. */
+export function readLetter({ headers }: Pick<LogRecord, 'headers'>): Lettered | null {
+  const topic = headers['__connect.errors.topic']
+  const partition = wholeNumber(headers['__connect.errors.partition'])
+  const offset = wholeNumber(headers['__connect.errors.offset'])
+  const code = headers['weir-reason']
+  if (topic === undefined || partition === null || offset === null || code === undefined) return null
+  const next = code === skipCode ? wholeNumber(headers[skipEnd]) : offset + 1
+  return next === null || next <= offset ? null : { topic, partition, offset, next, code }
+}
+
+const wholeNumber = (text: string | undefined): number | null =>
+  text !== undefined && /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : null
 
 /** Stages of Kafka Connect's errors: ConverterStage of org.apache.kafka.connect.runtime.errors.Stage. */
 function stage(rejection: Rejection): string {

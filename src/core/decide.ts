@@ -146,10 +146,32 @@ function scored(
   return { decision, alert }
 }
 
+/**
+ * Whether a decision calls for an alert.
+ *
+ * @param transaction what was decided; a degraded decision depends on it.
+ * @param policy the one that it was made with.
+ * @returns null where that cannot be told without the transaction.
+ */
+export function callsForAlert(
+  { status, outcome }: Pick<Decision, 'status' | 'outcome'>,
+  transaction: Transaction | null,
+  features: CompiledFeatures,
+  policy: Pick<CompiledPolicy, 'file'>,
+): boolean | null {
+  if (outcome === null) return false
+  if (status === 'degraded') return transaction && rowFor(transaction, features, policy).alert
+  return policy.file.alert_on.includes(outcome)
+}
+
+function rowFor(transaction: Transaction, features: CompiledFeatures, policy: Pick<CompiledPolicy, 'file'>) {
+  const factor = currencyFactor(features, transaction.currency) as number
+  return degradedRow(policy, transaction, (transaction.amount_minor * factor) / 100)
+}
+
 function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Verdict {
   const { transaction } = arrival
-  const factor = currencyFactor(active.features, transaction.currency) as number
-  const row = degradedRow(active.policy, transaction, (transaction.amount_minor * factor) / 100)
+  const row = rowFor(transaction, active.features, active.policy)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'degraded',
@@ -186,6 +208,13 @@ const noFeatures = Buffer.alloc(0)
 /** Unique, and it says where the transaction lies. */
 const decisionId = ({ topic }: Chunk, { partition }: Arrival, offset: number): string =>
   `${topic}-${partition}-${offset}`
+
+/** The offset in a decision_id of this partition; null where it is none. */
+export function offsetIn(id: string, topic: string, partition: number): number | null {
+  const start = `${topic}-${partition}-`
+  const offset = id.startsWith(start) ? id.slice(start.length) : ''
+  return /^(0|[1-9]\d{0,15})$/.test(offset) ? Number(offset) : null
+}
 
 function commonFields(chunk: Chunk, arrival: Arrival, { features, model, policy }: ActiveSet) {
   const { transaction } = arrival

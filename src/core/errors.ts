@@ -1,8 +1,8 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), HTTP (test events), CLI, TRAIN,
- * REPLAY.
+ * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), REKEY, HTTP (test events), CLI,
+ * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -17,6 +17,7 @@ export const errorCodes = [
   'WEIR_RECORD_EVENT_TIME',
   'WEIR_RECORD_PAN',
   'WEIR_RECORD_KEY',
+  'WEIR_RECORD_SKIPPED',
   'WEIR_FEATURES_INVALID',
   'WEIR_POLICY_INVALID',
   'WEIR_MODEL_UNREADABLE',
@@ -32,10 +33,12 @@ export const errorCodes = [
   'WEIR_LOG_UNAVAILABLE',
   'WEIR_LOG_FENCED',
   'WEIR_LOG_TOPIC',
+  'WEIR_LOG_PARTITIONS',
   'WEIR_LOG_DENIED',
   'WEIR_LOG_BATCH',
   'WEIR_LOG_HISTORY_GONE',
   'WEIR_LOG_OFFSETS_RESET',
+  'WEIR_LOG_IN_USE',
   'WEIR_STORE_UNAVAILABLE',
   'WEIR_STORE_NOT_OWNER',
   'WEIR_STORE_GONE',
@@ -45,6 +48,7 @@ export const errorCodes = [
   'WEIR_STATE_SNAPSHOT',
   'WEIR_STATE_MISMATCH',
   'WEIR_STATE_DIFFERS',
+  'WEIR_REKEY_REFUSED',
   'WEIR_SCHEMA_REGISTRY',
   'WEIR_HTTP_NOT_READY',
   'WEIR_CLI_USAGE',
@@ -52,6 +56,9 @@ export const errorCodes = [
   'WEIR_TRAIN_PYTHON',
   'WEIR_TRAIN_STEP',
   'WEIR_REPLAY_DIFFERS',
+  'WEIR_DLQ_NOT_FOUND',
+  'WEIR_DLQ_REFUSED',
+  'WEIR_AUDIT_DIFFERS',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

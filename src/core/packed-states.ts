@@ -1,93 +1,227 @@
-/** Slots have lengths that are multiples of this: a state that grows a little stays where it is. */
-const grainBytes = 64
+import { KeyBytes, keyLength, readKey } from './key-bytes.ts'
+
+/** Entries begin and end at multiples of this. */
+const grainBytes = 16
+const grainWords = grainBytes / 4
 const slabBytes = 1024 * 1024
 const slabGrains = slabBytes / grainBytes
-/** A place is a number, the grain at which a slot begins times this, and the length of its state. */
-const lengthUnit = 2 ** 26
+/** A slab with less free space is not worth its packing. */
+const worthGrains = slabGrains / 8
+
+/** An entry is a head of one grain, the key, the state, and room for the state to grow. Words of the head: */
+const hashWord = 0
+const formWord = 1
+/** Length of the state in bytes; `noState` where the entry is free. */
+const stateWord = 2
+/** Length of the entry in grains. */
+const grainsWord = 3
+const noState = 2 ** 32 - 1
+
+interface Slab {
+  /** Grains of all slabs are numbered through: that of its first. */
+  readonly first: number
+  readonly bytes: Buffer
+  readonly words: Uint32Array
+  /** Grains from the beginning that have entries. */
+  used: number
+  /** Grains that have none, or only a free one. */
+  free: number
+}
 
 /**
- * Packed states by key, in memory of their own: `set` copies, over the state that was there where the slot suffices. A
- * buffer for each state, as they come, would lie between short-lived ones that hold its memory for as long as it lives,
- * and be larger than many a state. What `get` returns is good until the next `set` of its key.
+ * Packed states by key, in memory of their own, the keys with them: maps, texts and buffers of JavaScript would take as
+ * much again. `set` copies, over the state that was there where its entry has room. What `get` returns is good until
+ * the next `set`.
+ *
+ * Entries lie in slabs, in the order in which they came. A state that outgrows its entry gets another at the end of the
+ * newest slab. When that is full, the slab with the most free space is packed and takes its turn; only where no slab
+ * has an eighth free, a new one is made.
  */
 export class PackedStates {
-  readonly #places = new Map<string, number>()
-  readonly #slabs: Buffer[] = []
-  /** Grains of the last slab that are in use. */
-  #used = slabGrains
-  /** Slots that are not in use, as grains, by length in grains. */
-  readonly #free = new Map<number, number[]>()
+  readonly #slabs: Slab[] = []
+  #newest: Slab | undefined
+  /** Open addressing with linear probing: the first grain of an entry + 1, or 0. */
+  #table = new Uint32Array(1024)
+  #size = 0
+  /** What was looked for last, and its place in the table. */
+  readonly #key = new KeyBytes()
+  #sought: string | undefined
+  #place = 0
 
   get size(): number {
-    return this.#places.size
-  }
-
-  keys(): MapIterator<string> {
-    return this.#places.keys()
+    return this.#size
   }
 
   get(key: string): Buffer | undefined {
-    const place = this.#places.get(key)
-    return place === undefined ? undefined : this.#view(place)
+    const grain = this.#find(key)
+    return grain < 0 ? undefined : this.#stateAt(grain)
   }
 
+  /** @throws RangeError when the state is longer than a slab. */
   set(key: string, packed: Uint8Array): this {
-    const { length } = packed
-    const held = this.#places.get(key)
-    const wanted = grainsOf(length)
-    let grain: number
-    if (held === undefined) grain = this.#take(wanted)
-    else {
-      const had = grainsOf(held % lengthUnit)
-      grain = Math.floor(held / lengthUnit)
-      if (had !== wanted) {
-        this.#release(grain, had)
-        grain = this.#take(wanted)
+    const held = this.#find(key)
+    const wanted = grainBytes + keyLength(this.#key.form) + packed.length
+    if (wanted > slabBytes / 2) throw new RangeError(`a state of ${wanted} bytes is more than is ever kept`)
+    if (held >= 0) {
+      const { words } = this.#slabOf(held)
+      const head = headOf(held)
+      const has = (words[head + grainsWord] as number) * grainBytes
+      if (wanted <= has && wanted > has / 2) {
+        words[head + stateWord] = packed.length
+        this.#stateAt(held).set(packed)
+        return this
       }
+      this.#release(held)
     }
-    const place = grain * lengthUnit + length
-    if (place !== held) this.#places.set(key, place)
-    this.#view(place).set(packed)
+    const grain = this.#take(wanted)
+    const { bytes, words } = this.#slabOf(grain)
+    const head = headOf(grain)
+    words[head + hashWord] = this.#key.hash
+    words[head + formWord] = this.#key.form
+    words[head + stateWord] = packed.length
+    this.#key.write(bytes, head * 4 + grainBytes)
+    this.#stateAt(grain).set(packed)
+    this.#table[this.#place] = grain + 1
+    if (held < 0 && ++this.#size * 2 > this.#table.length) this.#widen()
     return this
   }
 
-  delete(key: string): boolean {
-    const held = this.#places.get(key)
-    if (held !== undefined) this.#release(Math.floor(held / lengthUnit), grainsOf(held % lengthUnit))
-    return this.#places.delete(key)
+  *keys(): Generator<string, void, undefined> {
+    for (const grain of this.#grains()) yield this.#keyAt(grain)
   }
 
+  /** In no order that means anything. Nothing may be set meanwhile. */
   *[Symbol.iterator](): Generator<[key: string, packed: Buffer], void, undefined> {
-    for (const [key, place] of this.#places) yield [key, this.#view(place)]
+    for (const grain of this.#grains()) yield [this.#keyAt(grain), this.#stateAt(grain)]
   }
 
-  #view(place: number): Buffer {
-    const grain = Math.floor(place / lengthUnit)
-    const slab = this.#slabs[Math.floor(grain / slabGrains)] as Buffer
-    const at = (grain % slabGrains) * grainBytes
-    return slab.subarray(at, at + (place % lengthUnit))
+  *#grains(): Generator<number, void, undefined> {
+    for (const found of this.#table) if (found > 0) yield found - 1
   }
 
-  #release(grain: number, grains: number): void {
-    const free = this.#free.get(grains)
-    if (free === undefined) this.#free.set(grains, [grain])
-    else free.push(grain)
+  #slabOf(grain: number): Slab {
+    return this.#slabs[Math.floor(grain / slabGrains)] as Slab
   }
 
-  /** @returns the first grain of a slot. */
-  #take(grains: number): number {
-    const free = this.#free.get(grains)?.pop()
-    if (free !== undefined) return free
-    if (this.#used + grains > slabGrains) {
-      // One that is longer than a slab has a slab of its own.
-      this.#slabs.push(Buffer.allocUnsafeSlow(Math.max(slabBytes, grains * grainBytes)))
-      this.#used = 0
+  #keyAt(grain: number): string {
+    const { bytes, words } = this.#slabOf(grain)
+    const head = headOf(grain)
+    return readKey(bytes, head * 4 + grainBytes, words[head + formWord] as number)
+  }
+
+  #stateAt(grain: number): Buffer {
+    const { bytes, words } = this.#slabOf(grain)
+    const head = headOf(grain)
+    const at = head * 4 + grainBytes + keyLength(words[head + formWord] as number)
+    return bytes.subarray(at, at + (words[head + stateWord] as number))
+  }
+
+  /** The entry of a key, -1 where it has none. */
+  #find(key: string): number {
+    // Who sets a state has mostly just got it.
+    if (key !== this.#sought) {
+      this.#sought = key
+      this.#key.set(key)
+      this.#place = this.#begin(this.#key.hash)
+      while (!this.#isSought((this.#table[this.#place] as number) - 1)) this.#place = this.#next(this.#place)
     }
-    const grain = (this.#slabs.length - 1) * slabGrains + this.#used
-    this.#used += grains
+    return (this.#table[this.#place] as number) - 1
+  }
+
+  /** Whether the search ends there. @param grain of an entry; -1 for an empty place. */
+  #isSought(grain: number): boolean {
+    if (grain < 0) return true
+    const { bytes, words } = this.#slabOf(grain)
+    const head = headOf(grain)
+    if (words[head + hashWord] !== this.#key.hash || words[head + formWord] !== this.#key.form) return false
+    return this.#key.equals(bytes, head * 4 + grainBytes)
+  }
+
+  /** Where in the table an entry is, or the place for a new one. @param grain -1: there is no such entry. */
+  #placeOf(hash: number, grain: number): number {
+    let place = this.#begin(hash)
+    for (;;) {
+      const found = this.#table[place] as number
+      if (found === 0 || found === grain + 1) return place
+      place = this.#next(place)
+    }
+  }
+
+  #begin(hash: number): number {
+    // The upper bits of a product hang together with all bits of the hash.
+    return Math.imul(hash, 0x9e3779b1) >>> (Math.clz32(this.#table.length) + 1)
+  }
+
+  #next(place: number): number {
+    return (place + 1) & (this.#table.length - 1)
+  }
+
+  #widen(): void {
+    const before = this.#table
+    this.#table = new Uint32Array(before.length * 2)
+    for (const found of before) {
+      if (found === 0) continue
+      const hash = this.#slabOf(found - 1).words[headOf(found - 1) + hashWord] as number
+      this.#table[this.#placeOf(hash, -1)] = found
+    }
+    this.#sought = undefined
+  }
+
+  #release(grain: number): void {
+    const slab = this.#slabOf(grain)
+    const head = headOf(grain)
+    slab.words[head + stateWord] = noState
+    slab.free += slab.words[head + grainsWord] as number
+  }
+
+  /** @returns the first grain of an entry with room for that much and a little more. */
+  #take(bytes: number): number {
+    const grains = Math.ceil((bytes + bytes / 16) / grainBytes)
+    if (this.#newest === undefined || this.#newest.used + grains > slabGrains) {
+      this.#newest = this.#roomy(Math.max(grains, worthGrains)) ?? this.#newSlab()
+    }
+    const slab = this.#newest
+    const grain = slab.first + slab.used
+    slab.words[headOf(grain) + grainsWord] = grains
+    slab.used += grains
+    slab.free -= grains
     return grain
+  }
+
+  /** The slab with the most free space, all of it at its end now; none where no slab has that much. */
+  #roomy(grains: number): Slab | undefined {
+    let most: Slab | undefined
+    for (const slab of this.#slabs) if (slab.free >= (most?.free ?? grains)) most = slab
+    if (most !== undefined) this.#pack(most)
+    return most
+  }
+
+  #newSlab(): Slab {
+    const bytes = Buffer.allocUnsafeSlow(slabBytes)
+    const words = new Uint32Array(bytes.buffer)
+    const slab = { first: this.#slabs.length * slabGrains, bytes, words, used: 0, free: slabGrains }
+    this.#slabs.push(slab)
+    return slab
+  }
+
+  #pack(slab: Slab): void {
+    const { first, words, used } = slab
+    let to = 0
+    for (let from = 0; from < used; ) {
+      const head = from * grainWords
+      const grains = words[head + grainsWord] as number
+      if (words[head + stateWord] !== noState) {
+        if (to < from) {
+          this.#table[this.#placeOf(words[head + hashWord] as number, first + from)] = first + to + 1
+          words.copyWithin(to * grainWords, head, head + grains * grainWords)
+        }
+        to += grains
+      }
+      from += grains
+    }
+    slab.used = to
   }
 }
 
-/** At least one: an empty state has its place. */
-const grainsOf = (length: number): number => Math.max(1, Math.ceil(length / grainBytes))
+/** The head of an entry, in words of its slab. */
+const headOf = (grain: number): number => (grain % slabGrains) * grainWords

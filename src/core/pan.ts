@@ -25,8 +25,9 @@ const issued = new RegExp(
  * Whether a text holds a PAN. Hexadecimal identifiers (24 digits and more, a UUID for one) are none: where their
  * decimal digits look so, it is by chance.
  *
- * @param anywhere also looks inside longer runs of digits and in hexadecimal, where most of what it finds is chance:
- *   for bytes of unknown make, when the answer only decides what is copied.
+ * @param anywhere also looks inside longer runs of digits and in hexadecimal, and takes up to three characters that are
+ *   neither letters nor digits for a separator; most of what it finds is chance. For bytes of unknown make (as Latin-1),
+ *   when the answer only decides what is copied.
  */
 export function holdsPan(text: string, { anywhere = false } = {}): boolean {
   const length = lengthOf(text)
@@ -50,18 +51,27 @@ function hasEnoughDigits(text: string, length: number): boolean {
 
 function panStartsAt(text: string, start: number, anywhere: boolean): boolean {
   let count = 0
-  for (let at = start; count < longest; at++) {
-    if (!isDigit(text, at)) {
-      if (!isSeparator(text, at) || !isDigit(text, at + 1)) return false
-      continue
-    }
+  for (let at = start; at >= 0 && count < longest; at = nextDigit(text, at + 1, anywhere)) {
     count++
     if (count < shortest || (!anywhere && isDigit(text, at + 1))) continue
-    const number = text.slice(start, at + 1).replace(/[ -]/g, '')
+    const number = text.slice(start, at + 1).replace(/\D/g, '')
     if (issued.test(number) && passesLuhn(number) && (anywhere || !isInHexadecimal(text, start, at)))
       return true
   }
   return false
+}
+
+/** A no-break space and a dash of typesetting are three bytes of UTF-8 at most. */
+const longestGap = 3
+
+/** Where the next digit of a number stands, at `from` or behind a separator; -1 where the number ends. */
+function nextDigit(text: string, from: number, anywhere: boolean): number {
+  if (isDigit(text, from)) return from
+  if (!anywhere) return isGroupEnd(text, from) && isDigit(text, from + 1) ? from + 1 : -1
+  for (let at = from; at < from + longestGap && isSeparator(text, at); at++) {
+    if (isDigit(text, at + 1)) return at + 1
+  }
+  return -1
 }
 
 const isDigitCode = (code: number): boolean => code >= 0x30 && code <= 0x39
@@ -71,9 +81,14 @@ function isDigit(text: string, at: number): boolean {
   return isDigitCode(text.charCodeAt(at))
 }
 
-function isSeparator(text: string, at: number): boolean {
+function isGroupEnd(text: string, at: number): boolean {
   const code = text.charCodeAt(at)
   return code === 0x20 || code === 0x2d
+}
+
+/** Neither letter nor digit, bytes of other alphabets included. */
+function isSeparator(text: string, at: number): boolean {
+  return at < text.length && !/[\dA-Za-z]/.test(text.charAt(at))
 }
 
 /** ISO/IEC 7812-1 annex B. */

@@ -24,6 +24,6 @@ export function murmur2(bytes: Uint8Array): number {
 const utf8 = new TextEncoder()
 
 /** The partition that Kafka's default partitioner gives a key: 0 to partitions - 1. */
-export function partitionOf(key: string, partitions: number): number {
-  return (murmur2(utf8.encode(key)) & 0x7fffffff) % partitions
+export function partitionOf(key: string | Uint8Array, partitions: number): number {
+  return (murmur2(typeof key === 'string' ? utf8.encode(key) : key) & 0x7fffffff) % partitions
 }

@@ -74,8 +74,12 @@ export function compilePolicy(
       throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
     return { row, column }
   })
-  return { file, id: `${file.version}#${sha256(canonical(file)).slice(0, 8)}`, reasons }
+  return { file, id: policyId(file, sha256), reasons }
 }
+
+/** version#hash, as decisions carry it. */
+export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>
+  `${file.version}#${sha256(canonical(file)).slice(0, 8)}`
 
 /** The outcome of a risk score, 0 to 999. */
 export const outcomeOf = (policy: CompiledPolicy, riskScore: number): Outcome =>
@@ -92,8 +96,12 @@ export function outcomeAt(
 }
 
 /** The row that decides without a score. @param amount major units of the reference currency. */
-export function degradedRow(policy: CompiledPolicy, transaction: Transaction, amount: number): DegradedRow {
-  const row = policy.file.degraded.find(
+export function degradedRow(
+  { file }: Pick<CompiledPolicy, 'file'>,
+  transaction: Transaction,
+  amount: number,
+): DegradedRow {
+  const row = file.degraded.find(
     ({ channel, amount_at_least }) =>
       (channel === undefined || channel.includes(transaction.channel)) &&
       (amount_at_least === undefined || amount >= amount_at_least),

@@ -3,6 +3,8 @@
  * networked one (Kafka, Redis), and one contract suite that both pass (test/contract).
  */
 
+import type { Rejection } from './errors.ts'
+
 /** Header values are UTF-8 text. */
 export type Headers = Readonly<Record<string, string>>
 
@@ -19,6 +21,8 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
+  /** Set where the log holds what nobody should unpack; key and value are null then. */
+  readonly rejection?: Rejection
 }
 
 /** A record to be written. `partition` is always given: output partition = input partition. */
@@ -61,6 +65,8 @@ export interface RunHandler {
 export interface Subscription {
   /** Resolves once every partition has been read to its end and handled, for bounded inputs and tests. */
   idle(): Promise<void>
+  /** The next run of one of this member's partitions begins here; a run in hand is not touched, and its answer counts. */
+  seek(at: TopicPartition, offset: number): void
   /** Lets running handlers finish, leaves the group, releases everything. Idempotent. */
   stop(): Promise<void>
 }
@@ -97,6 +103,8 @@ export interface Log {
   fence(group: string, at: TopicPartition): Promise<TransactionalWriter>
   /** The group's position, or null when it has none. Only after `fence` is it final. */
   committed(group: string, at: TopicPartition): Promise<number | null>
+  /** How many members the group has; those that died count until their session ends. */
+  members(group: string): Promise<number>
   /**
    * Joins the group. Starts each partition at its committed offset, else at the first.
    *
@@ -150,8 +158,16 @@ export interface StateStore {
   watermark(lane: LaneId): Promise<number | null>
   /** Keys of another lane, many at a time, perhaps some twice. Only at rest are they all. */
   keys(lane: LaneId): AsyncIterable<readonly string[]>
+  /**
+   * Deletes states and watermark of a lane that nobody works with. Broken off, it leaves the watermark `clearing`, with
+   * which no member works; called again, it does the rest.
+   */
+  clear(lane: LaneId, token: string): Promise<void>
   close(): Promise<void>
 }
+
+/** The watermark of a lane whose states are being deleted. */
+export const clearing = -1
 
 /** What a model says of a batch, one finite value a row. */
 export interface Scores {

@@ -100,7 +100,8 @@ export class Random {
 
   /** A short token of letters and digits; its separator letter keeps digits from looking like a card number. */
   token(prefix: string): string {
-    return `${prefix}-${tail(this.unit())}k${tail(this.unit())}`
+    // V8 would keep a sum of texts as its parts, at four times the memory: worlds hold thousands of these.
+    return [prefix, '-', tail(this.unit()), 'k', tail(this.unit())].join('')
   }
 }
 

@@ -22,6 +22,8 @@ export type Generated =
       readonly fraudType: string | null
       /** Sent before, byte for byte. */
       readonly isDuplicate: boolean
+      /** What will become known of it, in that order. Not on the wire either: each comes by itself when it is time. */
+      readonly labels: readonly Label[]
     }
   | { readonly kind: 'label'; readonly time: number; readonly label: Label }
   | ({ readonly kind: 'damaged'; readonly time: number } & Spoilt)
@@ -148,12 +150,11 @@ class Stream {
     const { duplicateRate, damagedRate } = this.#settings
     const random = this.#transport
     const time = this.#now
-    const record = { kind: 'transaction', transaction, fraudType } as const
+    const labels = labelsOf(this.#labelling, transaction, fraudType, time)
+    const record = { kind: 'transaction', transaction, fraudType, labels } as const
     this.transactions++
     this.#out.push({ ...record, time, isDuplicate: false })
-    for (const label of labelsOf(this.#labelling, transaction, fraudType, time)) {
-      this.#labels.plan(label.observed_time, label)
-    }
+    for (const label of labels) this.#labels.plan(label.observed_time, label)
     this.#temptFraud(time)
     if (random.chance(duplicateRate)) {
       const again = time + Math.round(random.logNormal(minuteMs, 1.8))

@@ -1,4 +1,4 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyReply } from 'fastify'
 import type { Registry } from 'prom-client'
 import { WeirError } from '../core/errors.ts'
 import { serveTestEvents, type TestEventRoute } from './test-event.ts'
@@ -37,7 +37,14 @@ export interface HttpServer {
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, registry, live, ready, testEvents = null } = options
-  const server = Fastify({ logger: false, forceCloseConnections: true })
+  // Fastify's own answers repeat the address that was asked for, and nobody knows what is in it.
+  const lost = (reply: FastifyReply) => reply.code(404).send({ message: 'there is nothing at this address' })
+  const server = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    frameworkErrors: (_, __, reply) => void lost(reply),
+  })
+  server.setNotFoundHandler((_, reply) => lost(reply))
   let draining = false
   const stopping: Probe = () => ({ ok: !draining, detail: draining ? 'shutting down' : 'running' })
 

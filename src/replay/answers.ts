@@ -12,7 +12,7 @@ export interface Answer<T> {
 export class Answers<T> {
   readonly #batches: AsyncIterator<readonly Answer<T>[]>
   readonly #from: number
-  readonly #onMisplaced: (offset: number) => void
+  readonly #onMisplaced: (offset: number, value: T) => void
   readonly #ahead = new Map<number, T[]>()
   /** Records up to here have been gone through. */
   #passed: number
@@ -24,7 +24,7 @@ export class Answers<T> {
   constructor(
     batches: AsyncIterable<readonly Answer<T>[]>,
     from: number,
-    onMisplaced: (offset: number) => void,
+    onMisplaced: (offset: number, value: T) => void,
   ) {
     this.#batches = batches[Symbol.asyncIterator]()
     this.#from = from
@@ -71,7 +71,7 @@ export class Answers<T> {
     this.#reached = batch.reduce((least, { offset }) => Math.min(least, offset), Number.POSITIVE_INFINITY)
     for (const { offset, value } of batch) {
       if (offset < this.#from) continue
-      if (offset <= this.#passed) this.#onMisplaced(offset)
+      if (offset <= this.#passed) this.#onMisplaced(offset, value)
       else if (this.#ahead.has(offset)) this.#ahead.get(offset)?.push(value)
       else this.#ahead.set(offset, [value])
     }

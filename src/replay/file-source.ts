@@ -98,7 +98,7 @@ function itemsOf(
     else {
       const { transaction, label } = one.value
       between.before(transaction, items)
-      items.push(numbering.item(transaction, label))
+      items.push(numbering.item(transaction, label === null ? [] : [label]))
       if (label !== null) between.add(label)
     }
   }

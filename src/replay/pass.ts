@@ -34,7 +34,7 @@ export interface PassOptions {
   readonly candidates: readonly Candidate[]
   /** One for each set of features among the candidates. */
   readonly histories: readonly History[]
-  /** What became known, of payments whose row does not say it. */
+  /** What became known by the cut-off, of payments that do not bring it along. */
   readonly known: ReadonlyMap<string, Truth>
   /** Labels observed later are not known yet, epoch milliseconds. They feed the features all the same, when due. */
   readonly cutOff: number
@@ -71,8 +71,8 @@ export class Pass {
   readonly #options: PassOptions
   #arrivals: Arrival[] = []
   #labels: PlacedLabel[] = []
-  /** Of the payments in `#arrivals`: what their rows say. */
-  #own: (Label | null)[] = []
+  /** Of the payments in `#arrivals`: what comes with them. */
+  #own: (readonly Label[])[] = []
   #scoring: Promise<DecidedChunk> | null = null
 
   constructor(options: PassOptions) {
@@ -110,7 +110,7 @@ export class Pass {
     if (last !== null) await this.#options.onDecided(await last)
   }
 
-  #takePayment({ partition, offset, transaction, label }: HistoryItem & { kind: 'transaction' }): void {
+  #takePayment({ partition, offset, transaction, labels }: HistoryItem & { kind: 'transaction' }): void {
     const { tally, histories, onRejected } = this.#options
     for (const { features } of histories) {
       const refusal = refusedAmount(transaction, features)
@@ -126,7 +126,7 @@ export class Pass {
     tally.next[partition] = offset + 1
     tally.latest[partition] = Math.max(tally.latest[partition] ?? event_time, event_time)
     this.#arrivals.push({ partition, offset, transaction })
-    this.#own.push(label)
+    this.#own.push(labels)
   }
 
   /** Enriches the chunk and hands it to the models; then waits for the one before. */
@@ -150,7 +150,7 @@ export class Pass {
   async #judge(
     chunk: Chunk,
     enriched: ReadonlyMap<CompiledFeatures, Enriched>,
-    own: readonly (Label | null)[],
+    own: readonly (readonly Label[])[],
     candidates: readonly Candidate[],
   ): Promise<DecidedChunk> {
     const judged = await Promise.all(
@@ -165,16 +165,15 @@ export class Pass {
         return convertedAmount(transaction, factor) / 100
       }),
       truths: chunk.arrivals.map(({ transaction }, i) =>
-        this.#truthOf(transaction.transaction_id, own[i] ?? null),
+        this.#truthOf(transaction.transaction_id, own[i] ?? []),
       ),
       decisions: judged.map(({ decisions }) => decisions),
     }
   }
 
-  #truthOf(transactionId: string, own: Label | null): Truth | null {
+  #truthOf(transactionId: string, own: readonly Label[]): Truth | null {
     const { known, cutOff } = this.#options
-    const found = known.get(transactionId) ?? own
-    return found !== null && found.observed_time <= cutOff ? found : null
+    return known.get(transactionId) ?? own.findLast(({ observed_time }) => observed_time <= cutOff) ?? null
   }
 }
 

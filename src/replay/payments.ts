@@ -1,6 +1,7 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
-import { deadLetter } from '../core/dead-letter.ts'
+import { deadLetter, type Lettered, readLetter, skipCode } from '../core/dead-letter.ts'
+import { offsetIn } from '../core/decide.ts'
 import { refusedAmount } from '../core/enrich.ts'
 import type { Checked } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
@@ -9,7 +10,6 @@ import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts
 import type { Decision, Transaction } from '../core/types.ts'
 import { checkRecords } from '../stream/decoded.ts'
 import { type Answer, Answers, startOf } from './answers.ts'
-import { offsetIn } from './recorded.ts'
 import type { Difference, Verdict, VerifiedRange } from './verdict.ts'
 
 /** A payment that could be decided, in the order of the log. */
@@ -43,7 +43,8 @@ export async function* readPayments(
 ): AsyncGenerator<readonly Payment[], void, undefined> {
   const at = { topic: reader.topics.transactions, partition: range.partition }
   const decisions = await openAnswers(reader, reader.topics.decisions, range, readDecisions)
-  const letters = await openAnswers(reader, reader.topics.dead_letters, range, readLetters)
+  const skips: Lettered[] = []
+  const letters = await openAnswers(reader, reader.topics.dead_letters, range, readLetters(skips))
   try {
     for await (const records of reader.log.read(at, readFrom, range.to)) {
       const checked = await checkRecords(reader.contracts.transactions, records)
@@ -51,7 +52,8 @@ export async function* readPayments(
       if (last >= range.from) await Promise.all([decisions.answers.reach(last), letters.answers.reach(last)])
       const payments: Payment[] = []
       for (const [i, record] of records.entries()) {
-        const input = { at, record, checked: checked[i] as Checked<Transaction> }
+        const isSkipped = skips.some(({ offset, next }) => record.offset >= offset && record.offset < next)
+        const input = { at, record, checked: checked[i] as Checked<Transaction>, isSkipped }
         const isAsked = record.offset >= range.from
         const decision = isAsked ? checkAnswers(reader, input, decisions, letters) : null
         if (!input.checked.ok || decision === 'refused') continue
@@ -125,27 +127,30 @@ async function readDecisions(
   })
 }
 
-/** Those that stand for transactions: labels and updates share the topic. */
-async function readLetters(
-  { topics }: PaymentReader,
-  _: TopicPartition,
-  records: readonly LogRecord[],
-): Promise<Answer<LogRecord>[]> {
-  return records
-    .filter(({ headers }) => headers['__connect.errors.topic'] === topics.transactions)
-    .map((record) => ({ offset: Number(record.headers['__connect.errors.offset']), value: record }))
-}
+/** Those that stand for transactions: labels and updates share the topic. @param skips gets what is declared skipped. */
+const readLetters =
+  (skips: Lettered[]): ReadAnswers<LogRecord> =>
+  async ({ topics }, _, records) =>
+    records.flatMap((record) => {
+      const letter = readLetter(record)
+      if (letter?.topic !== topics.transactions) return []
+      if (letter.code !== skipCode) return [{ offset: letter.offset, value: record }]
+      skips.push(letter)
+      return []
+    })
 
 interface Input {
   readonly at: TopicPartition
   readonly record: LogRecord
   readonly checked: Checked<Transaction>
+  /** An operator declared it skipped: it has no answer, and is part of the states. */
+  readonly isSkipped: boolean
 }
 
 /** Whether there is one answer, and of the right kind. @returns the decision; `refused` where there is a dead letter. */
 function checkAnswers(
   { topics, featuresOf, verdict }: PaymentReader,
-  { at, record, checked }: Input,
+  { at, record, checked, isSkipped }: Input,
   decisions: OpenAnswers<Decision>,
   letters: OpenAnswers<LogRecord>,
 ): Decision | null | 'refused' {
@@ -160,7 +165,8 @@ function checkAnswers(
     ? refusedAmount(checked.value, featuresOf(decision?.feature_hash))
     : checked.rejection
   const answers = decided.length + refused.length
-  if (answers === 0) {
+  if (answers === 0 && isSkipped) result.skipped++
+  else if (answers === 0) {
     const { answers: kept, isCut } = rejection === null ? decisions : letters
     if (isCut && offset < (kept.first ?? Number.POSITIVE_INFINITY)) result.answer_gone++
     else verdict.find('lost', `${nameOf(at, offset)} has neither a decision nor a dead letter`)

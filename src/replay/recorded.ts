@@ -1,4 +1,4 @@
-import { type ActiveSet, decideDegraded, judge } from '../core/decide.ts'
+import { type ActiveSet, decideDegraded, judge, offsetIn } from '../core/decide.ts'
 import type { EnrichedArrival } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { type Arrival, entityIds } from '../core/parties.ts'
@@ -59,13 +59,6 @@ function asRecorded(
 function firstOf(topic: string, { partition, offset }: Arrival, { duplicate_of }: Decision): number {
   const named = offsetIn(duplicate_of ?? '', topic, partition)
   return named !== null && named < offset ? named : 0
-}
-
-/** The offset in a decision_id of this partition; null where it is none. */
-export function offsetIn(id: string, topic: string, partition: number): number | null {
-  const start = `${topic}-${partition}-`
-  const offset = id.startsWith(start) ? id.slice(start.length) : ''
-  return /^(0|[1-9]\d{0,15})$/.test(offset) ? Number(offset) : null
 }
 
 /** Positions in entityKinds of the entities that the payment names and some feature reads. */

@@ -11,8 +11,8 @@ export type HistoryItem =
       readonly partition: number
       readonly offset: number
       readonly transaction: Transaction
-      /** What the row itself says of the payment, whenever that became known. */
-      readonly label: Label | null
+      /** What comes with the payment itself, by observed_time: it may have become known later. */
+      readonly labels: readonly Label[]
     }
   /** When it became known: features take note of it. */
   | { readonly kind: 'label'; readonly label: Label }
@@ -56,11 +56,11 @@ export class Numbering {
     this.#next = new Array(partitions).fill(0)
   }
 
-  item(transaction: Transaction, label: Label | null): HistoryItem {
+  item(transaction: Transaction, labels: readonly Label[]): HistoryItem {
     const partition = partitionOf(transaction.customer_id, this.#next.length)
     const offset = this.#next[partition] as number
     this.#next[partition] = offset + 1
-    return { kind: 'transaction', partition, offset, transaction, label }
+    return { kind: 'transaction', partition, offset, transaction, labels }
   }
 }
 
@@ -81,7 +81,7 @@ export function generatedSource({
     let [batch, payments]: [HistoryItem[], number] = [[], 0]
     for (const made of generate({ events, seed })) {
       if (made.kind === 'label') batch.push({ kind: 'label', label: made.label })
-      if (made.kind === 'transaction') batch.push(numbering.item(made.transaction, null))
+      if (made.kind === 'transaction') batch.push(numbering.item(made.transaction, made.labels))
       if (made.kind === 'transaction') payments++
       if (batch.length < batchItems) continue
       yield batch
@@ -92,11 +92,8 @@ export function generatedSource({
     }
     yield batch
   }
-  async function* labels() {
-    for await (const batch of items()) {
-      yield batch.flatMap((item) => (item.kind === 'label' ? [item.label] : []))
-    }
-  }
+  // All come with their payments.
+  async function* labels() {}
   const name = `${events.toLocaleString('en-US')} generated payments, seed ${seed}`
   return { name, items, labels, notes: () => [] }
 }

@@ -68,7 +68,7 @@ export async function openTopicSource(options: TopicSourceOptions): Promise<Topi
           partition: range.partition,
           offset,
           transaction,
-          label: null,
+          labels: [],
         })),
       )
       // Labels first: what is known at the time of a payment comes before it.

@@ -78,6 +78,8 @@ export interface Verification {
   stray: number
   /** Transactions from before the first answer that retention has left. */
   answer_gone: number
+  /** Transactions in ranges that an operator declared skipped: not decided, and part of the states. */
+  skipped: number
   readonly unverifiable: { decisions: number; readonly versions: Unverifiable[] }
   first_difference: Difference | null
   /** The first of what is lost, doubled or stray, in words. */
@@ -112,6 +114,7 @@ export class Verdict {
       doubled: 0,
       stray: 0,
       answer_gone: 0,
+      skipped: 0,
       unverifiable: { decisions: 0, versions: [] },
       first_difference: null,
       findings: [],

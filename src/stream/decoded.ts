@@ -41,8 +41,15 @@ export async function decodeRecords<T>(
 /** The value of each record, or why it is refused. */
 export async function checkRecords<T>(codec: Codec<T>, records: readonly LogRecord[]): Promise<Checked<T>[]> {
   const decoded = await codec.decode(records)
-  return decoded.map((one, i) => (hasSmallKeyAndHeaders(records[i] as LogRecord) ? one : tooLarge))
+  return decoded.map((one, i) => {
+    const record = records[i] as LogRecord
+    if (record.rejection !== undefined) return { ok: false, rejection: record.rejection }
+    return hasSmallKeyAndHeaders(record) ? one : tooLarge
+  })
 }
+
+/** Header of a record that `weir rekey` moved here: `<topic>-<partition>-<offset>` of where it lay. */
+export const rekeyedFrom = 'weir-rekeyed-from'
 
 /** Keys are identifiers and headers a trace: what is larger could make the answer larger than brokers accept. */
 const mostKeyAndHeaderUnits = 4_096
@@ -58,6 +65,7 @@ const tooLarge = {
 
 function hasSmallKeyAndHeaders({ key, headers }: LogRecord): boolean {
   let units = key?.length ?? 0
-  for (const name in headers) units += name.length + (headers[name]?.length ?? 0)
+  // A record that was moved must be judged as it was before.
+  for (const name in headers) if (name !== rekeyedFrom) units += name.length + (headers[name]?.length ?? 0)
   return units <= mostKeyAndHeaderUnits
 }

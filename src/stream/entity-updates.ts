@@ -1,7 +1,7 @@
 import type { Codec } from '../adapters/avro.ts'
 import { entityHome } from '../core/enrich.ts'
 import { entityKey } from '../core/parties.ts'
-import type { NewRecord } from '../core/ports.ts'
+import type { Headers, NewRecord } from '../core/ports.ts'
 import type { EntityDelta, EntityUpdate } from '../core/types.ts'
 
 /** Where an update comes from: all of EntityUpdate but the deltas. */
@@ -30,9 +30,14 @@ export class EntityUpdates {
     this.#codec = codec
   }
 
-  /** The records that carry a chunk's deltas, each to the partition of its entities. */
-  records(source: UpdateSource, deltas: readonly EntityDelta[]): NewRecord[] {
+  /**
+   * The records that carry a chunk's deltas, each to the partition of its entities.
+   *
+   * @param receipt headers that tell what the chunk answers; with them there is a record even where there is no delta.
+   */
+  records(source: UpdateSource, deltas: readonly EntityDelta[], receipt?: Headers): NewRecord[] {
     const homes = new Map<number, EntityDelta[]>()
+    if (receipt !== undefined && deltas.length === 0) homes.set(source.source_partition % this.partitions, [])
     for (const delta of deltas) {
       const home = entityHome(entityKey(delta.kind, delta.key), this.partitions)
       const there = homes.get(home)
@@ -42,9 +47,10 @@ export class EntityUpdates {
     const records: NewRecord[] = []
     for (const [home, there] of homes) {
       if (source.source_kind === 't') this.#remember(home, source)
-      for (let at = 0; at < there.length; at += mostDeltas) {
+      for (let at = 0; at < Math.max(1, there.length); at += mostDeltas) {
         const value = this.#codec.encode({ ...source, deltas: there.slice(at, at + mostDeltas) })
-        records.push({ topic: this.#topic, partition: home, key: null, value })
+        const record = { topic: this.#topic, partition: home, key: null, value }
+        records.push(receipt === undefined ? record : { ...record, headers: receipt })
       }
     }
     return records

@@ -92,7 +92,9 @@ export class FoldLane implements PartitionLane {
     throw new WeirError(
       'WEIR_LOG_OFFSETS_RESET',
       `the states of ${topic}-${id.partition} contain the log up to ${states.upTo}, but it ends at ${end}`,
-      { cure: 'the topic was made anew: give the installation another `app`' },
+      {
+        cure: 'the topic was made anew: give the installation another `app`, or stop the members and use `weir reset --forget-states`',
+      },
     )
   }
 }

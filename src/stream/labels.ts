@@ -4,6 +4,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { applyLabels } from '../core/labels.ts'
 import type { LogRecord } from '../core/ports.ts'
 import type { Label } from '../core/types.ts'
+import { receipt } from './answered.ts'
 import { decodeRecords } from './decoded.ts'
 import type { EntityUpdates } from './entity-updates.ts'
 import type { LaneWork } from './lane.ts'
@@ -42,8 +43,10 @@ export function createLabelWork({
         source_offset: records[0]?.offset ?? 0,
         time: Math.max(0, ...labels.map(({ observed_time }) => observed_time)),
       } as const
+      // Dead letters alone, or labels that change nothing, must leave word of themselves, too (answered.ts).
+      const answers = receipt(at, (records.at(-1)?.offset ?? -1) + 1)
       return {
-        records: [...updates.records(source, deltas), ...deadLetters],
+        records: [...updates.records(source, deltas, answers), ...deadLetters],
         states,
         onCommitted: () => rejected?.(rejections),
       }

@@ -1,5 +1,5 @@
 import { WeirError } from '../core/errors.ts'
-import type { LaneId, Log, StateStore } from '../core/ports.ts'
+import { clearing, type LaneId, type Log, type StateStore } from '../core/ports.ts'
 
 /** Reads states of the lane's own keys. */
 export type ReadStates = (keys: readonly string[]) => Promise<ReadonlyMap<string, Buffer | null>>
@@ -21,7 +21,6 @@ export interface LaneStatesOptions {
 export class LaneStates {
   readonly #options: LaneStatesOptions
   readonly #token: string
-  /** As the store has it; null: it is empty. */
   #watermark: number | null
   #upTo: number
 
@@ -42,6 +41,11 @@ export class LaneStates {
     const token = newToken()
     const watermark = await store.acquire(id, token)
     return new LaneStates(options, token, watermark, await firstMissing(options, watermark, position))
+  }
+
+  /** As the store has it; null: it is empty. */
+  get watermark(): number | null {
+    return this.#watermark
   }
 
   /** The states contain the log up to here: for an empty store, up to wherever the log begins. */
@@ -80,9 +84,9 @@ async function firstMissing(
   if (watermark < 0) {
     throw new WeirError(
       'WEIR_STORE_LOADING',
-      `the states of ${topic}-${id.partition} are being loaded from a snapshot, or that broke off`,
+      `the states of ${topic}-${id.partition} are being ${watermark === clearing ? 'cleared' : 'loaded from a snapshot'}, or that broke off`,
       {
-        cure: 'wait for `weir state load`; if it broke off, run it again with the same file',
+        cure: 'wait for `weir state load` or `weir reset`; if it broke off, run it again in the same way',
         retriable: true,
       },
     )
@@ -91,7 +95,9 @@ async function firstMissing(
     throw new WeirError(
       'WEIR_LOG_HISTORY_GONE',
       `the states of ${topic}-${id.partition} contain the log up to ${watermark}, but it begins at ${first} by now`,
-      { cure: 'keep records longer (topics.retention_ms); to start from what is left, clear the states' },
+      {
+        cure: 'keep records longer (topics.retention_ms); to start from what is left, stop the members and use `weir reset --forget-states`',
+      },
     )
   }
   return watermark

@@ -9,6 +9,7 @@ import {
   type StateChanges,
 } from './lane-states.ts'
 import type { LaneState, PartitionLane } from './partition-lane.ts'
+import { checkAnswered, type Position, type PositionOptions, readPosition } from './position.ts'
 
 /** What a chunk of records is answered with. */
 export interface Answer {
@@ -50,8 +51,7 @@ export interface LaneObserver {
   reached?(lane: LaneId, step: Failpoint): void | Promise<void>
 }
 
-export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
-  readonly group: string
+export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'>, PositionOptions {
   readonly work: LaneWork
   /** Seconds on any steady clock. */
   readonly now: () => number
@@ -63,10 +63,14 @@ export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut'> {
 /** The right to write, and where the group stands on the log: valid until a commit fails. */
 interface Hold {
   readonly writer: TransactionalWriter
+  /** Where the group stood when it was fenced. */
+  readonly found: Position
   /** Next offset to work on. */
   position: number
   /** Whether the last answers were made without states: nobody waits for them to come back then. */
   isDegraded: boolean
+  /** That the position is right is known from elsewhere than the group's offset, which somebody may have reset. */
+  isProven: boolean
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
@@ -78,7 +82,8 @@ const defaultMostAwaited = 5_000
 /**
  * The processor of one input partition, and the protocol that makes each record count once (docs/architecture.md):
  *
- * 1. fence: no earlier writer of this partition can commit any more; only then is the committed offset final.
+ * 1. fence: no earlier writer of this partition can commit any more; only then is the committed offset final. Where the
+ *    states do not agree with it, the outputs on the log must (position.ts).
  * 2. acquire the states and compare their watermark with the position: behind means that a commit was not followed by
  *    its write, or that the store lost data; the records between are folded in again, without output.
  *    Where it is much, records that come meanwhile are not kept waiting, if the work can do without states.
@@ -168,38 +173,24 @@ export class Lane implements PartitionLane {
 
   async #fence(): Promise<Hold> {
     const { log, group, topic, id } = this.#options
-    const at = { topic, partition: id.partition }
-    const writer = await log.fence(group, at)
+    const writer = await log.fence(group, { topic, partition: id.partition })
     await this.#reached('fenced')
-    const [committed, bounds] = await Promise.all([log.committed(group, at), log.bounds(at)])
-    const position = committed ?? bounds.first
-    if (position < bounds.first) {
+    let found: Position
+    try {
+      found = await readPosition(this.#options)
+    } catch (error) {
       await writer.close()
-      throw new WeirError(
-        'WEIR_LOG_HISTORY_GONE',
-        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which begins at ${bounds.first} by now: what lay between was never decided`,
-        {
-          cure: 'keep records longer (topics.retention_ms); to go on with what is left, move the offsets of the group',
-        },
-      )
+      throw error
     }
-    if (position > bounds.end) {
-      await writer.close()
-      throw new WeirError(
-        'WEIR_LOG_OFFSETS_RESET',
-        `group ${group} stands at offset ${position} of ${topic}-${id.partition}, which ends at ${bounds.end}`,
-        {
-          cure: 'the topic was made anew: give the installation another `app` and `group`, or reset its offsets',
-        },
-      )
-    }
+    const position = found.next
     this.#position = position
     this.#state = 'running'
-    return { writer, position, isDegraded: false }
+    return { writer, found, position, isProven: false, isDegraded: false }
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
-  async #owned({ position }: Hold): Promise<LaneStates | null> {
+  async #owned(hold: Hold): Promise<LaneStates | null> {
+    const { position } = hold
     if (this.#states !== null) return this.#states
     const { id, now, work, observer } = this.#options
     const canDegrade = work.degraded !== undefined
@@ -210,6 +201,9 @@ export class Lane implements PartitionLane {
         position,
       )
       await this.#checkPosition(states, position)
+      // Two that were written apart and agree are right.
+      if (states.watermark === position) hold.isProven = true
+      await this.#prove(hold)
       this.#states = states
       await this.#reached('acquired')
       return this.#states
@@ -232,8 +226,17 @@ export class Lane implements PartitionLane {
     throw new WeirError(
       'WEIR_LOG_OFFSETS_RESET',
       `the states of ${at} contain the log up to ${upTo}, but group ${group} stands at ${position}`,
-      { cure: 'somebody reset the offsets: set them back, or give the installation another `app`' },
+      {
+        cure: 'somebody reset the offsets: stop the members; `weir reset` shows where the outputs stand, and sets the group there',
+      },
     )
+  }
+
+  /** Asks the outputs on the log, once, where nothing else has shown that the position is right. */
+  async #prove(hold: Hold): Promise<void> {
+    if (hold.isProven) return
+    await checkAnswered(this.#options, hold.found)
+    hold.isProven = true
   }
 
   async #advance(
@@ -300,6 +303,7 @@ export class Lane implements PartitionLane {
       this.#storeFailed(error)
       return hold.position
     }
+    if (to === hold.position) this.#state = 'running'
     return to
   }
 
@@ -362,13 +366,14 @@ export class Lane implements PartitionLane {
       'WEIR_LOG_HISTORY_GONE',
       `${topic}-${id.partition} begins at ${first}, ${to} is due`,
       {
-        cure: 'keep records longer (topics.retention_ms); to go on with what is left, move the offsets of the group',
+        cure: 'keep records longer (topics.retention_ms); to go on with what is left, stop the members and use `weir reset`',
       },
     )
   }
 
   async #degrade(hold: Hold, from: number, records: readonly LogRecord[]): Promise<number> {
     if (from !== hold.position) return this.#jump(from, hold.position)
+    await this.#prove(hold)
     const { work, id, now, observer } = this.#options
     const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)

@@ -7,6 +7,7 @@ import type { Checked, Rejection } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Clock, Log, StateStore, Subscription } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
+import { answeredLabels, answeredTransactions } from './answered.ts'
 import { createEntityFold } from './entities.ts'
 import { EntityUpdates } from './entity-updates.ts'
 import { FoldLane } from './fold-lane.ts'
@@ -14,6 +15,7 @@ import { createLabelWork } from './labels.ts'
 import { Lane, type LaneObserver } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
+import { PinnedPartitions } from './pinned-partitions.ts'
 import { createTestEvent, type TestEvent } from './test-event.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
@@ -36,6 +38,7 @@ export interface Scorer {
   readonly member: Member
   readonly subscription: Subscription
   readonly testEvent: TestEvent
+  readonly pinned: PinnedPartitions
   /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
   stop(): Promise<void>
 }
@@ -48,7 +51,9 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const { config, log } = parts
   const { transactions, labels, entity_updates } = config.topics
   const homes = await log.partitions(entity_updates)
+  const pinned = new PinnedPartitions(log, config.topics)
   const shared = {
+    pinned,
     updates: new EntityUpdates(entity_updates, homes, parts.contracts.entityUpdates),
     transactions: withRates(parts.contracts.transactions, parts.active.features),
   }
@@ -78,6 +83,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
     member,
     subscription,
     testEvent,
+    pinned,
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -89,14 +95,18 @@ type LaneOf = (partition: number) => PartitionLane
 
 /** What all lanes of a member have in common. */
 interface Shared {
+  readonly pinned: PinnedPartitions
   readonly updates: EntityUpdates
   readonly transactions: Codec<Transaction>
 }
 
+/** Records of each partition of outputs, from its end: labels may be rare among what payments leave. */
+const mostLookedThrough = 20_000
+
 /** The lane of each kind of input, by partition. */
 function prepareLanes(
   parts: ScorerParts,
-  { updates, transactions }: Shared,
+  { pinned, updates, transactions }: Shared,
 ): Record<'t' | 'l' | 'e', LaneOf> {
   const { config, store, contracts, active, clock, observer } = parts
   const { group } = config
@@ -110,6 +120,7 @@ function prepareLanes(
     entityUpdates: config.topics.entity_updates,
   }
   const codecs = { ...contracts, transactions }
+  const evidence = { log: parts.log, topics, decisions: contracts.decisions, most: mostLookedThrough }
   const rejected = (rejections: readonly Rejection[]) => observer.rejected?.(rejections)
   return {
     t(partition) {
@@ -123,7 +134,10 @@ function prepareLanes(
         clock,
         observer,
       })
-      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: topics.transactions, work })
+      const at = { topic: topics.transactions, partition }
+      const answered = () => answeredTransactions(evidence, at)
+      const guarded = pinned.guard(at, work)
+      return new Lane({ ...parts, group, id: { kind: 't', partition }, topic: at.topic, work: guarded, answered })
     },
     l(partition) {
       const work = createLabelWork({
@@ -134,7 +148,10 @@ function prepareLanes(
         updates,
         rejected,
       })
-      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: topics.labels, work })
+      const at = { topic: topics.labels, partition }
+      const answered = () => answeredLabels(evidence, at)
+      const guarded = pinned.guard(at, work)
+      return new Lane({ ...parts, group, id: { kind: 'l', partition }, topic: at.topic, work: guarded, answered })
     },
     e(partition) {
       const fold = createEntityFold({ topics, partition, codec: contracts.entityUpdates, features, rejected })

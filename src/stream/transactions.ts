@@ -2,6 +2,7 @@ import type { Codec } from '../adapters/avro.ts'
 import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from '../core/decide.ts'
 import { advance } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
+import { holdsPan } from '../core/pan.ts'
 import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
 import type { Alert, Decision, Transaction } from '../core/types.ts'
@@ -137,12 +138,22 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
 const latest = (arrivals: readonly Arrival[]): number =>
   arrivals.reduce((time, { transaction }) => Math.max(time, transaction.event_time), 0)
 
-/** What depends on the clock, and the trace that the payment system began (W3C Trace Context). */
+/** W3C Trace Context, "traceparent Header Field Values". */
+const wellFormedParent = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+
+/**
+ * What depends on the clock, and the trace that the payment system began (W3C Trace Context). A trace that may hold a
+ * PAN ends here: what a producer puts in a header is nobody's contract.
+ */
 function outputHeaders({ headers }: LogRecord, untraced: Headers): Headers {
   const { traceparent, tracestate } = headers
-  if (traceparent === undefined) return untraced
-  return { ...untraced, traceparent, ...(tracestate === undefined ? {} : { tracestate }) }
+  if (traceparent === undefined || !wellFormedParent.test(traceparent) || mayHoldPan(traceparent))
+    return untraced
+  const state = tracestate === undefined || mayHoldPan(tracestate) ? {} : { tracestate }
+  return { ...untraced, traceparent, ...state }
 }
+
+const mayHoldPan = (text: string): boolean => holdsPan(text, { anywhere: true })
 
 /** CloudEvents 1.0, Kafka binary mode; on alerts only, which leave for other systems. */
 function cloudEvent(alert: Alert, source: string): Headers {

@@ -452,6 +452,17 @@ export function logSuite(name: string, open: () => Promise<LogUnderTest>): void 
     })
 
     describe('two subscribers', () => {
+      test('are counted as members until they stop', async () => {
+        const { topic, group } = await fresh(2)
+        expect(await log.members(group)).toBe(0)
+        const one = await log.subscribe(group, [topic], collector())
+        expect(await log.members(group)).toBe(1)
+        const two = await log.subscribe(group, [topic], collector())
+        expect(await log.members(group)).toBe(2)
+        await Promise.all([one.stop(), two.stop()])
+        expect(await log.members(group)).toBe(0)
+      })
+
       test('share the partitions, never handle one at the same time, and lose nothing on a change', async () => {
         const { topic, group } = await fresh(4)
         const busy = new Map<number, number>()

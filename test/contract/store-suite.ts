@@ -47,6 +47,23 @@ export function storeSuite(name: string, open: () => Promise<StateStore>): void 
       expect(await store.peek(lane, ['y', 'nobody'])).toEqual([Buffer.alloc(0), null])
     })
 
+    test('a lane that is cleared holds nothing, and the others what they held', async () => {
+      const [lane, other] = [freshLane(), freshLane()]
+      const states = Array.from({ length: 2_500 }, (_, i) => [`s${i}`, Buffer.of(1)] as const)
+      for (const one of [lane, other]) {
+        await store.acquire(one, 'a')
+        await store.write(one, 'a', { from: null, to: 7 }, states)
+      }
+      await store.clear(lane, 'b')
+      expect(await store.watermark(lane)).toBeNull()
+      expect(await store.peek(lane, ['s0', 's2499'])).toEqual([null, null])
+      for await (const keys of store.keys(lane)) expect(keys).toEqual([])
+      await expect(store.write(lane, 'a', { from: 7, to: 9 }, [])).rejects.toEqual(notOwner)
+      expect(await store.acquire(lane, 'c')).toBeNull()
+      expect(await store.acquire(other, 'c')).toBe(7)
+      expect(await store.peek(other, ['s2499'])).toEqual([Buffer.of(1)])
+    })
+
     test('no keys and no states are fine', async () => {
       const lane = freshLane()
       await store.acquire(lane, 'a')

@@ -53,6 +53,17 @@ const edited = (edit: (value: Buffer) => Buffer) => (records: readonly LogRecord
   const record = records[at] as LogRecord
   return records.with(at, { ...record, value: edit(record.value as Buffer) })
 }
+/** With a mark on the first of its records, as `weir dlq redrive` makes one. */
+const marked = (records: readonly LogRecord[]) => {
+  const [{ offset }, last] = [records[0] as LogRecord, records.at(-1) as LogRecord]
+  const headers = { 'weir-redriven-offset': String(offset) }
+  return [...records, { ...last, offset: last.offset + 1, key: null, value: null, headers }]
+}
+/** As if it had been put back. */
+const putBack = ([first, ...rest]: readonly LogRecord[]) => [
+  { ...(first as LogRecord), headers: { 'weir-redriven-from': 'fraud.dead-letters.v1-0-0' } },
+  ...rest,
+]
 const isScored = ({ value }: LogRecord) => decisions.read(value).status === 'scored'
 
 function withBitFlipped(bytes: Buffer, byte: number): Buffer {
@@ -87,6 +98,7 @@ describe('the verifier', () => {
     ['a dead letter was written twice', 'doubled', () => spoilt('dead_letters', doubled)],
     ['an alert is missing', 'lost', () => spoilt('alerts', dropped)],
     ['an alert was given twice', 'doubled', () => spoilt('alerts', doubled)],
+    ['a dead letter has a mark, but was not put back', 'lost', () => spoilt('dead_letters', marked)],
     ['the last event has no answer', 'lost', () => spoilt('decisions', (records) => records.slice(0, -1))],
   ] as const)('objects when %s', async (_, fault, spoil) => {
     const verdict = await verify(spoil(), installation)
@@ -129,6 +141,7 @@ describe('the verifier', () => {
         ),
     ],
     ['order of two decisions', () => spoilt('decisions', (records) => swapped(records))],
+    ['record that was put back without a mark', () => spoilt('transactions', putBack)],
     [
       'reason of a dead letter',
       () => spoilt('dead_letters', ([first, ...rest]) => [blamed(first as LogRecord), ...rest]),

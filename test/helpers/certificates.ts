@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A certificate and its key: PEM texts, and the files that hold them. */
@@ -13,29 +13,45 @@ export interface Certificate {
 /** A certificate authority of a test's own. */
 export class Authority {
   readonly ca: Certificate
-  readonly #folder: string
-  readonly #name: string
+  readonly #path: string
 
   /** @param folder for the files; exists. */
   constructor(folder: string, name: string) {
-    this.#folder = folder
-    this.#name = name
-    this.ca = this.#make(name, ['-x509', '-days', '2', '-subj', `/CN=${name}`])
+    this.#path = join(folder, name)
+    const files = filesOf(this.#path)
+    openssl('req', '-x509', ...newKey(files.keyFile), '-out', files.certFile, '-subj', `/CN=${name}`)
+    this.ca = read(files)
   }
 
-  /** For a server on 127.0.0.1, or for a client. */
-  issue(name: string): Certificate {
-    const { certFile, keyFile } = this.ca
-    const address = 'subjectAltName=IP:127.0.0.1'
-    const signed = ['-x509', '-days', '2', '-CA', certFile, '-CAkey', keyFile, '-addext', address]
-    const leaf = ['-addext', 'basicConstraints=critical,CA:FALSE']
-    return this.#make(`${this.#name}-${name}`, [...signed, ...leaf, '-subj', `/CN=${name}`])
+  /**
+   * For a server or a client.
+   *
+   * @param address what a server is called by, as subjectAltName has it.
+   * @param days of validity from now; -1: it ended yesterday.
+   */
+  issue(name: string, { address = 'IP:127.0.0.1', days = 2 } = {}): Certificate {
+    const path = `${this.#path}-${name}`
+    const files = filesOf(path)
+    const [request, extensions] = [`${path}.csr`, `${path}.ext`]
+    writeFileSync(extensions, `subjectAltName=${address}\nbasicConstraints=critical,CA:FALSE\n`)
+    openssl('req', ...newKey(files.keyFile), '-out', request, '-subj', `/CN=${name}`)
+    const signer = ['-CA', this.ca.certFile, '-CAkey', this.ca.keyFile, '-CAcreateserial']
+    const how = ['-days', `${days}`, '-extfile', extensions]
+    openssl('x509', '-req', '-in', request, '-out', files.certFile, ...signer, ...how)
+    return read(files)
   }
+}
 
-  #make(name: string, args: readonly string[]): Certificate {
-    const [certFile, keyFile] = [join(this.#folder, `${name}.pem`), join(this.#folder, `${name}.key`)]
-    const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile]
-    execFileSync('openssl', ['req', ...key, '-out', certFile, ...args], { stdio: 'pipe' })
-    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile }
-  }
+type Files = Pick<Certificate, 'certFile' | 'keyFile'>
+
+const filesOf = (path: string): Files => ({ certFile: `${path}.pem`, keyFile: `${path}.key` })
+
+const newKey = (file: string): string[] => ['-newkey', 'rsa:2048', '-nodes', '-keyout', file]
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { stdio: 'pipe' })
+}
+
+function read({ certFile, keyFile }: Files): Certificate {
+  return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile }
 }

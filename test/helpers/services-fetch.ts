@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const cache = fileURLToPath(new URL('../../.cache/', import.meta.url))
 const kafka = { groupId: 'org.apache.kafka', artifactId: 'kafka_2.13', version: '4.4.0' }
+const tools = { ...kafka, artifactId: 'kafka-tools' }
 // The version of slf4j-api that Kafka brings: without a provider a dying broker says nothing.
 const logging = { groupId: 'org.slf4j', artifactId: 'slf4j-simple', version: '1.7.36' }
 const redis = { groupId: 'com.github.codemonstur', artifactId: 'embedded-redis', version: '1.4.4' }
@@ -17,6 +18,11 @@ type Artifact = typeof kafka
 export function kafkaLibraries(): Promise<string> {
   need('java', 'install Java 17 or later, or a Docker engine, or set WEIR_TEST_KAFKA_BROKERS')
   return fetched(`kafka-${kafka.version}`, 'Kafka', [kafka, logging], 'copy-dependencies')
+}
+
+/** The folder of the jars of Kafka's command line tools. */
+export function kafkaTools(): Promise<string> {
+  return fetched(`kafka-tools-${kafka.version}`, "Kafka's tools", [tools, logging], 'copy-dependencies')
 }
 
 /** A Redis server: the installed one, else the one inside a Maven package. */

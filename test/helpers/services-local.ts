@@ -14,8 +14,9 @@ export interface ClusterNode {
   readonly controllers: ReadonlyMap<number, number>
 }
 
-interface KafkaOptions {
+interface LocalKafkaOptions {
   readonly listeners?: Readonly<Record<string, number>>
+  readonly advertised?: Readonly<Record<string, number>>
   readonly scram?: readonly string[]
   readonly node?: ClusterNode
 }
@@ -24,19 +25,21 @@ interface KafkaOptions {
  * A Kafka broker and controller in one Java process.
  *
  * @param listeners more of them, on ports of 127.0.0.1 by name; what they speak is in `settings`.
+ * @param advertised the ports by which clients reach those that have something in front of them.
  * @param scram users as StorageTool's --add-scram takes them.
  * @param node where it is one of several; alone without it.
  */
 export async function localKafka(
   settings: Settings,
-  { listeners = {}, scram = [], node }: KafkaOptions = {},
+  { listeners = {}, advertised = {}, scram = [], node }: LocalKafkaOptions = {},
 ): Promise<Service> {
   const classPath = join(await kafkaLibraries(), '*')
   const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
   const port = await freePort()
   const { id, controllers } = node ?? { id: 1, controllers: new Map([[1, await freePort()]]) }
   const voters = [...controllers].map(([voter, at]) => `${voter}@127.0.0.1:${at}`)
-  const more = Object.entries(listeners).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
+  const more = (ports: Readonly<Record<string, number>>) =>
+    Object.entries(ports).map(([name, port]) => `,${name}://127.0.0.1:${port}`)
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'server.properties')
   const properties = {
@@ -44,8 +47,8 @@ export async function localKafka(
     'node.id': String(id),
     'controller.quorum.voters': voters.join(','),
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers.get(id)}${more.join('')}`,
-    'advertised.listeners': `PLAINTEXT://${address}${more.join('')}`,
+    listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers.get(id)}${more(listeners).join('')}`,
+    'advertised.listeners': `PLAINTEXT://${address}${more({ ...listeners, ...advertised }).join('')}`,
     'log.dirs': join(folder, 'data'),
     ...smallKafka,
     ...settings,

@@ -173,7 +173,13 @@ describe('admission', () => {
   })
 
   it('refuses a file that is not the one the manifest names', async () => {
-    for (const name of ['lightgbm.onnx', 'golden.json', 'baseline.json', 'MODEL_CARD.md', 'model.json.sha256']) {
+    for (const name of [
+      'lightgbm.onnx',
+      'golden.json',
+      'baseline.json',
+      'MODEL_CARD.md',
+      'model.json.sha256',
+    ]) {
       const dir = await aPackage({})
       const bytes = await readFile(join(dir, name))
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1

@@ -239,7 +239,7 @@ async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<An
       items.set(
         at,
         checked.ok
-          ? { kind: 'transaction', partition, offset, transaction: checked.value, label: null }
+          ? { kind: 'transaction', partition, offset, transaction: checked.value, labels: [] }
           : { kind: 'rejected', at, reason: `${checked.rejection.code}: ${checked.rejection.message}` },
       )
     }

@@ -1,16 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer, type Server } from 'node:tls'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
 import { Authority, type Certificate } from '../helpers/certificates.ts'
 import { aTransaction } from '../helpers/contracts.ts'
 import { Installation } from '../helpers/installation.ts'
-import type { Service } from '../helpers/services.ts'
-import { localKafka } from '../helpers/services-local.ts'
+import { type SecureKafka, secureKafka } from '../helpers/secure-kafka.ts'
 import { freePort } from '../helpers/services-ready.ts'
+import { TlsFront } from '../helpers/tls-front.ts'
 import { weir } from '../helpers/weir.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-security-'))
@@ -18,30 +16,34 @@ const authority = new Authority(folder, 'authority')
 const stranger = new Authority(folder, 'stranger')
 const server = authority.issue('server')
 const client = authority.issue('client')
+const expired = authority.issue('expired', { days: -1 })
+const elsewhere = authority.issue('elsewhere', { address: 'DNS:elsewhere.example' })
 const passwords = { kafka: 'kafka-secret-71', redis: 'redis-secret-72', wrong: 'wrong-secret-73' }
 
 const redisUser = `weir-test-${process.pid}`
 /** What docs/operations.md tells people to grant, for keys of the installations of this test. */
 const documented = /^ACL SETUSER weir (.*)$/m.exec(readFileSync('docs/operations.md', 'utf8'))?.[1] ?? ''
 
-let kafka: Service
+let kafka: SecureKafka
 let redis: Redis
-let redisTls: Server
-let ports: { readonly SECURE: number; readonly MUTUAL: number; readonly redis: number }
+let redisFront: TlsFront
+let redisMutual: TlsFront
 
 beforeAll(async () => {
-  ports = { SECURE: await freePort(), MUTUAL: await freePort(), redis: await freePort() }
-  kafka = await localKafka(secureKafka(server), {
-    listeners: { SECURE: ports.SECURE, MUTUAL: ports.MUTUAL },
-    scram: [`SCRAM-SHA-512=[name=weir,password=${passwords.kafka}]`],
-  })
+  kafka = await secureKafka(authority, server, passwords.kafka)
   redis = new Redis(inject('redisUrl'))
   const rules = documented.replace('<password>', passwords.redis).replace('{weir.', '{test-')
   await redis.call('ACL', 'SETUSER', redisUser, ...rules.split(' '))
-  redisTls = await encrypted(inject('redisUrl'), server)
+  const { host } = new URL(inject('redisUrl'))
+  redisFront = await TlsFront.open(await freePort(), host, server)
+  redisMutual = await TlsFront.open(await freePort(), host, server, authority.ca.cert)
+})
+beforeEach(() => {
+  for (const front of [kafka.front, redisFront]) front.present(server)
 })
 afterAll(async () => {
-  redisTls.close()
+  await redisFront.close()
+  await redisMutual.close()
   await redis.call('ACL', 'DELUSER', redisUser)
   redis.disconnect()
   await kafka.stop()
@@ -49,33 +51,43 @@ afterAll(async () => {
 })
 
 const trustKafka = [`kafka.tls.enabled=true`, `kafka.tls.ca_file=${authority.ca.certFile}`]
-const kafkaLogin = (mechanism: string, password = passwords.kafka) => [
-  `kafka.brokers=127.0.0.1:${ports.SECURE}`,
+const kafkaLogin = (mechanism = 'scram-sha-512', password = passwords.kafka, address = kafka.secure) => [
+  `kafka.brokers=${address}`,
   'kafka.sasl.username=weir',
   `kafka.sasl.mechanism=${mechanism}`,
   `kafka.sasl.password=${password}`,
   ...trustKafka,
 ]
-const redisLogin = (password = passwords.redis) => [
-  `redis.url=rediss://127.0.0.1:${ports.redis}`,
+/** The same by a front, which shows what certificate we want and counts. */
+const frontedLogin = (mechanism?: string, password?: string) => kafkaLogin(mechanism, password, kafka.fronted)
+const redisLogin = (password = passwords.redis, { port } = redisFront) => [
+  `redis.url=rediss://127.0.0.1:${port}`,
   'redis.tls.enabled=true',
   `redis.tls.ca_file=${authority.ca.certFile}`,
   `redis.username=${redisUser}`,
   `redis.password=${password}`,
 ]
-const mutual = (certificate: Certificate) => [
-  `kafka.brokers=127.0.0.1:${ports.MUTUAL}`,
-  ...trustKafka,
-  `kafka.tls.cert_file=${certificate.certFile}`,
-  `kafka.tls.key_file=${certificate.keyFile}`,
+const keyPair = (section: string, { certFile, keyFile }: Certificate) => [
+  `${section}.tls.cert_file=${certFile}`,
+  `${section}.tls.key_file=${keyFile}`,
 ]
+const mutual = () => [`kafka.brokers=${kafka.mutual}`, ...trustKafka]
 
 it.each([
-  ['SCRAM-SHA-512', () => kafkaLogin('scram-sha-512')],
-  ['PLAIN', () => kafkaLogin('plain')],
-  ['a client certificate', () => mutual(client)],
+  ['SCRAM-SHA-256', () => [...kafkaLogin('scram-sha-256'), ...redisLogin()]],
+  ['SCRAM-SHA-512', () => [...kafkaLogin('scram-sha-512'), ...redisLogin()]],
+  ['PLAIN', () => [...kafkaLogin('plain'), ...redisLogin()]],
+  [
+    'client certificates',
+    () => [
+      ...mutual(),
+      ...keyPair('kafka', client),
+      ...redisLogin(passwords.redis, redisMutual),
+      ...keyPair('redis', client),
+    ],
+  ],
 ])('scores through TLS, with %s and a Redis user who may do no more than it must', async (_, login) => {
-  await using own = await Installation.create([...login(), ...redisLogin()])
+  await using own = await Installation.create(login())
   const member = await (await own.start()).ready()
   await own.send(aTransaction({ transaction_id: 'first' }))
   await own.decisionOn('first')
@@ -84,6 +96,9 @@ it.each([
   const { content } = await own.decisionOn('second')
   expect(content.status).toBe('scored')
   expect(await member.metric('weir_degraded_total')).toBe(0)
+  for (const path of ['metrics', 'readyz']) {
+    expectNoSecret(await (await fetch(`${member.url}/${path}`)).text())
+  }
   member.signal('SIGTERM')
   expect(await member.exit()).toMatchObject({ code: 0 })
   expectNoSecret(member.output)
@@ -103,91 +118,99 @@ it('that user can neither touch other keys nor look around', async () => {
   user.disconnect()
 })
 
-/** Ends by itself, names the settings that can mend it, and gives nothing away. */
-async function refused(...set: string[]): Promise<string> {
+/** Ends by itself in bounded time, says in one line what is wrong, names a cure, and gives nothing away. */
+async function refused(set: readonly string[]): Promise<string> {
+  const began = performance.now()
   const flags = ['http.port=0', 'topics.partitions=2', ...set].flatMap((one) => ['--set', one])
   const { code, stdout, stderr } = await weir(['stream', ...flags])
+  expect(performance.now() - began).toBeLessThan(30_000)
   expect(code).toBe(1)
   expect(stdout).toBe('')
-  expect(stderr).toMatch(/^cure: /m)
+  expect(stderr).toMatch(/^error: .*\(WEIR_(LOG|STORE)_[A-Z]+\)\ncure: .*\n$/m)
   expect(stderr).not.toMatch(/^ +at /m)
   expectNoSecret(stderr)
   return stderr
 }
 
-it.each(['scram-sha-512', 'plain'])('a wrong Kafka password is named (%s)', async (mechanism) => {
-  const stderr = await refused(...kafkaLogin(mechanism, passwords.wrong), ...redisLogin())
-  expect(stderr).toMatch(/authentication.*WEIR_LOG_DENIED/i)
-  expect(stderr).toContain('kafka.sasl')
+it.each(['scram-sha-256', 'scram-sha-512', 'plain'])(
+  'a wrong Kafka password is named (%s)',
+  async (mechanism) => {
+    kafka.front.count()
+    const stderr = await refused([...frontedLogin(mechanism, passwords.wrong), ...redisLogin()])
+    expect(stderr).toMatch(/authentication.*WEIR_LOG_DENIED/i)
+    expect(stderr).toContain('kafka.sasl')
+    // Brokers lock users out who try too often.
+    expect(kafka.front.count()).toBe(1)
+  },
+)
+
+const trustStranger = (section: string) => [`${section}.tls.ca_file=${stranger.ca.certFile}`]
+const unknownAuthority = 'certificate of the server is of an authority that is not trusted'
+const wrongName = 'certificate of the server is for other names'
+const demanded = 'the server demands a client certificate'
+
+it.each<[string, Certificate, () => string[], string, string]>([
+  ['of another authority', server, () => trustStranger('kafka'), unknownAuthority, 'kafka.tls.ca_file'],
+  ['that has expired', expired, () => [], 'certificate of the server has expired', 'Renew it'],
+  ['for another host', elsewhere, () => [], wrongName, 'kafka.brokers'],
+])('a broker with a certificate %s is not trusted', async (_, certificate, more, reason, cure) => {
+  kafka.front.present(certificate)
+  kafka.front.count()
+  const stderr = await refused([...frontedLogin(), ...redisLogin(), ...more()])
+  expect(stderr).toMatch(new RegExp(`${reason}.*WEIR_LOG_UNAVAILABLE`))
+  expect(stderr).toContain(cure)
+  expect(kafka.front.count()).toBeLessThanOrEqual(5)
 })
 
-it('a broker of another authority is not trusted', async () => {
-  const set = [...kafkaLogin('plain'), `kafka.tls.ca_file=${stranger.ca.certFile}`, ...redisLogin()]
-  const stderr = await refused(...set)
-  expect(stderr).toMatch(/certificate.*WEIR_LOG_UNAVAILABLE/i)
-  expect(stderr).toContain('kafka.tls')
+it.each<[string, Certificate, () => string[], string, string]>([
+  ['of another authority', server, () => trustStranger('redis'), unknownAuthority, 'redis.tls.ca_file'],
+  ['that has expired', expired, () => [], 'certificate of the server has expired', 'Renew it'],
+  ['for another host', elsewhere, () => [], wrongName, 'redis.url'],
+])('a Redis with a certificate %s is not trusted', async (_, certificate, more, reason, cure) => {
+  redisFront.present(certificate)
+  redisFront.count()
+  const stderr = await refused([...kafkaLogin(), ...redisLogin(), ...more()])
+  expect(stderr).toMatch(new RegExp(`${reason}.*WEIR_STORE_UNAVAILABLE`))
+  expect(stderr).toContain(cure)
+  expect(redisFront.count()).toBe(1)
 })
 
-it('a client certificate of another authority is refused by the broker', async () => {
-  const stderr = await refused(...mutual(stranger.issue('client')), ...redisLogin())
-  expect(stderr).toContain('WEIR_LOG_UNAVAILABLE')
-  expect(stderr).toContain('kafka.tls')
+it.each<[string, () => string[]]>([
+  ['none', () => []],
+  ['one of another authority', () => keyPair('kafka', stranger.issue('client'))],
+  ['one that has expired', () => keyPair('kafka', expired)],
+])('a broker that demands a client certificate refuses %s', async (_, more) => {
+  const stderr = await refused([...mutual(), ...more(), ...redisLogin()])
+  expect(stderr).toMatch(new RegExp(`${demanded}.*WEIR_LOG_UNAVAILABLE`))
+  expect(stderr).toContain('kafka.tls.cert_file')
+})
+
+it('a Redis that demands a client certificate refuses none', async () => {
+  const stderr = await refused([...kafkaLogin(), ...redisLogin(passwords.redis, redisMutual)])
+  expect(stderr).toMatch(new RegExp(`${demanded}.*WEIR_STORE_UNAVAILABLE`))
+  expect(stderr).toContain('redis.tls.cert_file')
 })
 
 it('a wrong Redis password is named', async () => {
-  const stderr = await refused(...kafkaLogin('plain'), ...redisLogin(passwords.wrong))
+  redisFront.count()
+  const stderr = await refused([...kafkaLogin(), ...redisLogin(passwords.wrong)])
   expect(stderr).toMatch(/WRONGPASS.*WEIR_STORE_UNAVAILABLE/)
   expect(stderr).toContain('redis.password')
+  expect(redisFront.count()).toBe(1)
 })
 
-it('a Redis of another authority is not trusted', async () => {
-  const set = [...kafkaLogin('plain'), ...redisLogin(), `redis.tls.ca_file=${stranger.ca.certFile}`]
-  const stderr = await refused(...set)
-  expect(stderr).toMatch(/certificate.*WEIR_STORE_UNAVAILABLE/)
-  expect(stderr).toContain('redis.tls')
-})
-
-it('a Redis user who lacks a right is told which', async () => {
-  await redis.call('ACL', 'SETUSER', redisUser, '-info')
+it.each(['info', 'mget'])('a Redis user who lacks %s is told so', async (command) => {
+  await redis.call('ACL', 'SETUSER', redisUser, `-${command}`)
   try {
-    const stderr = await refused(...kafkaLogin('plain'), ...redisLogin())
-    expect(stderr).toMatch(/info.*WEIR_STORE_UNAVAILABLE/i)
+    const stderr = await refused([...kafkaLogin(), ...redisLogin()])
+    expect(stderr).toMatch(new RegExp(`'${command}'.*WEIR_STORE_UNAVAILABLE`, 'i'))
+    expect(stderr).toContain('docs/security.md')
   } finally {
-    await redis.call('ACL', 'SETUSER', redisUser, '+info')
+    await redis.call('ACL', 'SETUSER', redisUser, `+${command}`)
   }
 })
 
 function expectNoSecret(output: string): void {
   for (const password of Object.values(passwords)) expect(output).not.toContain(password)
   expect(output).not.toContain('PRIVATE KEY')
-}
-
-function secureKafka({ cert, key }: Certificate) {
-  const line = (pem: string) => pem.trim().replaceAll('\n', '\\n')
-  const login = 'org.apache.kafka.common.security'
-  return {
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL',
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.certificate.chain': line(cert),
-    'ssl.keystore.key': line(key),
-    'ssl.truststore.type': 'PEM',
-    'ssl.truststore.certificates': line(authority.ca.cert),
-    'listener.name.mutual.ssl.client.auth': 'required',
-    'listener.name.secure.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
-    'listener.name.secure.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_weir="${passwords.kafka}";`,
-    'listener.name.secure.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
-  }
-}
-
-/** TLS in front of a Redis, as a load balancer or stunnel would: servers without TLS of their own do too. */
-async function encrypted(url: string, { cert, key }: Certificate): Promise<Server> {
-  const { hostname, port } = new URL(url)
-  const front = createServer({ cert, key }, (secure) => {
-    const plain = connect(Number(port), hostname)
-    secure.pipe(plain).pipe(secure)
-    for (const socket of [secure, plain])
-      socket.on('error', () => [secure, plain].map((one) => one.destroy()))
-  })
-  await new Promise<void>((resolve) => front.listen(ports.redis, '127.0.0.1', resolve))
-  return front
 }

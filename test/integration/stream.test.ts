@@ -414,7 +414,7 @@ describe('a start that cannot be', () => {
   it('with another number of partitions', async () => {
     const { code, stderr } = await refused('topics.partitions=3')
     expect(code).toBe(1)
-    expect(stderr).toMatch(/has 2 partitions, topics\.partitions pins 3.*WEIR_LOG_TOPIC/)
+    expect(stderr).toMatch(/has 2 partitions, topics\.partitions pins 3.*WEIR_LOG_PARTITIONS/)
   })
 
   it('with a model whose bytes are others', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { configSchema } from '../../src/config/schema.ts'
 import { deadLetter } from '../../src/core/dead-letter.ts'
+import { type DeadLetter, deadLetterOf, redriveMark } from '../../src/core/redrive.ts'
 import { aRecord } from '../helpers/contracts.ts'
 
 interface Message {
@@ -18,7 +19,7 @@ interface Description {
   >
   readonly components: {
     readonly messages: Record<string, Message>
-    readonly schemas: { readonly deadLetterHeaders: { readonly required: string[] } }
+    readonly schemas: Record<'deadLetterHeaders' | 'redriveMarkHeaders', { readonly required: string[] }>
   }
 }
 
@@ -79,11 +80,15 @@ describe('docs/asyncapi.yaml', () => {
     expect(referred.toSorted()).toEqual(files.toSorted())
   })
 
-  it('has the headers of dead letters', () => {
+  it('has the headers of dead letters and of their marks', () => {
     const rejection = { code: 'WEIR_RECORD_EMPTY', message: 'nothing', withhold: false } as const
     const { headers = {} } = deadLetter('dl', { topic: 't', partition: 0 }, aRecord(null), rejection)
     expect(Object.keys(headers).toSorted()).toEqual(
       description.components.schemas.deadLetterHeaders.required.toSorted(),
+    )
+    const letter = deadLetterOf({ topic: 'dl', partition: 0 }, aRecord(null, { headers })) as DeadLetter
+    expect(Object.keys(redriveMark(letter, 0).headers ?? {})).toEqual(
+      description.components.schemas.redriveMarkHeaders.required,
     )
   })
 })

@@ -44,8 +44,10 @@ export function eventScan(windowMs: number, filter: EventFilter): Scan {
     into.clear()
     const { size, time, amount, kind } = state.events
     const from = event.time - windowMs
+    // As for most payments and short windows.
+    if (state.lastTime <= from) return
     const value = same === null ? 0 : remembered(event, same)
-    for (let i = size - 1; i >= 0; i--) {
+    for (let i = size - 1, first = state.dayBefore(event); i >= first; i--) {
       const at = time[i] as number
       if (at <= from || at > event.time) continue
       const k = kind[i] as number
@@ -87,8 +89,9 @@ export function distinctInWindow(
 ): number {
   const { size, time } = state.events
   const from = event.time - windowMs
+  if (state.lastTime <= from) return 0
   let distinct = 0
-  for (let i = size - 1; i >= 0; i--) {
+  for (let i = size - 1, first = state.dayBefore(event); i >= first; i--) {
     if (!inWindow(time[i] as number, from, event.time)) continue
     const value = state.events.value(i, field)
     if (value === 0) continue

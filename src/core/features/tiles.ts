@@ -81,7 +81,7 @@ export class Tiles {
 }
 
 /** copyWithin(target, source, end), which for columns as short as a state's takes longer than a loop. */
-export function shift(
+function shift(
   column: Float64Array | Uint32Array | Int32Array,
   source: number,
   target: number,

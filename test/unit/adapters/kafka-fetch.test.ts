@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { maxUnpackedBytes } from '../../../src/adapters/kafka-compression.ts'
 import { decodeFetched } from '../../../src/adapters/kafka-fetch.ts'
 import { type BatchedRecord, batchHeaderBytes, writeBatch } from '../../../src/adapters/kafka-records.ts'
 
@@ -116,6 +117,28 @@ test('headers of one name are put behind each other, and a null is told', async 
   bytes[bytes.indexOf('b\x0csecond')] = 'a'.charCodeAt(0)
   const [decoded] = await decode(bytes)
   expect(decoded?.headers).toEqual({ a: 'first,second', toString: 'null' })
+})
+
+test('no name of a header is lost', async () => {
+  const headers = Object.fromEntries([['__proto__', 'kept']])
+  const [decoded] = await decode(batchOf([{ value: null, headers }]))
+  expect(Object.entries(decoded?.headers ?? {})).toEqual([['__proto__', 'kept']])
+  expect(Object.getPrototypeOf(decoded?.headers)).toBe(Object.prototype)
+})
+
+test('the records of a bomb are refused one by one; where their number is not sure, it cannot be read', async () => {
+  const two = batchOf([{ value: 'a' }, { value: 'b' }], { firstOffset: 10n })
+  const bomb = packed(two, 1, () => gzipSync(Buffer.alloc(maxUnpackedBytes + 1)))
+  const after = batchOf([{ value: 'c' }], { firstOffset: 12n })
+  const refused = { key: null, value: null, headers: {}, timestamp: 1_700_000_000_000 }
+  const rejection = { code: 'WEIR_RECORD_TOO_LARGE', withhold: true }
+  // What follows comes with the next fetch: one bomb is enough for one.
+  expect(await decode(bomb, after)).toMatchObject([
+    { ...refused, offset: 10, rejection, isControlRecord: false },
+    { ...refused, offset: 11, rejection, isControlRecord: false },
+  ])
+  bomb.writeInt32BE(4, 23)
+  expect(await decode(bomb)).toMatchObject([{ unreadable: { code: 'WEIR_LOG_BATCH' } }])
 })
 
 test('damaged batches end in records or in one that says what cannot be read', async () => {

@@ -126,9 +126,31 @@ describe('mistakes', () => {
     ])
   })
 
-  it('never show a secret', () => {
-    const { message } = mistake({ set: ['redis.url=http://user:geheim@host'] })
-    expect(message).toContain('redis.url')
+  it.each<[string, LoadOptions, string]>([
+    ['of a wrong URL', { set: ['redis.url=http://user:geheim@host'] }, 'redis.url'],
+    ['of a URL without a scheme', { set: ['redis.url=user:geheim@host:6379'] }, 'redis.url'],
+    ['with a slash in it', { set: ['redis.url=http://user:ge/geheim@host'] }, 'redis.url'],
+    ['of the query of a URL', { set: ['redis.url=http://host?password=geheim'] }, 'redis.url'],
+    ['in a list', { set: ['kafka.brokers=user:geheim@host:9092'] }, 'kafka.brokers'],
+    ['after a colon instead of =', { set: ['redis.password: geheim'] }, '--set redis.password has no value'],
+    ['alone after --set', { set: ['geheim'] }, '--set … has no value'],
+    [
+      'that YAML takes for a mapping',
+      { file: file('redis: {password: {geheim}}', 'm.yaml') },
+      'redis.password is no section',
+    ],
+    ['that YAML takes for a list', { file: file('redis: {password: [geheim]}', 'l.yaml') }, 'redis.password'],
+    [
+      'with a quote too few',
+      { file: file('redis:\n  password: "geheim\n', 'q.yaml') },
+      'line 3, column 1: missing char',
+    ],
+    ['with a colon', { file: file('redis:\n  password: geheim: b\n', 'c.yaml') }, 'line 2, column 13'],
+    ['that YAML takes for an alias', { file: file('redis:\n  password: *geheim\n', 'x.yaml') }, 'an anchor'],
+    ['in the place of its file', { env: { WEIR_REDIS__PASSWORD_FILE: 'geheim' } }, '_FILE: cannot read'],
+  ])('never show a secret: %s', (_, options, named) => {
+    const { message } = mistake(options)
+    expect(message).toContain(named)
     expect(message).not.toContain('geheim')
   })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { KeyBytes } from '../../../src/core/key-bytes.ts'
 import { PackedStates } from '../../../src/core/packed-states.ts'
 import { Random } from '../../../src/core/random.ts'
 
@@ -10,9 +11,59 @@ test('states that come and grow and shrink are what a plain map says', () => {
     const packed = Buffer.alloc(Math.floor(random.unit() * 1_500), i)
     states.set(key, packed)
     plain.set(key, packed)
-    if (i % 1_000 === 0) expect([...states]).toEqual([...plain])
+    if (i % 1_000 === 0) expect(new Map(states)).toEqual(plain)
   }
-  expect([...states]).toEqual([...plain])
+  expect(new Map(states)).toEqual(plain)
+  expect(states.size).toBe(plain.size)
+  expect(new Set(states.keys())).toEqual(new Set(plain.keys()))
+  for (const [key, packed] of plain) expect(states.get(key)).toEqual(packed)
+})
+
+test('keys are told apart to the last unit, whatever they are written in', () => {
+  const states = new PackedStates()
+  const keys = [
+    '',
+    'a',
+    'b',
+    'ab',
+    'ba',
+    'aa',
+    'ÿ',
+    'ÿ\0',
+    'Ā',
+    '\0',
+    '\0\0',
+    '字',
+    '\ud83d',
+    '\ud83d\ude00',
+    '\ufffd',
+  ]
+  keys.push(...keys.map((key) => `${key}${'x'.repeat(5_000)}`))
+  for (const [i, key] of keys.entries()) states.set(key, Buffer.from([i]))
+  for (const [i, key] of keys.entries()) expect(states.get(key)).toEqual(Buffer.from([i]))
+  expect([...states.keys()].sort()).toEqual([...keys].sort())
+  expect(states.get('c')).toBeUndefined()
+  expect(states.size).toBe(keys.length)
+})
+
+test('keys with one hash are told apart', () => {
+  const keys = ['k3581143343', 'k15012174', 'k1589527731', 'k872830652']
+  const hashes = keys.map((key) => {
+    const bytes = new KeyBytes()
+    bytes.set(key)
+    return bytes.hash
+  })
+  expect([hashes[0], hashes[2]]).toEqual([hashes[1], hashes[3]])
+  const states = new PackedStates()
+  for (const [i, key] of keys.entries()) states.set(key, Buffer.from([i]))
+  for (const [i, key] of keys.entries()) expect(states.get(key)).toEqual(Buffer.from([i]))
+})
+
+test('a table that widens loses nothing', () => {
+  const states = new PackedStates()
+  for (let i = 0; i < 100_000; i++) states.set(`k${i}`, Buffer.from([i % 251]))
+  expect(states.size).toBe(100_000)
+  for (let i = 0; i < 100_000; i++) if (states.get(`k${i}`)?.[0] !== i % 251) expect.fail(`k${i}`)
 })
 
 test('a state is copied: whoever made it may use its bytes again', () => {
@@ -30,14 +81,21 @@ test('states of changing lengths share a few slabs', () => {
   expect(slabs.size).toBeLessThanOrEqual(2)
 })
 
-test('a state longer than a slab has its own memory', () => {
+test('states that grow one after the other leave little behind', () => {
   const states = new PackedStates()
-  const long = Buffer.alloc(3 * 1024 * 1024, 7)
-  states
-    .set('long', long)
-    .set('empty', Buffer.alloc(0))
-    .set('short', Buffer.from([1]))
-  expect(states.get('long')?.equals(long)).toBe(true)
-  expect(states.get('empty')).toHaveLength(0)
-  expect(states.get('short')).toEqual(Buffer.from([1]))
+  const slabs = () => new Set([...states].map(([, { buffer }]) => buffer)).size
+  for (let length = 100; length <= 1_300; length += 48) {
+    for (let i = 0; i < 10_000; i++) states.set(`c-${i}`, Buffer.alloc(length, i))
+  }
+  // 13 million bytes, a head and a sixteenth for each, an eighth: 16 slabs.
+  expect(slabs()).toBeLessThanOrEqual(16)
+  for (let i = 0; i < 10_000; i++)
+    if (states.get(`c-${i}`)?.every((byte) => byte === i % 256) !== true) expect.fail()
+})
+
+test('a state that is longer than any is refused, and the one before it stays', () => {
+  const states = new PackedStates().set('a', Buffer.from([1]))
+  expect(() => states.set('a', Buffer.alloc(1_000_000))).toThrow('more than is ever kept')
+  expect(states.get('a')).toEqual(Buffer.from([1]))
+  expect(states.set('long', Buffer.alloc(300_000, 7)).get('long')).toEqual(Buffer.alloc(300_000, 7))
 })

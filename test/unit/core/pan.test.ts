@@ -40,8 +40,9 @@ function findsPan(text: string, anywhere: boolean): boolean {
   for (let from = 0; from < text.length; from++) {
     for (let to = from + 13; to <= text.length; to++) {
       const part = text.slice(from, to)
-      const number = part.replace(/[ -]/g, '')
-      if (!/^\d(?:[ -]?\d){12,18}$/.test(part) || !issued.test(number)) continue
+      const number = part.replace(/\D/g, '')
+      const grouped = anywhere ? /^\d(?:[^\dA-Za-z]{0,3}\d){12,18}$/ : /^\d(?:[ -]?\d){12,18}$/
+      if (!grouped.test(part) || !issued.test(number)) continue
       if (checkDigit(number.slice(0, -1)) !== number.at(-1)) continue
       if (anywhere) return true
       if (/\d$/.test(text.slice(0, from)) || /^\d/.test(text.slice(to))) continue
@@ -89,6 +90,10 @@ describe('holdsPan', () => {
     expect(holdsPan('94111111111111111', { anywhere: true })).toBe(true)
     expect(holdsPan('4111111111111111a5fbbe29c0ab44d1', { anywhere: true })).toBe(true)
     expect(holdsPan('4111111111111112', { anywhere: true })).toBe(false)
+    expect(holdsPan('4111.1111_1111/1111', { anywhere: true })).toBe(true)
+    expect(holdsPan('4111    1111 1111 1111', { anywhere: true })).toBe(false)
+    const typeset = Buffer.from('4111\u00a01111\u20131111\u202f1111').toString('latin1')
+    expect(holdsPan(typeset, { anywhere: true })).toBe(true)
   })
 
   it('finds every PAN by its rule, in any grouping', () => {
@@ -110,10 +115,10 @@ describe('holdsPan', () => {
       fc.constantFrom(...published),
       fc.constantFrom(...published.map((pan) => pan.slice(1))),
       fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 19 }),
-      fc.constantFrom('4', '6', ' ', '-', '  ', 'a', 'f-', 'x', '.', 'abcdef'),
+      fc.constantFrom('4', '6', ' ', '-', '  ', 'a', 'f-', 'x', '.', '\u00a0', '....', 'abcdef'),
     )
     const spaced = fc
-      .tuple(parts, fc.constantFrom('', ' ', '-'), fc.integer({ min: 1, max: 6 }))
+      .tuple(parts, fc.constantFrom('', ' ', '-', '. '), fc.integer({ min: 1, max: 6 }))
       .map(([part, gap, size]) => part.replace(new RegExp(`(\\d{${size}})(?=\\d)`, 'g'), `$1${gap}`))
     const texts = fc.array(spaced, { maxLength: 4 }).map((some) => some.join(''))
     let found = 0

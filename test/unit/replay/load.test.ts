@@ -9,7 +9,8 @@ import { loadActiveSet } from '../../../src/apps/active-set.ts'
 import { openContracts } from '../../../src/apps/connect.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/schema.ts'
-import type { History } from '../../../src/core/history.ts'
+import { History } from '../../../src/core/history.ts'
+import { PackedStates } from '../../../src/core/packed-states.ts'
 import { partitionOf } from '../../../src/core/partition.ts'
 import type { Log, NewRecord, StateStore } from '../../../src/core/ports.ts'
 import type { Decision } from '../../../src/core/types.ts'
@@ -135,19 +136,22 @@ describe('a snapshot of everything up to now', () => {
     const kept = Buffer.from(history.customers.get(customer) as Buffer)
     const spoilt = Buffer.from(kept)
     spoilt[40] = (spoilt[40] as number) ^ 1
-    const verdict = async () => {
-      await writeSnapshot(other, head, history)
+    const verdict = async (states: Iterable<[string, Buffer]>) => {
+      const customers = new PackedStates()
+      for (const [key, packed] of states) customers.set(key, packed)
+      await writeSnapshot(other, head, new History(features, { ...history, customers }))
       const { differing, first } = await checkSnapshot(other, live, () => {})
       return `${differing}: ${first?.replace(/lane t\d/, 'lane')}`
     }
-    history.customers.set(customer, spoilt)
-    expect(await verdict()).toMatch(/^1: \S+ in lane has (\d+) bytes in the store and \1 in .* from byte 40$/)
-    history.customers.delete(customer)
-    expect(await verdict()).toBe(`1: ${customer} in lane is in the store only`)
-    history.customers.set(customer, kept).set('nobody', kept)
-    expect(await verdict()).toBe('1: nobody in lane is in the snapshot only')
-    history.customers.delete('nobody')
-    expect(await verdict()).toBe('0: undefined')
+    const all = new Map(history.customers)
+    expect(await verdict(new Map(all).set(customer, spoilt))).toMatch(
+      /^1: \S+ in lane has (\d+) bytes in the store and \1 in .* from byte 40$/,
+    )
+    expect(await verdict([...all].filter(([key]) => key !== customer))).toBe(
+      `1: ${customer} in lane is in the store only`,
+    )
+    expect(await verdict(new Map(all).set('nobody', kept))).toBe('1: nobody in lane is in the snapshot only')
+    expect(await verdict(all)).toBe('0: undefined')
   })
 
   it('takes an empty installation to where the first one is, and both go on alike', async () => {
@@ -319,7 +323,7 @@ describe('loading', () => {
       partition: 1,
       offset: 7,
       transaction: aTransaction({ customer_id: 'c-1' }),
-      label: null,
+      labels: [],
     } as const
     const home = partitionOf('c-1', partitions)
     expect(() => checkHomes([{ ...stray, partition: home }], partitions)).not.toThrow()

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/config/load.ts'
-import type { Decision } from '../../../src/core/types.ts'
+import type { Decision, Label } from '../../../src/core/types.ts'
 import { parseCandidate } from '../../../src/replay/candidate-spec.ts'
 import { type Candidates, openCandidates } from '../../../src/replay/candidates.ts'
 import type { DecidedChunk, Truth } from '../../../src/replay/decided-chunk.ts'
@@ -11,19 +11,22 @@ const { config } = loadConfig({ env: { WEIR_CONFIG: '/dev/null' } })
 const source = generatedSource({ events: 12_000, seed: 3, partitions: 4 })
 const always = Number.POSITIVE_INFINITY
 let items: HistoryItem[]
-let known: Map<string, Truth>
 let candidates: Candidates
 
 beforeAll(async () => {
   items = []
   for await (const batch of source.items()) items.push(...batch)
-  known = await knownBy(always, source.labels())
   candidates = await openCandidates(config, [
     { name: 'champion', thresholds: {} },
     parseCandidate('strict:challenge=300,decline=900'),
   ])
 })
 afterAll(() => candidates.close())
+
+async function* inBatches(labels: readonly Label[]) {
+  yield labels.slice(0, 10)
+  yield labels.slice(10)
+}
 
 interface Passed {
   /** By candidate. */
@@ -35,7 +38,7 @@ interface Passed {
 
 async function run(
   history: readonly HistoryItem[],
-  { batch = 1_000, cutOff = always, only = [0, 1], limit = always } = {},
+  { batch = 1_000, cutOff = always, only = [0, 1], limit = always, known = new Map<string, Truth>() } = {},
 ): Promise<Passed> {
   const chosen = only.map((i) => candidates.all[i] as Candidates['all'][number])
   const passed: Passed = { decisions: chosen.map(() => []), truths: [], rejected: [], tally: newTally() }
@@ -90,13 +93,18 @@ describe('a pass', () => {
 
   it('knows of a payment what was known on the day that was asked for', async () => {
     const all = await run(items)
-    const times = [...known.values()].map(({ observed_time }) => observed_time).toSorted((a, b) => a - b)
-    const cutOff = times[Math.floor(times.length / 2)] as number
+    const labels = items.flatMap((item) => (item.kind === 'label' ? [item.label] : []))
+    const cutOff = labels[Math.floor(labels.length / 2)]?.observed_time as number
     const { truths } = await run(items, { cutOff })
     expect(truths.filter((truth) => truth !== null).length).toBeLessThan(
       all.truths.filter((truth) => truth !== null).length,
     )
     for (const truth of truths) if (truth !== null) expect(truth.observed_time).toBeLessThanOrEqual(cutOff)
+    // The same where labels lie apart from the payments.
+    const alone = items.map((item) => (item.kind === 'transaction' ? { ...item, labels: [] } : item))
+    const apart = await run(alone, { cutOff, known: await knownBy(cutOff, inBatches(labels)) })
+    const factsOf = (truth: Truth | null) => truth && [truth.fraud, truth.observed_time, truth.fraud_type]
+    expect(apart.truths.map(factsOf)).toEqual(truths.map(factsOf))
   })
 
   it('with a limit takes the first so many, refused ones not counted', async () => {

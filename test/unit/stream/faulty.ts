@@ -44,6 +44,7 @@ export function faultyLog(log: Log, nextFate: () => Fate): Log {
     read: (...given) => log.read(...given),
     append: (records) => log.append(records),
     committed: (group, at) => log.committed(group, at),
+    members: (group) => log.members(group),
     subscribe: (group, topics, handler) => log.subscribe(group, topics, handler),
     close: () => log.close(),
     async fence(group, at) {
@@ -75,6 +76,7 @@ export function faultyStore(store: StateStore, nextFate: () => Fate): StateStore
     peek: (lane, keys) => call(() => store.peek(lane, keys)),
     watermark: (lane) => call(() => store.watermark(lane)),
     keys: (lane) => store.keys(lane),
+    clear: (...given) => call(() => store.clear(...given)),
     close: () => store.close(),
   }
 }

@@ -74,8 +74,10 @@ export class LaneWorld {
     this.log = createMemoryLog({ topics: { in: 1, out: 1 } })
     // The embedded log has no markers: who reads beside the runs sees what these records are, too.
     const { records } = this
-    this.log.read = async function* (_, from, to) {
-      for (const record of records) if (record.offset >= from && record.offset < to) yield [record]
+    const read = this.log.read.bind(this.log)
+    this.log.read = async function* (from, first, to) {
+      if (from.topic !== topic) yield* read(from, first, to)
+      else for (const record of records) if (record.offset >= first && record.offset < to) yield [record]
     }
     void this.log.append(kept.map((_, offset) => ({ ...at, key: keys[offset % 3] ?? null, value: null })))
   }
@@ -89,7 +91,12 @@ export class LaneWorld {
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
-    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer, mostAwaited })
+    const answered = async () => ({
+      next: (await this.answeredUpTo()) ?? null,
+      decisionsGone: false,
+      lettersGone: false,
+    })
+    const lane = new Lane({ id, group, topic, log, store, work, newToken, now, observer, answered, mostAwaited })
     return new LaneMember(lane, this.records)
   }
 
@@ -103,6 +110,17 @@ export class LaneWorld {
       new FoldLane({ id, topic, log: this.log, store, newToken, fold, now: () => 0, observer: {} }),
       this.records,
     )
+  }
+
+  /** The offset after the last that has an answer; undefined when there is none. */
+  async answeredUpTo(): Promise<number | undefined> {
+    const out = { topic: 'out', partition: 0 }
+    const { end } = await this.log.bounds(out)
+    let next: number | undefined
+    for await (const records of this.log.read(out, 0, end)) {
+      for (const { key } of records) next = Math.max(next ?? 0, Number(key) + 1)
+    }
+    return next
   }
 
   /** The answers on the log, as `offset: status`, in order. */

@@ -1,0 +1,33 @@
+import type { Evidence } from './verifier/evidence.ts'
+
+/** A time in which a partition got no decision. */
+export interface Idle {
+  readonly partition: number
+  readonly seconds: number
+  /** When it began, epoch milliseconds. */
+  readonly since: number
+}
+
+/**
+ * The longest time in which a partition got no decision, from its first to its last. Of a feed that reaches every
+ * partition all the time this is how long nobody worked on it, and at most the feed's own pause more.
+ *
+ * @param from, to only what overlaps this time, epoch milliseconds.
+ */
+export function longestIdle(
+  { records }: Pick<Evidence, 'records'>,
+  { from, to } = { from: 0, to: Number.POSITIVE_INFINITY },
+): Idle {
+  let longest: Idle = { partition: 0, seconds: 0, since: 0 }
+  for (const [partition, decisions] of records.decisions.entries()) {
+    for (let i = 1; i < decisions.length; i++) {
+      const [since, until] = [decisions[i - 1]?.timestamp ?? 0, decisions[i]?.timestamp ?? 0]
+      const seconds = (until - since) / 1000
+      if (until > from && since < to && seconds > longest.seconds) longest = { partition, seconds, since }
+    }
+  }
+  return longest
+}
+
+/** For figures: a hundredth of a second tells enough. */
+export const rounded = (seconds: number): number => Math.round(seconds * 100) / 100

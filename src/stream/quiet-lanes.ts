@@ -1,0 +1,58 @@
+import type { Log, StateStore, Subscription } from '../core/ports.ts'
+import type { Member } from './member.ts'
+import type { PartitionLane } from './partition-lane.ts'
+
+export interface QuietLanesOptions {
+  readonly member: Member
+  readonly subscription: Subscription
+  readonly log: Log
+  readonly store: StateStore
+}
+
+/** Where a lane and its states stood. */
+interface Place {
+  readonly position: number
+  readonly watermark: number | null
+}
+
+/**
+ * States are made whole by the partition's next record: after a member died between commit and write, or the store lost
+ * them. A quiet partition gets none for long. So its missing records are delivered once more, to be folded in again.
+ */
+export class QuietLanes {
+  readonly #options: QuietLanesOptions
+  /** Whose states were behind at the last look. */
+  #behind = new Map<PartitionLane, Place>()
+
+  constructor(options: QuietLanesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * To be called every few seconds. A lane counts as quiet when two looks find it at the same place with states that
+   * are behind: a chunk in hand takes less. Does nothing where the store or the log cannot be asked.
+   */
+  async look(): Promise<void> {
+    const before = this.#behind
+    this.#behind = new Map()
+    const lanes = this.#options.member.lanes()
+    await Promise.all(lanes.map((lane) => this.#lookAt(lane, before.get(lane)).catch(() => {})))
+  }
+
+  async #lookAt(lane: PartitionLane, before: Place | undefined): Promise<void> {
+    const { subscription, log, store } = this.#options
+    const { id, topic, position } = lane
+    if (position === null) return
+    const watermark = await store.watermark(id)
+    // Negative: states are being loaded from a snapshot.
+    if (watermark !== null && (watermark >= position || watermark < 0)) return
+    this.#behind.set(lane, { position, watermark })
+    if (before?.position !== position || before.watermark !== watermark) return
+    const at = { topic, partition: id.partition }
+    const from = watermark ?? (await log.bounds(at)).first
+    if (from >= position) return
+    // It may believe that its states are whole: taking over again, it asks.
+    await lane.release()
+    subscription.seek(at, from)
+  }
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import '../../../src/adapters/kafka-patches.ts'
+
+const require = createRequire(import.meta.url)
+const Connection = require('kafkajs/src/network/connection')
+const Encoder = require('kafkajs/src/protocol/encoder')
+
+const sockets: Socket[] = []
+let server: Server
+let connection: InstanceType<typeof Connection>
+/** How many bytes of its answer the broker sends on each connection before it cuts it. */
+let cutAfter: number[]
+beforeEach(async () => {
+  server = createServer((socket) => {
+    sockets.push(socket)
+    const cut = cutAfter.shift()
+    socket.on('data', (request) => {
+      const answer = Buffer.alloc(12)
+      answer.writeInt32BE(8, 0)
+      request.copy(answer, 4, 8, 12)
+      answer.write('done', 8)
+      if (cut === undefined) socket.write(answer)
+      else socket.end(answer.subarray(0, cut))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const log = () => {}
+  const logger = { namespace: () => ({ debug: log, info: log, warn: log, error: log }) }
+  const limits = { requestTimeout: 2_000, connectionTimeout: 2_000 }
+  const socketFactory = require('kafkajs/src/network/socketFactory')()
+  connection = new Connection({ host: '127.0.0.1', port, logger, socketFactory, ...limits })
+})
+afterEach(async () => {
+  await connection.disconnect()
+  server.close()
+  for (const socket of sockets.splice(0)) socket.destroy()
+})
+
+async function ask(): Promise<string> {
+  if (!connection.isConnected()) await connection.connect()
+  const request = { apiKey: 12, apiVersion: 0, apiName: 'Heartbeat', encode: async () => new Encoder() }
+  return connection.send({ request, response: { decode: async (bytes: Buffer) => bytes, parse: String } })
+}
+
+test.each([0, 2, 4, 6, 11])('an answer cut after %d bytes spoils none of those after it', async (bytes) => {
+  cutAfter = [bytes]
+  await expect(ask()).rejects.toThrow('Closed connection')
+  expect(await ask()).toBe('done')
+  expect(await ask()).toBe('done')
+})
+
+test('who asks while it connects gets the same socket', async () => {
+  cutAfter = []
+  await Promise.all([connection.connect(), connection.connect()])
+  expect(await ask()).toBe('done')
+  expect(sockets).toHaveLength(1)
+})
