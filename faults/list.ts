@@ -15,7 +15,10 @@ import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
 import { partitions } from './list/partitions.ts'
 import { poison } from './list/poison.ts'
-import { redisDown } from './list/redis-down.ts'
+import { redisAway } from './list/redis-away.ts'
+import { redisBehind } from './list/redis-behind.ts'
+import { redisEmpty } from './list/redis-empty.ts'
+import { redisUnfit } from './list/redis-unfit.ts'
 import { rolling } from './list/rolling.ts'
 import { sleep } from './list/sleep.ts'
 import { soak } from './list/soak.ts'
@@ -44,7 +47,10 @@ export const faults: readonly Fault[] = [
   order,
   partitions,
   poison,
-  redisDown,
+  redisAway,
+  redisBehind,
+  redisEmpty,
+  redisUnfit,
   overload,
   soak,
 ]

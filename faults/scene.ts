@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
 import { kafkaClient, withConnection } from '../src/apps/connect.ts'
 import { createTopicSink } from '../src/cli/sink.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
+import { dayMs } from '../src/core/days.ts'
 import { WeirError } from '../src/core/errors.ts'
 import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
@@ -43,6 +45,10 @@ export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings
   readonly kafka?: Settings
+  /** Starts Redis where it is not a plain one. */
+  readonly startStore?: (settings?: Settings) => Promise<Service>
+  /** Record timestamps of payments are when they reached the broker, not when they were made: see waits.ts. */
+  readonly arrivalTimes?: boolean
   /** A cluster where every topic lies on three brokers and is written to two at least; one broker without it. */
   readonly brokers?: 3
   /** Starts the broker where it is not a plain one. */
@@ -51,16 +57,20 @@ export interface SceneOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** A hundred years. */
+const anyTime = String(100 * 365 * dayMs)
+
 /** Starts what members need, with the topics made. */
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const { redis: redisSettings, kafka: kafkaSettings, env: more, brokers: count } = options
+  const { startStore = startRedis, arrivalTimes = false } = options
   const startBroker = options.startBroker ?? startKafka
   const [brokers, redis] = await Promise.all([
     count === undefined
       ? // The group notices a death as soon as the session ends.
         startBroker({ 'group.min.session.timeout.ms': '1000', ...kafkaSettings }).then((kafka) => [kafka])
       : startCluster(),
-    startRedis(redisSettings),
+    startStore(redisSettings),
   ])
   const env = {
     WEIR_CONFIG: '/dev/null',
@@ -74,11 +84,23 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
     WEIR_LOG__LEVEL: 'warn',
+    // Generated payments have dates of their own.
+    ...(arrivalTimes && {
+      WEIR_LIMITS__EVENT_TIME_PAST_MS: anyTime,
+      WEIR_LIMITS__EVENT_TIME_FUTURE_MS: anyTime,
+    }),
     ...more,
   }
   const { config } = loadConfig({ env })
   const admin = await createKafkaAdmin(kafkaClient(config))
-  await admin.createTopics(wantedTopics(config))
+  const byArrival = { 'message.timestamp.type': 'LogAppendTime' }
+  await admin.createTopics(
+    wantedTopics(config).map((wanted) =>
+      arrivalTimes && wanted.topic === config.topics.transactions
+        ? { ...wanted, settings: { ...wanted.settings, ...byArrival } }
+        : wanted,
+    ),
+  )
   await admin.close()
   const stop = async () => {
     await endMembers()
@@ -87,16 +109,21 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   return { config, env, brokers, redis, stop }
 }
 
+interface FeedOptions extends Pick<GeneratorOptions, 'customers' | 'merchants'> {
+  readonly history?: number
+}
+
 /**
  * Sends payments, labels, duplicates, late and damaged records until told to stop. Resolves with their number.
  *
  * @param rate records a second; 0: as fast as the log takes them.
+ * @param options who pays where, and how many records come first, as fast as the log takes them (`history`).
  */
 export function startFeed(
   config: Config,
   seed: number,
   rate: number,
-  world: Pick<GeneratorOptions, 'customers' | 'merchants'> = { customers: 300, merchants: 60 },
+  { history = 0, ...world }: FeedOptions = {},
 ): { stop(): Promise<number> } {
   let stopped = false
   let sent = 0
@@ -107,12 +134,24 @@ export function startFeed(
     reach() {},
     stop: () => ({ count: sent, seconds: 0 }),
   }
-  const options = { ...world, fraudRate: 0.03, duplicateRate: 0.02, damagedRate: 0.01 }
+  const options = {
+    customers: 300,
+    merchants: 60,
+    ...world,
+    fraudRate: 0.03,
+    duplicateRate: 0.02,
+    damagedRate: 0.01,
+  }
   const feeding = withConnection(config, async (connection) => {
-    const log = insistent(connection.log)
-    const sink = await createTopicSink({ ...connection, log }, config.topics, { rate, progress })
+    const sinks = { ...connection, log: insistent(connection.log) }
+    let sink = await createTopicSink(sinks, config.topics, { rate: history > 0 ? 0 : rate, progress })
+    let left = history
     for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
       if (stopped) break
+      if (left > 0 && --left === 0) {
+        await sink.close()
+        sink = await createTopicSink(sinks, config.topics, { rate, progress })
+      }
       if (record.kind === 'label') await sink.label(record.label, record.time)
       else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
       else await sink.transaction(record.transaction, record.time)
@@ -163,6 +202,34 @@ export async function settle(config: Config, workSeconds = 0): Promise<void> {
   }
 }
 
+/** Waits until the states lack no more than `most` of the payments on the log. @throws Error after 3 minutes. */
+export async function caughtUp(config: Config, most: number): Promise<void> {
+  const redis = new Redis(config.redis.url)
+  try {
+    await withConnection(config, async ({ log }) => {
+      for (let left = 900; left > 0; left--) {
+        const reached = await reachedOf(redis)
+        let missing = 0
+        for (let partition = 0; partition < config.topics.partitions; partition++) {
+          missing += (await log.bounds({ topic: config.topics.transactions, partition })).end
+        }
+        if (missing - reached <= most) return
+        await sleep(200)
+      }
+      throw new Error('the members did not catch up with the feed within 3 minutes')
+    })
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** How far the states of payments contain the log, all partitions together. */
+export async function reachedOf(redis: Redis): Promise<number> {
+  const lanes = (await redis.keys('*')).filter((key) => /\.t\d+}$/.test(key))
+  const watermarks = await Promise.all(lanes.map((lane) => redis.hget(lane, 'wm')))
+  return watermarks.reduce((sum, watermark) => sum + Number(watermark), 0)
+}
+
 /** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */
 export async function judge(config: Config, evidence?: Evidence): Promise<Verdict> {
   const verdict = await verify(evidence ?? (await gather(config)), await loadInstallation(config))
@@ -175,9 +242,10 @@ export async function underLoad(
   { config, env }: Scene,
   seed: number,
   damage: (members: readonly MemberProcess[]) => Promise<void>,
+  { rate = 300, history = 0 } = {},
 ): Promise<void> {
   const members = [new MemberProcess(env), new MemberProcess(env)]
-  const feed = startFeed(config, seed, 300)
+  const feed = startFeed(config, seed, rate, { history })
   await Promise.all(members.map((member) => member.step('written')))
   await sleep(3_000)
   await damage(members)

@@ -20,7 +20,7 @@ export const flush: Fault = {
         redis.disconnect()
       })
       const verdict = await judge(scene.config)
-      return { injected: times, verdict, figures: {}, breaches: breachesOf(verdict) }
+      return { injected: times, verdict, figures: {}, breaches: breachesOf(verdict, true) }
     } finally {
       await scene.stop()
     }

@@ -7,10 +7,15 @@ import {
 } from '@platformatic/kafka'
 import type { LogRecord } from '../../src/core/ports.ts'
 
+export interface CommittedRecord extends LogRecord {
+  /** When readers could see it, by the broker's clock, epoch milliseconds: records that a transaction wrote. */
+  readonly visibleAt?: number
+}
+
 /** What a reader with isolation level read_committed may see of a topic. */
 export interface CommittedTopic {
   /** By partition, in offset order. */
-  readonly partitions: readonly (readonly LogRecord[])[]
+  readonly partitions: readonly (readonly CommittedRecord[])[]
   /** Records of aborted transactions: what dying writers left behind. */
   readonly aborted: number
   /** Records of transactions that are neither committed nor aborted. */
@@ -19,6 +24,7 @@ export interface CommittedTopic {
 
 const isControl = 0b10_0000
 const isTransactional = 0b1_0000
+const hasAppendTime = 0b1000
 const commitMarker = 1
 
 /**
@@ -40,7 +46,7 @@ export class CommittedLog {
   async read(topic: string, from: readonly (number | null)[] = []): Promise<CommittedTopic> {
     const metadata = await this.#consumer.metadata({ topics: [topic], forceUpdate: true })
     const count = metadata.topics.get(topic)?.partitionsCount ?? 0
-    const partitions: LogRecord[][] = []
+    const partitions: CommittedRecord[][] = []
     let [aborted, open] = [0, 0]
     for (let partition = 0; partition < count; partition++) {
       const fates = new Fates()
@@ -110,7 +116,7 @@ export class CommittedLog {
 
 /** Holds the records of a transaction back until its marker says what became of them. */
 class Fates {
-  readonly committed: LogRecord[] = []
+  readonly committed: CommittedRecord[] = []
   aborted = 0
   readonly #undecided = new Map<bigint, LogRecord[]>()
 
@@ -124,8 +130,10 @@ class Fates {
       const records = this.#undecided.get(producerId) ?? []
       this.#undecided.delete(producerId)
       // The key of a marker: version and type, 16 bits each.
-      if (batch.records[0]?.key?.readInt16BE(2) === commitMarker) this.committed.push(...records)
-      else this.aborted += records.length
+      if (batch.records[0]?.key?.readInt16BE(2) === commitMarker) {
+        const visibleAt = Number(batch.firstTimestamp)
+        for (const record of records) this.committed.push({ ...record, visibleAt })
+      } else this.aborted += records.length
     } else if ((attributes & isTransactional) === 0) {
       this.committed.push(...recordsOf(batch))
     } else {
@@ -134,10 +142,17 @@ class Fates {
   }
 }
 
-function recordsOf({ firstOffset, firstTimestamp, records }: RecordsBatch): LogRecord[] {
+function recordsOf({
+  attributes,
+  firstOffset,
+  firstTimestamp,
+  maxTimestamp,
+  records,
+}: RecordsBatch): LogRecord[] {
+  const isAppendTime = (attributes & hasAppendTime) !== 0
   return records.map(({ offsetDelta, timestampDelta, key, value, headers }) => ({
     offset: Number(firstOffset) + offsetDelta,
-    timestamp: Number(firstTimestamp + timestampDelta),
+    timestamp: Number(isAppendTime ? maxTimestamp : firstTimestamp + timestampDelta),
     key,
     value,
     headers: textsOf(headers),

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import type { Config } from '../../src/config/schema.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
-import { CommittedLog, type CommittedTopic } from './committed-log.ts'
+import { CommittedLog, type CommittedRecord, type CommittedTopic } from './committed-log.ts'
 
 /** Lanes by the topic that each reads. */
 export const laneTopics = { t: 'transactions', l: 'labels', e: 'entity_updates' } as const
@@ -21,14 +21,14 @@ export type TopicName = (typeof topicNames)[number]
 /** All that an installation left behind: nothing else is asked when it is judged. */
 export interface Evidence {
   /** Committed records by topic and partition, in offset order. */
-  readonly records: Readonly<Record<TopicName, readonly (readonly LogRecord[])[]>>
+  readonly records: Readonly<Record<TopicName, readonly (readonly CommittedRecord[])[]>>
   /** Records of aborted transactions that no reader sees. */
   readonly aborted: number
   /** Records of transactions that nobody has ended. */
   readonly open: number
   /** By kind of lane and partition. Entity lanes keep no position but their watermark: it must be where the log ends. */
   readonly positions: Readonly<Record<LaneKind, readonly (number | null)[]>>
-  /** Every Redis key of the installation. */
+  /** Everything of the installation in Redis, `{app.layout.t3}:s:customer`: the fields of its hashes. */
   readonly keys: ReadonlyMap<string, Buffer>
 }
 
@@ -69,7 +69,7 @@ export async function unsettled(
 ): Promise<string | null> {
   const log = new CommittedLog(config.kafka.brokers)
   try {
-    const keys = await readKeys(config, ':wm')
+    const keys = await readKeys(config, 'wm')
     for (const kind of kinds) {
       const topic = config.topics[laneTopics[kind]]
       const watermarks = Array.from({ length: config.topics.partitions }, (_, partition) => {
@@ -122,16 +122,24 @@ async function positionsOf(
   })
 }
 
-async function readKeys({ app, redis: { url } }: Config, ending = ''): Promise<Map<string, Buffer>> {
+/** @param only of each lane this field, instead of all. */
+async function readKeys({ app, redis: { url } }: Config, only?: string): Promise<Map<string, Buffer>> {
   const redis = new Redis(url, { protocol: 2 })
   try {
     const keys = new Map<string, Buffer>()
-    for await (const names of redis.scanStream({ match: `{${app}.*${ending}`, count: 1_000 })) {
-      if (names.length === 0) continue
-      const values = await redis.mgetBuffer(names)
-      names.forEach((name: string, i: number) => {
-        keys.set(name, values[i] ?? Buffer.alloc(0))
-      })
+    const lanes = new Set<string>()
+    for await (const names of redis.scanStream({ match: `{${app}.*`, count: 1_000 })) {
+      for (const name of names) lanes.add(name)
+    }
+    for (const lane of lanes) {
+      if (only !== undefined) {
+        const value = await redis.hgetBuffer(lane, only)
+        if (value !== null) keys.set(`${lane}:${only}`, value)
+        continue
+      }
+      for (const [name, value] of Object.entries(await redis.hgetallBuffer(lane))) {
+        keys.set(`${lane}:${name}`, value)
+      }
     }
     return keys
   } finally {

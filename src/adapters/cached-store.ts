@@ -1,4 +1,4 @@
-import { WeirError } from '../core/errors.ts'
+import { type ErrorCode, WeirError } from '../core/errors.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
 
 /**
@@ -64,7 +64,7 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
       try {
         return await read(lane, cache, keys)
       } catch (error) {
-        if (error instanceof WeirError && error.code === 'WEIR_STORE_NOT_OWNER') return store.peek(lane, keys)
+        if (error instanceof WeirError && isLost.has(error.code)) return store.peek(lane, keys)
         throw error
       }
     },
@@ -79,6 +79,9 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
   }
   return { ...store, ...cached }
 }
+
+/** The lane is no longer as it is remembered. */
+const isLost: ReadonlySet<ErrorCode> = new Set(['WEIR_STORE_NOT_OWNER', 'WEIR_STORE_GONE'])
 
 /** States of one lane at its watermark. Two generations: what the older has and nobody asked for goes at once. */
 class LaneCache {

@@ -23,6 +23,11 @@ export function createMemoryStore(): StateStore {
 
   function check(id: LaneId, token: string, watermark: number | null): Lane {
     const lane = laneOf(id)
+    if (lane.owner === null) {
+      throw new WeirError('WEIR_STORE_GONE', `The states of lane ${id.kind}${id.partition} are gone.`, {
+        retriable: true,
+      })
+    }
     if (lane.owner === token && lane.watermark === watermark) return lane
     throw new WeirError(
       'WEIR_STORE_NOT_OWNER',

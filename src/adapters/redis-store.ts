@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
-import { laneKeys } from '../core/lane-keys.ts'
-import { clearing, type LaneId, type StateStore } from '../core/ports.ts'
+import type { LaneId, StateStore } from '../core/ports.ts'
+import { Deadline } from './deadline.ts'
 import { tlsFailure } from './tls-failure.ts'
 
 const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** redis-scripts/commit.lua: its two keys, then its five arguments. */
+    /** redis-scripts/commit.lua: its key, then its four arguments. */
     weirCommit(...keysAndArguments: (string | Buffer)[]): Result<number, Context>
   }
 }
@@ -31,108 +31,117 @@ export interface RedisStoreOptions {
 
 export interface RedisStore extends StateStore {
   /**
-   * Waits for the connection and looks whether its user may do what weir does, and Redis drop states on its own.
-   * @returns what is wrong with its configuration, a sentence each; none when all is well.
+   * Waits for the connection, tries what weir's user must be allowed, and looks whether Redis can be relied on: that it
+   * drops nothing on its own and takes writes.
+   * @returns what is wrong with it; none when all is well.
    */
-  check(): Promise<string[]>
+  check(): Promise<StoreFinding[]>
 }
 
-/** Keys that Redis looks at in one call: well under a millisecond, in which it serves nobody else. */
-const scanned = 1_000
+export interface StoreFinding {
+  /** A sentence. */
+  readonly message: string
+  readonly cure: string
+}
+
+/** States that Redis looks at in one call, of a kilobyte each: well under a millisecond, in which it serves nobody else. */
+const scanned = 500
 
 /** A connection, encryption and login included, takes at most this long, milliseconds. */
 const connectMs = 5_000
 
-/** The state store in Redis: one round trip a call. Connects at once and again for ever, never waits for it. */
+/** Fields of the hash that holds a lane; those of states begin with `state`. */
+const field = { owner: 'own', watermark: 'wm', state: 's:' }
+
+/**
+ * The state store in Redis: one key a lane, so that Redis has all of it or nothing (docs/decisions/0027), and one round
+ * trip a call. Connects at once and again for ever, never waits for it.
+ */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const redis = connect(options)
-  const waitMs = options.deadlineMs ?? 500
-  const guard = <T>(call: Promise<T>): Promise<T> => within(waitMs, call)
+  const deadline = new Deadline(options.deadlineMs ?? 500, () => redis.ping())
+  const guard = <T>(call: () => Promise<T>): Promise<T> =>
+    deadline.within(call).catch((error: unknown) => Promise.reject(unavailable(error)))
 
-  const keysOf = (lane: LaneId) => laneKeys(options.prefix, lane)
-
-  /** Of keys that begin so, many at a time. */
-  async function* names(start: string): AsyncGenerator<string[]> {
-    let cursor = '0'
-    do {
-      const [next, found] = await guard(redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scanned))
-      cursor = next
-      if (found.length > 0) yield found
-    } while (cursor !== '0')
+  const keyOf = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+  const watermarkOf = async (lane: LaneId): Promise<number | null> => {
+    const watermark = await redis.hget(keyOf(lane), field.watermark)
+    return watermark === null ? null : Number(watermark)
   }
+
+  // An array, not arguments: there may be more of them than a call can have.
+  const fieldsOf = (lane: LaneId, fields: readonly string[]) =>
+    guard(() => redis.callBuffer('HMGET', [keyOf(lane), ...fields])) as Promise<(Buffer | null)[]>
 
   return {
     async acquire(lane, token) {
       // One connection runs them in this order: once the token is ours, nobody moves the watermark.
-      const keys = keysOf(lane)
-      const [, watermark] = await guard(
-        Promise.all([redis.set(keys.owner, token), redis.get(keys.watermark)]),
-      )
-      return watermark === null ? null : Number(watermark)
+      const take = () => Promise.all([redis.hset(keyOf(lane), field.owner, token), watermarkOf(lane)])
+      const [, watermark] = await guard(take)
+      return watermark
     },
 
     async read(lane, token, watermark, keys) {
-      const names = keysOf(lane)
-      const all = [names.owner, names.watermark]
-      for (const key of keys) all.push(names.states + key)
-      const values = await guard(redis.mgetBuffer(all))
+      const all = [field.owner, field.watermark]
+      for (const key of keys) all.push(field.state + key)
+      const values = await fieldsOf(lane, all)
       const [own, found] = values
-      if (own?.toString() !== token || (found == null ? null : Number(found)) !== watermark)
+      if (own == null) throw gone(lane)
+      if (own.toString() !== token || (found == null ? null : Number(found)) !== watermark)
         throw notOwner(lane)
       return values.slice(2)
     },
 
     async write(lane, token, { from, to }, states) {
-      const keys = keysOf(lane)
-      const done = await guard(
-        redis.weirCommit(
-          keys.owner,
-          keys.watermark,
-          token,
-          from === null ? '' : String(from),
-          String(to),
-          keys.states,
-          packStates(states),
-        ),
+      const expected = from === null ? '' : String(from)
+      const done = await guard(() =>
+        redis.weirCommit(keyOf(lane), token, expected, String(to), packStates(states)),
       )
+      if (done === goneAnswer) throw gone(lane)
       if (done !== 1) throw notOwner(lane)
     },
 
     async peek(lane, keys) {
       if (keys.length === 0) return []
-      const { states } = keysOf(lane)
-      return guard(redis.mgetBuffer(keys.map((key) => states + key)))
+      return fieldsOf(
+        lane,
+        keys.map((key) => field.state + key),
+      )
     },
 
-    async watermark(lane) {
-      const watermark = await guard(redis.get(keysOf(lane).watermark))
-      return watermark === null ? null : Number(watermark)
-    },
+    watermark: (lane) => guard(() => watermarkOf(lane)),
 
     async *keys(lane) {
-      const { states } = keysOf(lane)
-      for await (const found of names(states)) yield found.map((name) => name.slice(states.length))
+      let cursor = '0'
+      do {
+        const [next, found] = await guard(() =>
+          redis.hscanBuffer(keyOf(lane), cursor, 'MATCH', `${field.state}*`, 'COUNT', scanned),
+        )
+        cursor = String(next)
+        // Names and values in turn.
+        const names = found.filter((_, i) => i % 2 === 0)
+        if (names.length > 0) yield names.map((name) => String(name).slice(field.state.length))
+      } while (cursor !== '0')
     },
 
-    async clear(lane, token) {
-      const { owner, watermark, states } = keysOf(lane)
-      await guard(Promise.all([redis.set(owner, token), redis.set(watermark, String(clearing))]))
-      for await (const found of names(states)) await guard(redis.del(...found))
-      await guard(redis.del(watermark, owner))
+    async clear(lane) {
+      // One key: gone at once and whole.
+      await guard(() => redis.del(keyOf(lane)))
     },
 
     async check() {
       await ready(redis)
-      const { owner, watermark, states } = keysOf({ kind: 't', partition: 0 })
+      const lane = { kind: 't', partition: 0 } as const
       // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
-      await guard(redis.get(watermark))
-      await guard(redis.mget(owner, watermark))
-      await guard(redis.set(`${states}-`, '', 'XX'))
-      await guard(redis.weirCommit(owner, watermark, 'nobody', '', '0', states, packStates([])))
-      return evictionOf(await guard(redis.info('memory')))
+      await guard(() => redis.ping())
+      await guard(() => watermarkOf(lane))
+      await fieldsOf(lane, [field.owner])
+      await guard(() => redis.weirCommit(keyOf(lane), 'nobody', '', '0', packStates([])))
+      return findingsOf(await guard(() => redis.info()))
     },
 
     async close() {
+      deadline.close()
       redis.disconnect()
     },
   }
@@ -150,7 +159,9 @@ function connect(options: RedisStoreOptions): Redis {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 8), 2_000),
-    scripts: { weirCommit: { lua: commitScript, numberOfKeys: 2 } },
+    // Behind the address there is another server by now, or will be: the primary of before is a replica.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
+    scripts: { weirCommit: { lua: commitScript, numberOfKeys: 1 } },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
@@ -173,12 +184,32 @@ async function ready(redis: Redis): Promise<void> {
   })
 }
 
-function evictionOf(info: string): string[] {
+function findingsOf(info: string): StoreFinding[] {
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
-  if (field('maxmemory') === '0' || field('maxmemory_policy') === 'noeviction') return []
-  return [
-    `Redis has maxmemory ${field('maxmemory')} with maxmemory-policy ${field('maxmemory_policy')} and will drop states when it is full; set noeviction.`,
-  ]
+  const most = Number(field('maxmemory'))
+  const policy = field('maxmemory_policy')
+  const findings: StoreFinding[] = []
+  if (most > 0 && policy !== 'noeviction') {
+    findings.push({
+      message: `Redis has maxmemory ${most} with maxmemory-policy ${policy} and will drop states when it is full.`,
+      cure: 'CONFIG SET maxmemory-policy noeviction',
+    })
+  }
+  // What replicas and the append-only file wait for does not count.
+  const used = Number(field('used_memory')) - Number(field('mem_not_counted_for_evict'))
+  if (most > 0 && policy === 'noeviction' && used >= most) {
+    findings.push({
+      message: `Redis is full and takes no states: it uses all of maxmemory ${most}.`,
+      cure: 'CONFIG SET maxmemory to what the machine has, or take from Redis what is not of weir',
+    })
+  }
+  if (field('role') === 'slave' && field('slave_read_only') !== '0') {
+    findings.push({
+      message: `Redis is a read-only replica of ${field('master_host')}:${field('master_port')} and takes no states.`,
+      cure: 'give redis.url the primary, or make this one the primary: REPLICAOF NO ONE',
+    })
+  }
+  return findings
 }
 
 /**
@@ -198,29 +229,6 @@ function packStates(states: readonly (readonly [key: string, state: Buffer])[]):
     at += state.copy(packed, at)
   }
   return packed
-}
-
-/** A timer that comes later than this was held up by work in this process, milliseconds. */
-const heldUpMs = 10
-
-/**
- * The call's result, or WEIR_STORE_UNAVAILABLE past the deadline. Time during which this process was too busy to read
- * the answer does not count: a chunk is worked on without a pause, and Redis is not to blame for that.
- */
-function within<T>(deadlineMs: number, call: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout
-    const wait = (ms: number) => {
-      const due = performance.now() + ms
-      timer = setTimeout(() => {
-        const lateMs = performance.now() - due
-        if (lateMs > heldUpMs) wait(lateMs)
-        else reject(unavailable(new Error(`no answer within ${deadlineMs} ms`)))
-      }, ms)
-    }
-    wait(deadlineMs)
-    call.then(resolve, (error: unknown) => reject(unavailable(error))).finally(() => clearTimeout(timer))
-  })
 }
 
 /** What a person has to mend: who weir says it is, and what its user may do. */
@@ -245,6 +253,14 @@ function unavailable(cause: unknown): WeirError {
   }
   const said = unconnected.test(why) ? 'there is no connection' : why
   return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${said}`, { retriable: true, cause })
+}
+
+/** What redis-scripts/commit.lua answers when there is no owner. */
+const goneAnswer = -1
+
+function gone({ kind, partition }: LaneId): WeirError {
+  const message = `The states of lane ${kind}${partition} are gone from Redis.`
+  return new WeirError('WEIR_STORE_GONE', message, { retriable: true })
 }
 
 function notOwner({ kind, partition }: LaneId): WeirError {

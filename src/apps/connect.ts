@@ -99,7 +99,7 @@ export function openStore(
   })
 }
 
-/** A store that may drop states on its own is refused: decisions would be made on wrong features, in silence. */
+/** A store that drops states on its own or takes none is refused: a member would decide without states for ever. */
 export async function checkStore(store: RedisStore): Promise<void> {
   const [finding] = await store.check().catch((cause: WeirError) => {
     const { code, message, retriable } = cause
@@ -108,7 +108,7 @@ export async function checkStore(store: RedisStore): Promise<void> {
     throw new WeirError(code, message, { cure, retriable, cause })
   })
   if (finding === undefined) return
-  throw new WeirError('WEIR_STORE_LAYOUT', finding, { cure: 'CONFIG SET maxmemory-policy noeviction' })
+  throw new WeirError('WEIR_STORE_UNFIT', finding.message, { cure: finding.cure })
 }
 
 /** Partitions are pinned: with another number customers would move away from their states. */

@@ -16,6 +16,7 @@ import { QuietLanes } from '../stream/quiet-lanes.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
+import { StoreWatch } from './store-watch.ts'
 
 export interface Stream {
   /** Where health and metrics are served. */
@@ -44,8 +45,8 @@ export async function startStream(
   const active = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
   metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
-  const connection = { store: false }
-  const store = openLoggedStore(config, active, logger, connection)
+  const watch = new StoreWatch(logger, metrics)
+  const store = openCachedStore(config, active, watch)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
@@ -70,10 +71,10 @@ export async function startStream(
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
     const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
-    http = await serve(config, metrics, () => scorer, log, connection, testEvents)
+    http = await serve(config, metrics, () => scorer, log, watch, testEvents)
     scorer = await startScorer(parts)
     const quiet = new QuietLanes({ ...scorer, log, store })
-    const caretaker = startCaretaker(scorer, quiet, log, metrics, logger)
+    const caretaker = startCaretaker({ scorer, quiet, log, store, watch }, metrics, logger)
     const running = { scorer, http, log, store, caretaker }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
@@ -88,22 +89,12 @@ function levelOf(fields: object): 'info' | 'warn' | 'error' {
   return isSevere(fields.error) ? 'error' : 'warn'
 }
 
-/** The store, with a line of the log whenever its connection comes or goes. */
-function openLoggedStore(
+function openCachedStore(
   config: Config,
   { features }: ActiveSet,
-  logger: Logger,
-  connection: { store: boolean },
+  { onConnection }: Pick<StoreWatch, 'onConnection'>,
 ): RedisStore {
-  let told: string | undefined = ''
-  const store = openStore(config, features, (error) => {
-    connection.store = error === undefined
-    // Tried again for ever: each reason is told once.
-    if (told === error?.message) return
-    told = error?.message
-    if (error === undefined) logger.info('connected to Redis')
-    else logger[isSevere(error) ? 'error' : 'warn']({ error }, 'Redis cannot be reached')
-  })
+  const store = openStore(config, features, onConnection)
   const { cache_mib } = config.redis
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
 }
@@ -113,7 +104,7 @@ function serve(
   metrics: Metrics,
   scorer: () => Scorer | undefined,
   log: KafkaLog,
-  connection: { readonly store: boolean },
+  { probe }: Pick<StoreWatch, 'probe'>,
   testEvents: TestEventRoute | null,
 ): Promise<HttpServer> {
   const states = () =>
@@ -130,7 +121,7 @@ function serve(
           : 'not a member of the group, or before a batch that cannot be read',
       }
     },
-    redis: () => ({ ok: connection.store, detail: connection.store ? 'connected' : 'not connected' }),
+    redis: probe,
     topics: () => {
       const finding = scorer()?.pinned.finding ?? null
       return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
@@ -163,16 +154,24 @@ function testEventsOf(
   return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
 }
 
-/** Looks after what no record brings about: gauges, partitions that could not be taken over, states that are behind. */
+interface Cared {
+  readonly scorer: Scorer
+  readonly quiet: QuietLanes
+  readonly log: KafkaLog
+  readonly store: RedisStore
+  readonly watch: StoreWatch
+}
+
+/** Looks after what no record brings about: gauges, Redis, partitions that could not be taken over, states that are behind. */
 function startCaretaker(
-  scorer: Scorer,
-  quiet: QuietLanes,
-  log: KafkaLog,
+  { scorer, quiet, log, store, watch }: Cared,
   metrics: Metrics,
   logger: Logger,
 ): NodeJS.Timeout {
   let measuring = false
+  void watch.look(store)
   return setInterval(() => {
+    void watch.look(store)
     // Each try is a connection a lane: not while Kafka refuses them.
     if (log.isMember()) scorer.member.restart()
     void quiet.look()

@@ -129,7 +129,8 @@ export interface LaneId {
 
 /**
  * Packed states by key, a cache of the log that never runs ahead of it: see docs/architecture.md.
- * Rejects with WEIR_STORE_UNAVAILABLE (retriable) past its deadline, WEIR_STORE_NOT_OWNER when the lane was taken.
+ * Rejects with WEIR_STORE_UNAVAILABLE (retriable) past its deadline, WEIR_STORE_NOT_OWNER when the lane was taken,
+ * WEIR_STORE_GONE (retriable) when the store has lost all of it.
  */
 export interface StateStore {
   /** Takes the lane under a fresh token and returns its watermark, null when it holds nothing. */

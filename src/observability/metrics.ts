@@ -87,6 +87,11 @@ function stateMetrics(registers: Registry[]) {
       labelNames: ['kind', 'partition', 'state'],
       registers,
     }),
+    storeFit: new Gauge({
+      name: 'weir_store_fit',
+      help: '1 while Redis answers in time, takes writes and drops nothing on its own, else 0.',
+      registers,
+    }),
     modelInfo: new Gauge({
       name: 'weir_model_info',
       help: '1 for each model that is loaded.',

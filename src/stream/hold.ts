@@ -10,6 +10,8 @@ export interface Hold {
   readonly found: Position
   /** Next offset to work on. */
   position: number
+  /** Whether the last answers were made without states: nobody waits for them to come back then. */
+  isDegraded: boolean
   /** That the position is right is known from elsewhere than the group's offset, which somebody may have reset. */
   isProven: boolean
   /** What is known of the lane's changelog; null while nothing is, or where there is none. */
@@ -32,7 +34,7 @@ export async function takeHold(options: HoldOptions, onFenced: () => Promise<voi
   await onFenced()
   try {
     const found = await readPosition({ log, group, topic, id })
-    return { writer, found, position: found.next, isProven: false, changelog: null }
+    return { writer, found, position: found.next, isProven: false, isDegraded: false, changelog: null }
   } catch (error) {
     await writer.close()
     throw error

@@ -1,6 +1,7 @@
 import { WeirError } from '../core/errors.ts'
 import type { LaneKeys } from '../core/lane-keys.ts'
 import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
+import { Aside, sliceRecords } from './aside.ts'
 import { Changelog, type Heartbeat } from './changelog.ts'
 import { checkPosition, type Hold, type HoldOptions, takeHold } from './hold.ts'
 import {
@@ -64,10 +65,15 @@ export interface LaneOptions extends Omit<LaneStatesOptions, 'onHistoryCut' | 'o
   /** Seconds on any steady clock. */
   readonly now: () => number
   readonly observer: LaneObserver
+  /** So many offsets that a member which died left states behind, payments wait for; else they do without meanwhile. */
+  readonly mostAwaited?: number
 }
 
 /** After a failed attempt to reach the store, the next one waits this long; decisions are degraded meanwhile. */
 const storePauseSeconds = 1
+
+/** Half a second of folding. A member that dies leaves less: a chunk. */
+const defaultMostAwaited = 5_000
 
 /**
  * The processor of one input partition, and the protocol that makes each record count once (docs/architecture.md):
@@ -76,6 +82,7 @@ const storePauseSeconds = 1
  *    states do not agree with it, the outputs on the log must (position.ts).
  * 2. acquire the states and compare their watermark with the position: behind means that a commit was not followed by
  *    its write, or that the store lost data; the records between are folded in again, without output.
+ *    Where it is much, records that come meanwhile are not kept waiting, if the work can do without states.
  * 3. read, work, commit to the log, and only then write the states: the store never runs ahead of the log.
  * 4. any failure drops what is held and starts at 1; the outcome of a commit is never guessed.
  */
@@ -88,6 +95,7 @@ export class Lane implements PartitionLane {
   #position: number | null = null
   /** Where the last run was sent to instead of being handled. */
   #jumpedTo: number | null = null
+  #aside: Aside | null = null
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -130,6 +138,12 @@ export class Lane implements PartitionLane {
       const hold = await this.#held()
       const states = await this.#owned(hold, beat)
       if (states === null) return await this.#degrade(hold, from, records)
+      if (await this.#foldsAside(hold, states)) {
+        const next = await this.#degrade(hold, from, records)
+        // What was just decided is missing too; perhaps no record comes that would bring it to mind.
+        if (this.#states === states && this.#aside?.hasEnded === true) this.#beginAside(hold, states)
+        return next
+      }
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
       return await this.#advance(hold, states, from, records)
     } catch (error) {
@@ -144,6 +158,7 @@ export class Lane implements PartitionLane {
     const hold = this.#hold
     this.#hold = null
     this.#states = null
+    this.#aside = null
     this.#position = null
     this.#state = 'acquiring'
     const held = await hold?.catch(() => null)
@@ -234,6 +249,7 @@ export class Lane implements PartitionLane {
       this.#storeFailed(error)
       return this.#degrade(hold, from, records)
     }
+    hold.isDegraded = false
     await this.#reached('worked')
     const workedAt = now()
     const next = await this.#commit(hold, records, worked, worked.states)
@@ -268,26 +284,73 @@ export class Lane implements PartitionLane {
   ): Promise<number> {
     if (from !== states.upTo) return this.#jump(from, states.upTo)
     this.#state = 'rebuilding'
-    const { work, observer, id } = this.#options
+    const { work } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
     try {
-      const changes = await work.rebuild(missed, this.#reader(states))
-      const mirrored = hold.changelog?.records(to, changes)
-      if (mirrored !== undefined && mirrored.records.length > 0) {
-        await hold.writer.commit(mirrored.records, hold.position)
-        mirrored.onCommitted()
-      }
-      await states.write(to, changes)
+      await this.#fold(hold, states, missed, to)
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       // What has come since need not wait for the store: it is decided degraded from the next run on.
       this.#storeFailed(error)
       return hold.position
     }
-    observer.rebuilt?.(id, missed.length)
     if (to === hold.position) this.#state = 'running'
     return to
+  }
+
+  /**
+   * Whether records are to be answered without states, which are being folded aside; begins that, waits for it where it
+   * is soon done, and throws what made it fail. A part of the log that holds no records is left to #rebuild.
+   */
+  async #foldsAside(hold: Hold, states: LaneStates): Promise<boolean> {
+    const { work, mostAwaited = defaultMostAwaited } = this.#options
+    // States that are mirrored go through the one writer, which is busy with what comes meanwhile.
+    if (work.degraded === undefined || hold.changelog !== null) return false
+    for (;;) {
+      const aside = this.#aside?.states === states ? this.#aside : null
+      const behind = hold.position - states.upTo
+      if (isUnavailable(aside?.failure)) {
+        this.#storeFailed(aside.failure)
+        return true
+      }
+      if (aside?.failure != null) throw aside.failure
+      if (aside === null || aside.hasEnded) {
+        if (behind <= (hold.isDegraded ? 0 : mostAwaited) || aside?.from === states.upTo) return false
+        this.#beginAside(hold, states)
+      } else if (behind > sliceRecords) {
+        return true
+      } else {
+        await aside.ended
+      }
+    }
+  }
+
+  #beginAside(hold: Hold, states: LaneStates): void {
+    const { log, topic, id } = this.#options
+    const aside = new Aside(
+      states,
+      log.read({ topic, partition: id.partition }, states.upTo, hold.position),
+      (records, to) => this.#fold(hold, states, records, to),
+      () => this.#states === states,
+    )
+    this.#aside = aside
+    void aside.ended.then(() => {
+      // Perhaps nobody pays who would show that it runs again.
+      if (this.#states === states && states.upTo === hold.position) this.#state = 'running'
+    })
+  }
+
+  async #fold(hold: Hold, states: LaneStates, records: readonly LogRecord[], to: number): Promise<void> {
+    const { work, observer, id } = this.#options
+    const changes = await work.rebuild(records, this.#reader(states))
+    const mirrored = hold.changelog?.records(to, changes)
+    if (mirrored !== undefined && mirrored.records.length > 0) {
+      await hold.writer.commit(mirrored.records, hold.position)
+      mirrored.onCommitted()
+    }
+    await states.write(to, changes)
+    observer.rebuilt?.(id, records.length)
   }
 
   /** Asks for another place; when a later one comes in answer, perhaps because the log no longer has it. */
@@ -313,9 +376,10 @@ export class Lane implements PartitionLane {
     const { work, id, now, observer } = this.#options
     const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
-    this.#state = 'degraded'
+    this.#state = this.#aside?.hasEnded === false ? 'rebuilding' : 'degraded'
     const workedAt = now()
     const next = await this.#commit(hold, records, answer)
+    hold.isDegraded = true
     observer.degraded?.(id, records, { work: workedAt - began, commit: now() - workedAt })
     return next
   }
@@ -348,6 +412,7 @@ export class Lane implements PartitionLane {
 
   #storeFailed(cause: WeirError): void {
     this.#states = null
+    this.#aside = null
     this.#storeRetryAt = this.#options.now() + storePauseSeconds
     this.#options.observer.lost?.(this.#options.id, cause)
   }
@@ -357,5 +422,6 @@ export class Lane implements PartitionLane {
   }
 }
 
+/** States cannot be had, and nobody has taken them over. */
 const isUnavailable = (error: unknown): error is WeirError =>
-  error instanceof WeirError && error.code === 'WEIR_STORE_UNAVAILABLE'
+  error instanceof WeirError && (error.code === 'WEIR_STORE_UNAVAILABLE' || error.code === 'WEIR_STORE_GONE')

@@ -159,11 +159,16 @@ export function storeSuite(name: string, open: () => Promise<StateStore>): void 
       expect(await store.read(lane, 'a', won[0] as number, ['x'])).toEqual([Buffer.from(String(won[0]))])
     })
 
-    test('errors are WeirErrors and lost ownership is not retriable', async () => {
+    test('a lane that nobody has is gone, which is retriable; lost ownership is not', async () => {
       const lane = freshLane()
       const error = await store.read(lane, 'nobody', 0, ['x']).catch((reason) => reason)
       expect(error).toBeInstanceOf(WeirError)
-      expect(error.retriable).toBe(false)
+      expect(error).toMatchObject({ code: 'WEIR_STORE_GONE', retriable: true })
+      await expect(store.write(lane, 'nobody', { from: null, to: 1 }, [])).rejects.toMatchObject({
+        code: 'WEIR_STORE_GONE',
+      })
+      await store.acquire(lane, 'a')
+      await expect(store.read(lane, 'nobody', null, ['x'])).rejects.toMatchObject({ retriable: false })
     })
   })
 }

@@ -62,7 +62,9 @@ test('a lost connection fails calls at once, and mends itself; scripts are sent 
 test('check names an eviction policy that would lose states', async () => {
   const evicting = await startRedis({ maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
   const other = createRedisStore({ url: `redis://${evicting.address}`, prefix: 'p' })
-  expect(await other.check()).toEqual([expect.stringContaining('allkeys-lru')])
+  expect(await other.check()).toEqual([
+    { message: expect.stringContaining('allkeys-lru'), cure: expect.stringContaining('noeviction') },
+  ])
   expect(await store.check()).toEqual([])
   await other.close()
   await evicting.stop()

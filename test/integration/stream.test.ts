@@ -443,7 +443,7 @@ describe('a start that cannot be', () => {
     try {
       const { code, stderr } = await refused(`redis.url=redis://${evicting.address}`)
       expect(code).toBe(1)
-      expect(stderr).toMatch(/allkeys-lru.*WEIR_STORE_LAYOUT/)
+      expect(stderr).toMatch(/allkeys-lru.*WEIR_STORE_UNFIT/)
       expect(stderr).toContain('noeviction')
     } finally {
       await evicting.stop()

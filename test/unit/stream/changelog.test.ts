@@ -220,12 +220,12 @@ describe('states that are restored', () => {
     const calls = ['ok', 'ok', 'before'] as const
     let next = 0
     const store = faultyStore(world.store, () => calls[next++] ?? 'ok')
-    const member = world.member(works.patient, {}, world.log, store, true)
+    const member = world.member(works.patient, {}, world.log, store, { hasChangelog: true })
     expect(await member.deliver(6)).toMatchObject({ code: 'WEIR_STORE_UNAVAILABLE' })
-    const heir = world.member(works.patient, {}, world.log, world.store, true)
+    const heir = world.member(works.patient, {}, world.log, world.store, { hasChangelog: true })
     await heir.deliver(2)
     world.losable.lose()
-    await world.member(works.patient, {}, world.log, world.store, true).finish()
+    await world.member(works.patient, {}, world.log, world.store, { hasChangelog: true }).finish()
     expect(await world.stored()).toEqual(await world.expected())
   })
 })

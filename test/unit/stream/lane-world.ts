@@ -99,8 +99,11 @@ class LosableStore {
   }
 }
 
-/** The log, with the changelog as compaction leaves it up to `upTo()`. */
-function compacted(log: MemoryLog, upTo: () => number): Log {
+/**
+ * The log, with the changelog as compaction leaves it up to `upTo()`. The embedded log has no markers: who reads the
+ * partition beside the runs sees what its records are, too.
+ */
+function compacted(log: MemoryLog, upTo: () => number, inputs: () => readonly LogRecord[]): Log {
   const shown = async (): Promise<LogRecord[]> => {
     const all: LogRecord[] = []
     const place = { topic: changelog.topic, partition: 0 }
@@ -117,6 +120,10 @@ function compacted(log: MemoryLog, upTo: () => number): Log {
     bounds: (place) => log.bounds(place),
     offsetAt: (...given) => log.offsetAt(...given),
     async *read(place, from, to) {
+      if (place.topic === topic) {
+        for (const record of inputs()) if (record.offset >= from && record.offset < to) yield [record]
+        return
+      }
       if (place.topic !== changelog.topic) return yield* log.read(place, from, to)
       const records = (await shown()).filter(({ offset }) => offset >= from && offset < to)
       for (let i = 0; i < records.length; i += 2) yield records.slice(i, i + 2)
@@ -134,7 +141,11 @@ function compacted(log: MemoryLog, upTo: () => number): Log {
 export class LaneWorld {
   readonly #memory = createMemoryLog({ topics: { in: 1, out: 1, states: 1 }, maxRunRecords: 3 })
   #compactedUpTo = 0
-  readonly log = compacted(this.#memory, () => this.#compactedUpTo)
+  readonly log = compacted(
+    this.#memory,
+    () => this.#compactedUpTo,
+    () => this.records,
+  )
   readonly losable = new LosableStore()
   readonly store = this.losable.store
   /** What can be read of the partition: offsets that are missing are markers, or were compacted. */
@@ -159,7 +170,7 @@ export class LaneWorld {
     observer: LaneObserver = {},
     log: Log = this.log,
     store: StateStore = this.store,
-    hasChangelog = false,
+    { hasChangelog = false, mostAwaited = 5_000 } = {},
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
@@ -179,6 +190,7 @@ export class LaneWorld {
       now,
       observer,
       answered,
+      mostAwaited,
       changelog: hasChangelog ? changelog : null,
     })
     return new LaneMember(lane, this.records)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
@@ -61,6 +62,7 @@ const plan = fc.record({
   steps: fc.array(step, { maxLength: 60 }),
   // Of each member, and of the last: it may have been switched on or off meanwhile.
   changelog: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
+  mostAwaited: fc.constantFrom(0, 3, 5_000),
 })
 
 /** Does what every kind of lane has in common. */
@@ -88,12 +90,14 @@ const isHalfRestored = async ({ store }: LaneWorld) => ((await store.watermark(i
 describe('a lane', () => {
   it('answers each record once and folds it once, whatever fails and whoever else wants the partition', async () => {
     await fc.assert(
-      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps, changelog }) => {
+      fc.asyncProperty(plan, async ({ work, kept, logFates, storeFates, steps, changelog, mostAwaited }) => {
         const world = new LaneWorld(kept)
         const pending = { log: [...logFates], store: [...storeFates] }
         const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
         const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
-        const members = [0, 1].map((i) => world.member(works[work], {}, log, store, changelog[i]))
+        const members = [0, 1].map((i) =>
+          world.member(works[work], {}, log, store, { hasChangelog: changelog[i] as boolean, mostAwaited }),
+        )
         for (const { does, who, size } of steps) {
           const member = members[who] as (typeof members)[number]
           if (does === 'jump') member.position = Math.min(size, kept.length)
@@ -110,7 +114,7 @@ describe('a lane', () => {
         world.seconds += 10
         // The one that is left, on a state that may miss what was decided degraded: its next chunk brings it all back.
         const hasChangelog = changelog[2] || (await isHalfRestored(world))
-        const last = world.member(works[work], {}, log, store, hasChangelog)
+        const last = world.member(works[work], {}, log, store, { hasChangelog })
         await last.finish()
         await expectComplete(world)
         if (hasChangelog) await expectRestorable(world, works[work])
@@ -183,7 +187,9 @@ describe('a lane that only feeds states', () => {
         const log = faultyLog(world.log, () => pending.log.shift() ?? 'ok')
         const store = faultyStore(world.store, () => pending.store.shift() ?? 'ok')
         const member = (hasChangelog: boolean | undefined) =>
-          hasChangelog ? world.member(works.silent, {}, log, store, true) : world.folder(store)
+          hasChangelog
+            ? world.member(works.silent, {}, log, store, { hasChangelog: true })
+            : world.folder(store)
         const members = [0, 1].map((i) => member(changelog[i]))
         for (const { does, who, size } of steps) {
           const member = members[who] as (typeof members)[number]
@@ -246,12 +252,11 @@ describe('without the store', () => {
 
     isAway = false
     world.seconds += 1.1
+    // It is asked again. What it lacks is little: folded in at once.
     await member.deliver(2)
-    expect(member.position).toBe(2)
-    await member.deliver(4)
-    expect(member.lane.state).toBe('rebuilding')
-    await member.finish()
+    expect(member.position).toBe(10)
     expect(member.lane.state).toBe('running')
+    await member.finish()
     expect(told.rebuilt).toBe(6)
     await expectComplete(world)
     const statuses = (await world.answered()).map((one) => one.split(' ')[1])
@@ -277,7 +282,7 @@ describe('without the store', () => {
   })
 
   it('a store too slow for a rebuild holds up no decision', async () => {
-    const world = new LaneWorld(Array(10).fill(true))
+    const world = new LaneWorld(Array(30).fill(true))
     // Acquiring is answered; reading is not.
     let isSlow = false
     const store: StateStore = {
@@ -293,13 +298,70 @@ describe('without the store', () => {
     await member.deliver(2)
     for (let round = 0; round < 4; round++) {
       world.seconds += 1.1
-      // Sent back to rebuild, which fails, and on again: degraded until the next attempt.
+      // It is begun, and fails: degraded until the next attempt.
       for (let i = 0; i < 3; i++) expect(await member.deliver(1)).toBeNull()
     }
     expect((await world.answered()).length).toBeGreaterThan(4)
     isSlow = false
     world.seconds += 1.1
     await member.finish()
+    await setImmediate()
+    await expectComplete(world)
+  })
+
+  it('a long rebuild holds up no decision, and what is decided meanwhile is made up for', async () => {
+    const world = new LaneWorld(Array.from({ length: 1_000 }, (_, offset) => offset % 7 !== 3))
+    const later = world.records.splice(-12)
+    const first = world.member(works.degradable)
+    const before = world.records.length
+    await first.finish(20)
+    // It comes back empty, and so slow that the rebuild is not done before somebody pays.
+    Object.assign(world.store, createMemoryStore())
+    const { promise, resolve: answer } = Promise.withResolvers<void>()
+    const store: StateStore = {
+      ...world.store,
+      read: async (...given) => promise.then(() => world.store.read(...given)),
+    }
+    const member = world.member(works.degradable, {}, world.log, store, { mostAwaited: 10 })
+    member.position = first.position
+    for (const record of later.splice(0, 4)) {
+      world.records.push(record)
+      expect(await member.deliver(1)).toBeNull()
+      expect(member.position).toBe(record.offset + 1)
+      expect(member.lane.state).toBe('rebuilding')
+    }
+    answer()
+    await setImmediate()
+    world.records.push(...later)
+    await member.finish(1)
+    expect(member.lane.state).toBe('running')
+    await expectComplete(world)
+    const statuses = (await world.answered()).map((one) => one.split(' ')[1])
+    expect(statuses).toEqual(statuses.map((_, i) => (i < before || i >= before + 4 ? 'scored' : 'degraded')))
+  })
+
+  it('what makes a rebuild aside fail is what the next run rejects with; then it begins again', async () => {
+    const world = new LaneWorld(Array(1_000).fill(true))
+    const later = world.records.splice(-10)
+    const first = world.member(works.degradable)
+    await first.finish(20)
+    Object.assign(world.store, createMemoryStore())
+    const { read } = world.log
+    world.log.read = async function* (from, ...range) {
+      if (from.topic !== at.topic) yield* read.call(world.log, from, ...range)
+      else throw new WeirError('WEIR_LOG_HISTORY_GONE', 'by the test')
+    }
+    const member = world.member(works.degradable, {}, world.log, world.store, { mostAwaited: 10 })
+    member.position = first.position
+    world.records.push(...later)
+    expect(await member.deliver(1)).toBeNull()
+    await setImmediate()
+    expect(await member.deliver(1)).toMatchObject({ code: 'WEIR_LOG_HISTORY_GONE' })
+    world.log.read = read
+    await member.deliver(1)
+    await setImmediate()
+    await member.finish(1)
+    await setImmediate()
     await expectComplete(world)
   })
 
@@ -434,7 +496,7 @@ async function expectRestorable(world: LaneWorld, work: LaneWork): Promise<void>
     },
   }
   const rebuild = () => Promise.reject(new Error('the log was read'))
-  const member = world.member({ ...work, rebuild }, observer, world.log, world.store, true)
+  const member = world.member({ ...work, rebuild }, observer, world.log, world.store, { hasChangelog: true })
   expect(await member.deliver(1)).toBeNull()
   expect(restored).toBeGreaterThan(0)
   expect(await world.stored()).toEqual(before)
