@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { expect } from 'vitest'
 import { createMemoryLog, type MemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
@@ -292,4 +293,13 @@ export class LaneMember {
       await this.deliver(size)
     }
   }
+}
+
+export const offsets = (world: LaneWorld) => world.records.map(({ offset }) => offset)
+export const offsetsOf = (answered: readonly string[]) => answered.map((one) => Number.parseInt(one, 10))
+
+/** Each record was answered once, and the states are those of one pass over all of them. */
+export async function expectComplete(world: LaneWorld): Promise<void> {
+  expect(offsetsOf(await world.answered()).toSorted((a, b) => a - b)).toEqual(offsets(world))
+  expect(await world.stored()).toEqual(await world.expected())
 }
