@@ -295,7 +295,7 @@ export class LaneMember {
   }
 }
 
-export const offsets = (world: LaneWorld) => world.records.map(({ offset }) => offset)
+const offsets = (world: LaneWorld) => world.records.map(({ offset }) => offset)
 export const offsetsOf = (answered: readonly string[]) => answered.map((one) => Number.parseInt(one, 10))
 
 /** Each record was answered once, and the states are those of one pass over all of them. */
