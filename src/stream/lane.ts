@@ -197,6 +197,8 @@ export class Lane implements PartitionLane {
   async #openChangelog(hold: Hold, beat: Heartbeat): Promise<Changelog | null> {
     const { log, id, changelog, newToken } = this.#options
     if (changelog === null) return null
+    // To open it commits the position once more: it must be right by then.
+    await this.#prove(hold)
     this.#state = 'rebuilding'
     const { topic, keys } = changelog
     const commit = (records: readonly NewRecord[]) => hold.writer.commit(records, hold.position)
