@@ -129,14 +129,16 @@ test('a snapshot can be loaded by who may be a member of the new group', async (
 }, 300_000)
 
 const decisions = ['--operation', 'Write', '--topic', 'fraud.decisions.v1']
+// Members read decisions, too, and see the topic without the right to write there; alerts they only write.
+const alerts = ['--operation', 'Write', '--topic', 'fraud.alerts.v1']
 const group = ['--operation', 'Read', '--group', 'weir']
 const ids = ['--operation', 'Write', '--resource-pattern-type', 'prefixed', '--transactional-id', 'weir-']
 
 test.each<[string, string[], RegExp]>([
   [
     'Write on a topic',
-    decisions,
-    /fraud\.decisions\.v1.*TOPIC_AUTHORIZATION_FAILED.*\ncure: .*Write where it writes/,
+    alerts,
+    /fraud\.alerts\.v1.*TOPIC_AUTHORIZATION_FAILED.*\ncure: .*Write where it writes/,
   ],
   ['Read on the group', group, /member of weir.*GROUP_AUTHORIZATION_FAILED.*\ncure: .*Read on the group/],
 ])(
