@@ -13,7 +13,8 @@ export default defineConfig({
           name: 'services',
           include: ['test/{contract,integration,e2e}/**/*.test.ts'],
           // Runs Kafka's own tools, a Java process a line, for many minutes: asked for by name.
-          exclude: process.env['WEIR_TEST_RIGHTS'] === '1' ? [] : ['test/integration/security-rights.test.ts'],
+          exclude:
+            process.env['WEIR_TEST_RIGHTS'] === '1' ? [] : ['test/integration/security-rights.test.ts'],
           globalSetup: 'test/helpers/services-setup.ts',
         },
       },

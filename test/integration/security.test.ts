@@ -121,7 +121,10 @@ it('that user can neither touch other keys nor look around', async () => {
 /** Ends by itself in bounded time, says in one line what is wrong, names a cure, and gives nothing away. */
 async function refused(set: readonly string[]): Promise<string> {
   const began = performance.now()
-  const flags = ['app=test-refused', 'http.port=0', 'topics.partitions=2', ...set].flatMap((one) => ['--set', one])
+  const flags = ['app=test-refused', 'http.port=0', 'topics.partitions=2', ...set].flatMap((one) => [
+    '--set',
+    one,
+  ])
   const { code, stdout, stderr } = await weir(['stream', ...flags])
   expect(performance.now() - began).toBeLessThan(30_000)
   expect(code).toBe(1)
