@@ -132,7 +132,7 @@ it('no file that was written holds a secret, and the search would find one', () 
   const texts = written
     .filter((one) => one.isFile())
     .map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'))
-  expect(texts.length).toBeGreaterThan(3)
+  expect(texts.length).toBeGreaterThan(0)
   for (const text of texts) expectNoSecret(text)
   expect(() => expectNoSecret(`password: ${secrets['kafka.sasl.password']}`)).toThrow()
 })
