@@ -79,7 +79,7 @@ async function decide(): Promise<string> {
 const isReady = async () => (await member.health('/readyz'))?.status === 200
 const outageSeconds = 12
 /** On average: each try is a connection, and each second that one waits for the member to go on. */
-const mostTriesASecond = 4
+const mostTriesASecond = 8
 
 /** Breaks connections to one side, and looks at what the member does while they cannot be made again. */
 async function outage(front: TlsFront, reason: RegExp, meanwhile: () => Promise<void>): Promise<void> {
