@@ -60,11 +60,8 @@ export function createMemoryStore(): StateStore {
     async *keys(id) {
       yield [...laneOf(id).states.keys()]
     },
-    async clear(id, token) {
-      const lane = laneOf(id)
-      lane.owner = token
-      lane.watermark = null
-      lane.states.clear()
+    async clear({ kind, partition }) {
+      lanes.delete(`${kind}${partition}`)
     },
     async close() {},
   }
