@@ -3,7 +3,7 @@ import { faults } from '../../faults/list.ts'
 import { chooseSeed } from '../../faults/scene.ts'
 
 // What every test run has time for; the whole short set is `npm run faults -- --short`, which CI runs beside.
-const everyTime = new Set(['kill', 'sleep', 'cut', 'flush', 'order', 'model-mutants'])
+const everyTime = new Set(['kill', 'sleep', 'flush', 'order', 'model-mutants'])
 
 describe('weir under faults', () => {
   for (const { name, promise, times, run } of faults.filter(({ name }) => everyTime.has(name))) {
