@@ -213,7 +213,7 @@ def write_package(out: Path, prepared: Prepared, model: Model, data: str) -> dic
 
 
 def _manifest_files(manifest: dict) -> dict[str, bytes]:
-    """The manifest, and its SHA-256 as `sha256sum` writes it: damage to the manifest must show, too."""
+    """Write the manifest and its SHA-256, as `sha256sum` does: damage to the manifest must show, too."""
     content = _json(manifest)
     line = f"{hashlib.sha256(content).hexdigest()}  model.json\n"
     return {"model.json": content, "model.json.sha256": line.encode()}
