@@ -1,7 +1,6 @@
-import { renameSync, rmSync } from 'node:fs'
 import type { SchemaElement } from 'hyparquet'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
-import { checkReplaceable, unwritable } from '../files/write-whole.ts'
+import { stage } from '../files/write-whole.ts'
 
 type Repetition = 'REQUIRED' | 'OPTIONAL'
 
@@ -39,17 +38,7 @@ export interface ParquetFile {
 
 /** @throws WeirError WEIR_CLI_INPUT when the file cannot be written, now or later; nothing of it is left then. */
 export function createParquet(path: string, options: Omit<Options, 'writer'>): ParquetFile {
-  const part = `${path}.part`
-  const abandon = () => rmSync(part, { force: true })
-  function attempt<T>(work: () => T): T {
-    try {
-      return work()
-    } catch (cause) {
-      abandon()
-      throw unwritable(path, cause)
-    }
-  }
-  checkReplaceable(path)
+  const { part, attempt, finish, abandon } = stage(path)
   const parquet = attempt(() => new ParquetWriter({ ...options, writer: fileWriter(part) }))
   return {
     // Without a promise from the writer below, and that one writes at once.
@@ -58,9 +47,8 @@ export function createParquet(path: string, options: Omit<Options, 'writer'>): P
         void parquet.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 0 })
       }),
     finish: () =>
-      attempt(() => {
+      finish(() => {
         void parquet.finish()
-        renameSync(part, path)
       }),
     abandon,
   }

@@ -1,9 +1,9 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import type { SchemaElement } from 'hyparquet'
 import { createParquet, text } from '../adapters/parquet-file.ts'
 import { WeirError } from '../core/errors.ts'
 import { quoted } from './write.ts'
-import { checkReplaceable, unwritable } from './write-whole.ts'
+import { stage } from './write-whole.ts'
 
 /** A column of whole numbers or of texts, which may be null. */
 export interface Column {
@@ -95,17 +95,7 @@ const csv = (columns: readonly Column[]): TextForm => ({
 const json: TextForm = { head: '[\n', tail: '\n]\n', between: ',\n', row: (row) => JSON.stringify(row) }
 
 function textFile(path: string, { head, tail, between, row }: TextForm): TableFile {
-  const part = `${path}.part`
-  const abandon = () => rmSync(part, { force: true })
-  function attempt<T>(work: () => T): T {
-    try {
-      return work()
-    } catch (cause) {
-      abandon()
-      throw unwritable(path, cause)
-    }
-  }
-  checkReplaceable(path)
+  const { part, attempt, finish, abandon } = stage(path)
   const file = attempt(() => openSync(part, 'w'))
   const append = (content: string) =>
     attempt(() => {
@@ -122,10 +112,7 @@ function textFile(path: string, { head, tail, between, row }: TextForm): TableFi
     },
     finish() {
       append(isFirst ? tail.trimStart() : tail)
-      attempt(() => {
-        closeSync(file)
-        renameSync(part, path)
-      })
+      finish(() => closeSync(file))
     },
     abandon,
   }

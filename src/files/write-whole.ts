@@ -21,6 +21,39 @@ export function writeWhole(path: string, text: string, check: (staged: string) =
   }
 }
 
+/** A file that is written bit by bit beside its place, as .part, and appears whole or not at all. */
+export interface Staged {
+  /** Where it is written. */
+  readonly part: string
+  /** Does a part of the work; when that fails nothing is left of the file. */
+  attempt<T>(work: () => T): T
+  /** Gives the file its name once `close` has done the last of the work. */
+  finish(close: () => void): void
+  /** Leaves nothing behind of a file that is not finished. */
+  abandon(): void
+}
+
+/** @throws {WeirError} WEIR_CLI_INPUT when the file cannot be written, now or later. */
+export function stage(path: string): Staged {
+  const part = `${path}.part`
+  const abandon = () => rmSync(part, { force: true })
+  function attempt<T>(work: () => T): T {
+    try {
+      return writing(path, work)
+    } catch (error) {
+      abandon()
+      throw error
+    }
+  }
+  checkReplaceable(path)
+  const finish = (close: () => void) =>
+    attempt(() => {
+      close()
+      renameSync(part, path)
+    })
+  return { part, attempt, finish, abandon }
+}
+
 /**
  * Makes the folder with those above it.
  *

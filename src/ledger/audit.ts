@@ -5,7 +5,8 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { PolicyFile } from '../core/policy.ts'
 import type { Log } from '../core/ports.ts'
 import type { Transaction } from '../core/types.ts'
-import { offsetOf, type Position } from '../replay/topic-source.ts'
+import { partOf } from '../replay/ranges.ts'
+import type { Position } from '../replay/topic-source.ts'
 import { answeredTransactions } from '../stream/answered.ts'
 import { withRates } from '../stream/scorer.ts'
 import {
@@ -120,10 +121,7 @@ async function rangesOf({ config, log, contracts, from, to }: AuditOptions): Pro
     const answered = await answeredTransactions({ log, topics, decisions: contracts.decisions }, at)
     const { first, end } = await log.bounds(at)
     const consumed = Math.min(end, Math.max(first, committed, answered.next ?? 0))
-    const within = (offset: number) => Math.min(Math.max(offset, first), consumed)
-    const begin = within(await offsetOf(log, at, from, first))
-    const last = within(await offsetOf(log, at, to, consumed))
-    ranges.push({ partition, from: begin, to: Math.max(begin, last), first })
+    ranges.push({ partition, ...(await partOf(log, at, [first, consumed], from, to)), first })
   }
   return ranges
 }

@@ -22,18 +22,28 @@ export async function rangesOf(
     const committed = (await log.committed(config.group, at)) ?? 0
     const { first, end } = await log.bounds(at)
     const decided = Math.max(first, Math.min(end, committed))
-    const within = (offset: number) => Math.min(Math.max(offset, first), decided)
-    const begin = within(await offsetOf(log, at, from, first))
     const statesFrom = statesAt?.[partition] ?? 0
     ranges.push({
       partition,
-      from: begin,
-      to: Math.max(begin, within(await offsetOf(log, at, to, decided))),
+      ...(await partOf(log, at, [first, decided], from, to)),
       first,
       states_from: first > statesFrom ? null : statesFrom,
     })
   }
   return ranges
+}
+
+/** What is asked for of a partition, as far as it lies within the bounds. */
+export async function partOf(
+  log: Pick<Log, 'offsetAt'>,
+  at: TopicPartition,
+  [first, end]: readonly [first: number, end: number],
+  from: Position | undefined,
+  to: Position | undefined,
+): Promise<{ readonly from: number; readonly to: number }> {
+  const within = (offset: number) => Math.min(Math.max(offset, first), end)
+  const begin = within(await offsetOf(log, at, from, first))
+  return { from: begin, to: Math.max(begin, within(await offsetOf(log, at, to, end))) }
 }
 
 /** A partition of labels, which are all read. */

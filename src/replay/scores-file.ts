@@ -2,7 +2,7 @@ import { closeSync, existsSync, ftruncateSync, openSync, renameSync, statSync, w
 import { WeirError } from '../core/errors.ts'
 import type { Decision } from '../core/types.ts'
 import { quoted } from '../files/write.ts'
-import { checkReplaceable, unwritable } from '../files/write-whole.ts'
+import { checkReplaceable, writing } from '../files/write-whole.ts'
 import type { Sink } from './decided-chunk.ts'
 
 /**
@@ -16,13 +16,13 @@ import type { Sink } from './decided-chunk.ts'
 export function createScoresFile(path: string, names: readonly string[], state: unknown): Sink {
   let bytes = (state as number | null) ?? 0
   checkReplaceable(path)
-  const file = attempt(path, () => open(path, bytes))
+  const file = writing(path, () => open(path, bytes))
 
   function append(text: string): void {
     const all = Buffer.from(text)
     // The system may take less than all at a time, on a full disk above all.
     for (let done = 0; done < all.length; ) {
-      const taken = attempt(path, () => writeSync(file, all, done, all.length - done, bytes))
+      const taken = writing(path, () => writeSync(file, all, done, all.length - done, bytes))
       done += taken
       bytes += taken
     }
@@ -40,7 +40,7 @@ export function createScoresFile(path: string, names: readonly string[], state: 
     },
     state: () => bytes,
     close: () =>
-      attempt(path, () => {
+      writing(path, () => {
         closeSync(file)
         renameSync(partOf(path), path)
       }),
@@ -73,12 +73,4 @@ function open(path: string, bytes: number): number {
   // What was written after the checkpoint will be written again.
   ftruncateSync(file, bytes)
   return file
-}
-
-function attempt<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    throw unwritable(path, cause)
-  }
 }
