@@ -62,6 +62,11 @@ export class MemberProcess {
     return this.#child.pid as number
   }
 
+  /** Where it serves health and test events; undefined until it does. It must log at level info. */
+  get url(): string | undefined {
+    return /"url":"([^"]+)"/.exec(this.log)?.[1]
+  }
+
   get ended(): boolean {
     return (this.#child.exitCode ?? this.#child.signalCode) !== null
   }

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { Relay } from './relay.ts'
 
 /** Requests of the Kafka protocol that a member sends while it lives, by their API key. */
 export const requestKinds = {
@@ -32,27 +32,24 @@ export interface Cut {
 
 /** Stands between Kafka's clients and one broker, reads which request passes, and cuts the connection where it is told. */
 export class KafkaProxy {
-  readonly #server: Server
-  readonly #brokerPort: number
-  readonly #sockets = new Set<Socket>()
+  #relay!: Relay
   #armed: { readonly cut: Cut; readonly done: () => void } | null = null
 
-  private constructor(server: Server, brokerPort: number) {
-    this.#server = server
-    this.#brokerPort = brokerPort
-    server.on('connection', (client) => this.#connect(client))
-  }
+  private constructor() {}
 
   /** @param brokerPort where the broker listens, on 127.0.0.1; it must advertise the port of the proxy. */
   static async open(brokerPort: number): Promise<KafkaProxy> {
-    const server = createServer({ noDelay: true }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new KafkaProxy(server, brokerPort)
+    const proxy = new KafkaProxy()
+    proxy.#relay = await Relay.open(
+      () => `127.0.0.1:${brokerPort}`,
+      (client, broker) => proxy.#pass(client, broker),
+    )
+    return proxy
   }
 
   /** Where clients connect, on 127.0.0.1. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return this.#relay.port
   }
 
   /** Cuts the connection over which the next request of the kind comes. Resolves when it is cut. */
@@ -63,24 +60,10 @@ export class KafkaProxy {
   }
 
   close(): void {
-    this.#server.close()
-    for (const socket of this.#sockets) socket.destroy()
+    this.#relay.close()
   }
 
-  #connect(client: Socket): void {
-    const broker = connect({ port: this.#brokerPort, host: '127.0.0.1', noDelay: true })
-    for (const [one, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      this.#sockets.add(one)
-      one
-        .on('error', () => {})
-        .on('close', () => {
-          this.#sockets.delete(one)
-          other.destroy()
-        })
-    }
+  #pass(client: Socket, broker: Socket): void {
     /** The request whose answer must not come back whole. */
     let doomed: { readonly id: number; readonly cut: Cut; readonly done: () => void } | null = null
     const requests = new Frames((request) => {

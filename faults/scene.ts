@@ -125,7 +125,6 @@ export function startFeed(
   rate: number,
   { history = 0, ...world }: FeedOptions = {},
 ): { stop(): Promise<number> } {
-  let stopped = false
   let sent = 0
   const progress = {
     add(count: number) {
@@ -142,29 +141,40 @@ export function startFeed(
     duplicateRate: 0.02,
     damagedRate: 0.01,
   }
-  const feeding = withConnection(config, async (connection) => {
-    const sinks = { ...connection, log: insistent(connection.log) }
-    let sink = await createTopicSink(sinks, config.topics, { rate: history > 0 ? 0 : rate, progress })
-    let left = history
-    for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
-      if (stopped) break
-      if (left > 0 && --left === 0) {
-        await sink.close()
-        sink = await createTopicSink(sinks, config.topics, { rate, progress })
+  const feed = (isStopped: () => boolean) =>
+    withConnection(config, async (connection) => {
+      const sinks = { ...connection, log: insistent(connection.log) }
+      let sink = await createTopicSink(sinks, config.topics, { rate: history > 0 ? 0 : rate, progress })
+      let left = history
+      for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
+        if (isStopped()) break
+        if (left > 0 && --left === 0) {
+          await sink.close()
+          sink = await createTopicSink(sinks, config.topics, { rate, progress })
+        }
+        if (record.kind === 'label') await sink.label(record.label, record.time)
+        else if (record.kind === 'damaged')
+          await sink.transaction(record.candidate, record.time, record.spoil)
+        else await sink.transaction(record.transaction, record.time)
       }
-      if (record.kind === 'label') await sink.label(record.label, record.time)
-      else if (record.kind === 'damaged') await sink.transaction(record.candidate, record.time, record.spoil)
-      else await sink.transaction(record.transaction, record.time)
-    }
-    await sink.close()
-  })
-  // A feed that fails is told of where it is stopped.
-  feeding.catch(() => {})
+      await sink.close()
+    })
+  return inBackground(feed, () => sent)
+}
+
+/** Work that goes on until it is told to stop; one that fails is told of there. Resolves with its `result`. */
+export function inBackground<T>(
+  work: (isStopped: () => boolean) => Promise<void>,
+  result: () => T,
+): { stop(): Promise<T> } {
+  let stopped = false
+  const working = work(() => stopped)
+  working.catch(() => {})
   return {
     async stop() {
       stopped = true
-      await feeding
-      return sent
+      await working
+      return result()
     },
   }
 }

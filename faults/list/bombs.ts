@@ -8,17 +8,16 @@ import { type BombCodec, bombs as codecs, sendBomb } from '../bombs.ts'
 import { Breaches, type Fault } from '../fault.ts'
 import { MemberProcess } from '../member-process.ts'
 import { Poison } from '../poison.ts'
-import { openScene, say } from '../scene.ts'
+import { inBackground, openScene, say } from '../scene.ts'
 import { CommittedLog } from '../verifier/committed-log.ts'
 import { plainAvro } from '../verifier/plain-avro.ts'
-import { joined, Watch } from '../watch.ts'
+import { asInProduction, joined, Watch } from '../watch.ts'
 
 /** Nothing but poison comes here. */
 const poisoned = 0
 const healthy = 1
 /** Poisoned records around each bomb, for each input topic. */
 const around = 50
-const mostGrownMiB = 64
 
 export const bombs: Fault = {
   name: 'bombs',
@@ -29,13 +28,7 @@ export const bombs: Fault = {
     const scene = await openScene({
       // A Snappy batch packs 20 bytes into one.
       kafka: { 'message.max.bytes': '8388608' },
-      env: {
-        WEIR_TOPICS__PARTITIONS: '2',
-        WEIR_CHUNK__MAX_RECORDS: '2000',
-        WEIR_KAFKA__SESSION_TIMEOUT_MS: '10000',
-        WEIR_REDIS__DEADLINE_MS: '5000',
-        WEIR_LOG__LEVEL: 'info',
-      },
+      env: { ...asInProduction, WEIR_TOPICS__PARTITIONS: '2' },
     })
     const { config } = scene
     const member = new MemberProcess(scene.env)
@@ -52,7 +45,7 @@ export const bombs: Fault = {
         const payments = await feed.stop()
         const breaches = new Breaches()
         await answered(config, sent, payments, breaches)
-        const memory = watch.end(breaches, mostGrownMiB)
+        const memory = watch.end(breaches)
         await member.stop()
         return {
           injected: times,
@@ -107,31 +100,24 @@ function startHealthyFeed(
   config: Config,
   seed: number,
 ): { stop(): Promise<number> } {
-  let stopped = false
   let sent = 0
-  const feeding = (async () => {
-    for (const item of generate({ seed, events: Number.MAX_SAFE_INTEGER, customers: 600, merchants: 60 })) {
-      if (stopped) break
-      if (item.kind !== 'transaction') continue
-      const key = item.transaction.customer_id
-      if (partitionOf(key, config.topics.partitions) !== healthy) continue
-      const value = contracts.transactions.encode(item.transaction)
-      await log.append([
-        { topic: config.topics.transactions, partition: healthy, key, value, timestamp: item.time },
-      ])
-      sent++
-      await sleep(20)
-    }
-  })()
-  // A feed that fails is told of where it is stopped.
-  feeding.catch(() => {})
-  return {
-    async stop() {
-      stopped = true
-      await feeding
-      return sent
+  return inBackground(
+    async (isStopped) => {
+      for (const item of generate({ seed, events: Number.MAX_SAFE_INTEGER, customers: 600, merchants: 60 })) {
+        if (isStopped()) break
+        if (item.kind !== 'transaction') continue
+        const key = item.transaction.customer_id
+        if (partitionOf(key, config.topics.partitions) !== healthy) continue
+        const value = contracts.transactions.encode(item.transaction)
+        await log.append([
+          { topic: config.topics.transactions, partition: healthy, key, value, timestamp: item.time },
+        ])
+        sent++
+        await sleep(20)
+      }
     },
-  }
+    () => sent,
+  )
 }
 
 const decisions = plainAvro<{ decision_id: string; status: string } & Pick<Transaction, 'customer_id'>>(

@@ -53,8 +53,7 @@ const misuses: readonly Misuse[] = [
 ]
 
 /** The store as /readyz of a member sees it. */
-async function readiness({ log }: MemberProcess): Promise<string> {
-  const url = /"url":"([^"]+)"/.exec(log)?.[1]
+async function readiness({ url }: MemberProcess): Promise<string> {
   const { checks } = (await (await fetch(`${url}/readyz`)).json()) as {
     checks: Record<string, { detail: string }>
   }

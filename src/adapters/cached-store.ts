@@ -71,9 +71,9 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
 
     watermark: (lane) => store.watermark(lane),
     keys: (lane) => store.keys(lane),
-    async clear(lane, token) {
+    async clear(lane) {
       lanes.delete(nameOf(lane))
-      await store.clear(lane, token)
+      await store.clear(lane)
     },
     close: () => store.close(),
   }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type Command, InvalidArgumentError } from 'commander'
 import { openContracts, withInstallation } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
@@ -44,7 +43,7 @@ Examples:
       const { config } = configOf(command)
       const contracts = await openContracts(config)
       const plans = await withInstallation(config, ({ log, store }) =>
-        resetGroup({ config, log, store, contracts, newToken: randomUUID, ...flags }, flags.yes),
+        resetGroup({ config, log, store, contracts, ...flags }, flags.yes),
       )
       const refused = plans.find(({ refusal }) => refusal !== null)
       const done = flags.yes && refused === undefined

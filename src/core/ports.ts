@@ -158,11 +158,8 @@ export interface StateStore {
   watermark(lane: LaneId): Promise<number | null>
   /** Keys of another lane, many at a time, perhaps some twice. Only at rest are they all. */
   keys(lane: LaneId): AsyncIterable<readonly string[]>
-  /**
-   * Deletes states and watermark of a lane that nobody works with. Broken off, it leaves the watermark `clearing`, with
-   * which no member works; called again, it does the rest.
-   */
-  clear(lane: LaneId, token: string): Promise<void>
+  /** Deletes a lane that nobody works with: states, watermark and owner, all at once. */
+  clear(lane: LaneId): Promise<void>
   close(): Promise<void>
 }
 

@@ -12,8 +12,6 @@ export interface ResetOptions {
   readonly log: Log
   readonly store: StateStore
   readonly contracts: Pick<Contracts, 'decisions'>
-  /** A fresh owner token, never the same twice. */
-  readonly newToken: () => string
   /** Where payments and labels go on, with what lies before left undecided. */
   readonly skipTo?: SkipTo | undefined
   readonly skipLabelsTo?: SkipTo | undefined
@@ -104,7 +102,7 @@ async function offsetOf(
 async function carryOut(
   { lane, topic, partition, position, to, skip, clears }: LanePlan,
   writers: ReadonlyMap<string, TransactionalWriter>,
-  { config, store, newToken, reason = '' }: ResetOptions,
+  { config, store, reason = '' }: ResetOptions,
 ): Promise<void> {
   const id = { kind: lane, partition }
   const writer = writers.get(nameOf(id))
@@ -114,5 +112,5 @@ async function carryOut(
       skip === null ? [] : [skipLetter(config.topics.dead_letters, at, skip.from, skip.to, reason)]
     await writer.commit(letters, to)
   }
-  if (clears) await store.clear(id, newToken())
+  if (clears) await store.clear(id)
 }

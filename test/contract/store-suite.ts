@@ -54,7 +54,7 @@ export function storeSuite(name: string, open: () => Promise<StateStore>): void 
         await store.acquire(one, 'a')
         await store.write(one, 'a', { from: null, to: 7 }, states)
       }
-      await store.clear(lane, 'b')
+      await store.clear(lane)
       expect(await store.watermark(lane)).toBeNull()
       expect(await store.peek(lane, ['s0', 's2499'])).toEqual([null, null])
       for await (const keys of store.keys(lane)) expect(keys).toEqual([])

@@ -27,7 +27,6 @@ const half = Math.floor(items.length / 2)
 
 let log: MemoryLog
 let store: StateStore
-let tokens = 0
 const inputs = [topics.transactions, topics.labels].flatMap((topic) =>
   Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
 )
@@ -51,8 +50,7 @@ function withoutOffsets(): MemoryLog {
 }
 
 const reset = (apply: boolean, more: Partial<ResetOptions> = {}): Promise<LanePlan[]> => {
-  const newToken = () => `reset-${tokens++}`
-  return resetGroup({ config, log, store, contracts, newToken, forgetStates: false, ...more }, apply)
+  return resetGroup({ config, log, store, contracts, forgetStates: false, ...more }, apply)
 }
 const positions = () => Promise.all(inputs.map((at) => log.committed(group, at)))
 const score = (some: typeof items) => scoreEmbedded(config, some, { log, store, stepRecords: 100 })
