@@ -3,6 +3,7 @@ import { readLetter } from '../core/dead-letter.ts'
 import { offsetIn } from '../core/decide.ts'
 import type { Headers, Log, LogRecord, TopicPartition } from '../core/ports.ts'
 import type { Decision } from '../core/types.ts'
+import { windowsBack } from './windows-back.ts'
 
 /** How far the outputs on the log answer an input partition. */
 export interface Answered {
@@ -26,7 +27,7 @@ export interface AnsweredOptions {
   readonly most?: number
 }
 
-/** So many records are read at first; then four times as many before them, and so on. */
+/** Offsets that are looked through first, from the end. */
 const firstLook = 200
 
 /** From decisions, dead letters and declared skips, which lie in the order of what they answer. */
@@ -104,12 +105,11 @@ async function lastIn(
   const { first, end } = await log.bounds(at)
   const last = Math.max(first, end - most)
   let next: number | null = null
-  for (let [to, size] = [end, firstLook]; to > last && next === null; size *= 4) {
-    const from = Math.max(last, to - size)
+  for (const [from, to] of windowsBack(last, end, firstLook)) {
+    if (next !== null) break
     for await (const records of log.read(at, from, to)) {
       for (const found of await nextOf(records)) next = latest(next, found)
     }
-    to = from
   }
   return { next, isGone: next === null && first > 0 }
 }

@@ -3,6 +3,7 @@ import { WeirError } from '../core/errors.ts'
 import type { LaneKeys } from '../core/lane-keys.ts'
 import type { Log, LogRecord, NewRecord, TopicPartition } from '../core/ports.ts'
 import { mostStates, type StateChanges } from './lane-states.ts'
+import { windowsBack } from './windows-back.ts'
 
 export interface ChangelogOptions {
   readonly log: Pick<Log, 'bounds' | 'read'>
@@ -26,7 +27,7 @@ interface Head {
   readonly since: number
 }
 
-/** Of the search for the head, backwards from the end; each window is four times the one before. */
+/** Offsets that are looked through first for the head, from the end. */
 const firstWindow = 1_000
 /** States that are collected before they are given on: of each only the newest. */
 const mostCollected = 8_000
@@ -142,14 +143,12 @@ export class Changelog {
       if (found !== undefined) head = found
     }
     for await (const records of this.#readOn(end, beat)) look(records)
-    let length = firstWindow
-    for (let to = end; head === undefined && to > first; length *= 4) {
-      const from = Math.max(first, to - length)
+    for (const [from, to] of windowsBack(first, end, firstWindow)) {
+      if (head !== undefined) break
       for await (const records of log.read(at, from, to)) {
         look(records)
         await beat()
       }
-      to = from
     }
     return head ?? null
   }
