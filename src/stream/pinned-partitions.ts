@@ -30,9 +30,13 @@ export class PinnedPartitions {
     return this.#found.values().next().value ?? null
   }
 
-  /** Asks for the partitions of all topics. Rejects only when the log cannot be asked. */
+  /**
+   * Asks for the partitions of all topics. Rejects only when the log cannot be asked, and when all have been: a question
+   * that is still open would keep a closed log connected, and with it the process.
+   */
   async look(): Promise<void> {
-    await Promise.all(this.#topics.map((topic) => this.#ask(topic)))
+    const asked = await Promise.allSettled(this.#topics.map((topic) => this.#ask(topic)))
+    for (const one of asked) if (one.status === 'rejected') throw one.reason
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/config/load.ts'
 import { partitionOf } from '../../../src/core/partition.ts'
@@ -36,6 +37,20 @@ const refusal = {
 }
 
 describe('partitions are pinned', () => {
+  it('a look that fails leaves no question open', async () => {
+    let open = 0
+    const partitions = async (topic: string): Promise<number> => {
+      open++
+      await setImmediate()
+      if (topic !== alerts) for (let turns = 0; turns < 10; turns++) await setImmediate()
+      open--
+      if (topic === alerts) throw new Error('there is no such topic')
+      return 4
+    }
+    await expect(new PinnedPartitions({ partitions }, config.topics).look()).rejects.toThrow('no such topic')
+    expect(open).toBe(0)
+  })
+
   it('records where their keys belong are admitted, and nobody is asked', async () => {
     const topics = new Topics()
     const pinned = new PinnedPartitions(topics, config.topics)
