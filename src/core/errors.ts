@@ -1,6 +1,6 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
- * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
+ * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY, RULES,
  * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), REKEY, HTTP (test events), CLI,
  * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
  */
@@ -20,6 +20,8 @@ export const errorCodes = [
   'WEIR_RECORD_SKIPPED',
   'WEIR_FEATURES_INVALID',
   'WEIR_POLICY_INVALID',
+  'WEIR_RULES_INVALID',
+  'WEIR_RULES_TESTS',
   'WEIR_MODEL_UNREADABLE',
   'WEIR_MODEL_MANIFEST',
   'WEIR_MODEL_HASH',

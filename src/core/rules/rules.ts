@@ -1,0 +1,105 @@
+import type { Outcome, Reason, Transaction } from '../types.ts'
+import { type Condition, compileCondition, type RuleInput } from './closures.ts'
+import type { BoolExpression } from './expression.ts'
+
+/** A rules file. Documented in docs/rules.md. */
+export interface RulesFile {
+  readonly version: string
+  readonly rules: readonly Rule[]
+}
+
+/** One rule: when it hits, and what it does then, either an outcome or an adjustment. */
+export interface Rule {
+  readonly id: string
+  readonly version: number
+  /** The condition, CEL. */
+  readonly when: string
+  readonly outcome?: Outcome | undefined
+  /** Points that it adds to the risk score (0-999); 0 only watches. */
+  readonly adjust?: number | undefined
+  readonly reason: Reason
+  /** Of the rules with an outcome that hit, the one of the highest priority decides. */
+  readonly priority: number
+  readonly tags: readonly string[]
+  /** Days of event time, UTC, YYYY-MM-DD: from the beginning of `from` to before the beginning of `until`. */
+  readonly from?: string | undefined
+  readonly until?: string | undefined
+  readonly scope?: Scope | undefined
+  readonly tests: readonly RuleTest[]
+}
+
+/** Fields of the payment by which a rule can be limited; a payment that lacks the field is outside. */
+export const scopeFields = ['channel', 'type', 'entry_mode', 'country', 'currency', 'mcc'] as const
+export type Scope = { readonly [Field in (typeof scopeFields)[number]]?: readonly string[] | undefined }
+
+/** What a rule must do on a payment of which only this is known, by the names of CEL. */
+export interface RuleTest {
+  readonly given: Readonly<Record<string, string | number | boolean>>
+  readonly expect: 'hit' | 'miss'
+}
+
+/** Whether a rule, by its place in the file, is silent for the payment. Asked of rules that hit only. */
+export type IsSnoozed = (rule: number, transaction: Transaction) => boolean
+
+/** A rules file made ready for one set of features and one model. */
+export interface CompiledRules {
+  readonly file: RulesFile
+  /** version#hash, as decisions carry it. */
+  readonly id: string
+  /** Places in the file of the rules that hit, in its order. */
+  evaluate(input: RuleInput, isSnoozed?: IsSnoozed): readonly number[]
+}
+
+/**
+ * @param id version#hash of the file.
+ * @param conditions of the rules, in their order.
+ */
+export function compileRules(
+  file: RulesFile,
+  id: string,
+  conditions: readonly BoolExpression[],
+): CompiledRules {
+  const compiled = file.rules.map((rule, i) => compileRule(rule, conditions[i] as BoolExpression))
+  return {
+    file,
+    id,
+    evaluate(input, isSnoozed) {
+      let hits = none
+      for (let i = 0; i < compiled.length; i++) {
+        if (!(compiled[i] as Condition)(input) || isSnoozed?.(i, input.transaction)) continue
+        if (hits === none) hits = [i]
+        else hits.push(i)
+      }
+      return hits
+    },
+  }
+}
+
+const none: number[] = []
+
+/** Scope and dates as part of the condition; those that are not given cost nothing. */
+function compileRule({ scope = {}, from, until }: Rule, tree: BoolExpression): Condition {
+  let condition = compileCondition(tree)
+  if (from !== undefined || until !== undefined) condition = within(from, until, condition)
+  for (const field of scopeFields) {
+    const values = scope[field]
+    if (values !== undefined) condition = among(field, new Set(values), condition)
+  }
+  return condition
+}
+
+function within(from: string | undefined, until: string | undefined, then: Condition): Condition {
+  const begin = from === undefined ? -Infinity : Date.parse(from)
+  const end = until === undefined ? Infinity : Date.parse(until)
+  return (input) => {
+    const { event_time } = input.transaction
+    return event_time >= begin && event_time < end && then(input)
+  }
+}
+
+function among(field: keyof Scope, values: ReadonlySet<string | null>, then: Condition): Condition {
+  const [only] = values.size === 1 ? values : []
+  return only === undefined
+    ? (input) => values.has(input.transaction[field]) && then(input)
+    : (input) => input.transaction[field] === only && then(input)
+}
