@@ -8,23 +8,19 @@ import type {
   TextTest,
 } from './expression.ts'
 
-/** What rules look at. One object may serve for many payments, its fields set anew. */
+/** What conditions look at. */
 export interface RuleInput {
-  transaction: Transaction
-  /** Rows of features, one after another; NaN is missing. */
-  features: Float32Array
-  /** Where in `features` the row of this payment begins. */
-  offset: number
+  readonly transaction: Transaction
+  /** The vector that was scored; NaN is missing. */
+  readonly features: Float32Array
   /** Calibrated probability of fraud. */
-  score: number
+  readonly score: number
   /** 0 to 999. */
-  riskScore: number
-  /** Probabilities by part, in the order of Model.parts, each by payment. */
-  parts: readonly Float64Array[]
-  /** Which element of each part is this payment's. */
-  row: number
+  readonly riskScore: number
+  /** Probabilities in the order of Model.parts. */
+  readonly parts: readonly number[]
   /** Bits of the lists that have an entry for the payment: see listBit. */
-  listed: number
+  readonly listed: number
 }
 
 export type Condition = (input: RuleInput) => boolean
@@ -154,11 +150,11 @@ function compileNumber(tree: NumberExpression): NumberOf {
     }
     case 'feature': {
       const { column } = tree
-      return ({ features, offset }) => features[offset + column] as number
+      return ({ features }) => features[column] as number
     }
     case 'part': {
       const { index } = tree
-      return ({ parts, row }) => parts[index]?.[row] ?? Number.NaN
+      return ({ parts }) => parts[index] ?? Number.NaN
     }
     case 'score':
       return ({ score }) => score

@@ -1,4 +1,5 @@
 import type { Transaction } from '../types.ts'
+import { type ListName, type ListType, listNames, listTypes } from '../verdict.ts'
 import type { BoolExpression, NumberExpression, TextExpression } from './expression.ts'
 
 /** What a rule can name: its CEL type, and where its value is found. */
@@ -7,14 +8,9 @@ export type RuleName =
   | { readonly type: 'string'; readonly value: TextExpression }
   | { readonly type: 'bool'; readonly value: BoolExpression }
 
-export const listKinds = ['allow', 'deny', 'watch'] as const
-export const listTypes = ['customer', 'card', 'device', 'ip', 'merchant', 'email', 'country'] as const
-export type ListKind = (typeof listKinds)[number]
-export type ListType = (typeof listTypes)[number]
-
 /** The bit of `RuleInput.listed` that says whether this list has an entry for the payment. */
-export const listBit = (kind: ListKind, type: ListType): number =>
-  1 << (listKinds.indexOf(kind) * listTypes.length + listTypes.indexOf(type))
+export const listBit = (list: ListName, type: ListType): number =>
+  1 << (listNames.indexOf(list) * listTypes.length + listTypes.indexOf(type))
 
 /** The fields of a payment as CEL sees them. */
 export const transactionFields: Readonly<Record<keyof Transaction, 'int' | 'double' | 'string'>> = {
@@ -40,6 +36,7 @@ export const transactionFields: Readonly<Record<keyof Transaction, 'int' | 'doub
   card_bin: 'string',
   card_last4: 'string',
   counterparty_id: 'string',
+  email_hash: 'string',
   description: 'string',
 }
 
@@ -66,11 +63,11 @@ export function ruleNames(
   parts.forEach((name, index) => {
     names.set(`part.${name}`, { type: 'double', value: { kind: 'part', index } })
   })
-  for (const kind of listKinds) {
+  for (const list of listNames) {
     for (const type of listTypes) {
-      names.set(`listed.${kind}.${type}`, {
+      names.set(`listed.${list}.${type}`, {
         type: 'bool',
-        value: { kind: 'listed', bit: listBit(kind, type) },
+        value: { kind: 'listed', bit: listBit(list, type) },
       })
     }
   }

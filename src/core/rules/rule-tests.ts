@@ -1,5 +1,5 @@
 import type { Transaction } from '../types.ts'
-import type { RuleInput } from './closures.ts'
+import type { ListHit, ListName, ListType, RuleFacts } from '../verdict.ts'
 import { type RuleName, transactionFields } from './names.ts'
 import type { CompiledRules, Rule, RuleTest } from './rules.ts'
 
@@ -17,31 +17,24 @@ export function failedTests(
   rules: CompiledRules,
   names: ReadonlyMap<string, RuleName>,
 ): readonly FailedTest[] {
-  return rules.file.rules.flatMap((rule, place) =>
+  return rules.file.rules.flatMap((rule) =>
     rule.tests.flatMap(({ given, expect }, test) => {
-      const hit = rules.evaluate(inputOf(rule, given, names)).includes(place)
+      const hit = rules.hits(factsOf(rule, given, names)).some(({ id }) => id === rule.id)
       return hit === (expect === 'hit') ? [] : [{ rule: rule.id, test, given, expected: expect }]
     }),
   )
 }
 
 /** What is not given is missing; the time is the beginning of the rule's first day. */
-function inputOf(rule: Rule, given: RuleTest['given'], names: ReadonlyMap<string, RuleName>): RuleInput {
+function factsOf(rule: Rule, given: RuleTest['given'], names: ReadonlyMap<string, RuleName>): RuleFacts {
   const fields: Record<string, string | number | null> = {
     ...Object.fromEntries(Object.keys(transactionFields).map((field) => [field, null])),
     event_time: rule.from === undefined ? 0 : Date.parse(rule.from),
   }
-  const input: RuleInput = {
-    transaction: fields as unknown as Transaction,
-    features: new Float32Array(names.size).fill(Number.NaN),
-    offset: 0,
-    score: Number.NaN,
-    riskScore: Number.NaN,
-    parts: [],
-    row: 0,
-    listed: 0,
-  }
-  const parts: Float64Array[] = []
+  const features = new Float32Array(names.size).fill(Number.NaN)
+  const parts: number[] = []
+  const lists: ListHit[] = []
+  let [score, riskScore] = [Number.NaN, Number.NaN]
   for (const [path, value] of Object.entries(given)) {
     const target = names.get(path)?.value
     switch (target?.kind) {
@@ -50,21 +43,24 @@ function inputOf(rule: Rule, given: RuleTest['given'], names: ReadonlyMap<string
         fields[target.field] = value as string | number
         break
       case 'feature':
-        input.features[target.column] = value as number
+        features[target.column] = value as number
         break
       case 'part':
-        parts[target.index] = Float64Array.of(value as number)
+        parts[target.index] = value as number
         break
       case 'score':
-        input.score = value as number
+        score = value as number
         break
       case 'risk score':
-        input.riskScore = value as number
+        riskScore = value as number
         break
-      case 'listed':
-        if (value === true) input.listed |= target.bit
+      case 'listed': {
+        const [, list, type] = path.split('.') as [string, ListName, ListType]
+        if (value === true) lists.push({ list, type, isFinal: false })
         break
+      }
     }
   }
-  return { ...input, parts }
+  const transaction = fields as unknown as Transaction
+  return { transaction, features: Buffer.from(features.buffer), score, riskScore, parts, lists }
 }

@@ -1,6 +1,8 @@
 import type { Outcome, Reason, Transaction } from '../types.ts'
+import type { RuleFacts, RuleHit, Rules } from '../verdict.ts'
 import { type Condition, compileCondition, type RuleInput } from './closures.ts'
 import type { BoolExpression } from './expression.ts'
+import { listBit } from './names.ts'
 
 /** A rules file. Documented in docs/rules.md. */
 export interface RulesFile {
@@ -38,16 +40,14 @@ export interface RuleTest {
   readonly expect: 'hit' | 'miss'
 }
 
-/** Whether a rule, by its place in the file, is silent for the payment. Asked of rules that hit only. */
-export type IsSnoozed = (rule: number, transaction: Transaction) => boolean
+/** Whether a rule, by its id, is silent for a payment. Asked of rules that hold only. */
+export type IsSnoozed = (rule: string, transaction: Transaction) => boolean
 
 /** A rules file made ready for one set of features and one model. */
-export interface CompiledRules {
+export interface CompiledRules extends Rules {
   readonly file: RulesFile
-  /** version#hash, as decisions carry it. */
-  readonly id: string
-  /** Places in the file of the rules that hit, in its order. */
-  evaluate(input: RuleInput, isSnoozed?: IsSnoozed): readonly number[]
+  /** The same rules, but those that are snoozed. */
+  silencedBy(isSnoozed: IsSnoozed): Rules
 }
 
 /**
@@ -59,23 +59,50 @@ export function compileRules(
   id: string,
   conditions: readonly BoolExpression[],
 ): CompiledRules {
-  const compiled = file.rules.map((rule, i) => compileRule(rule, conditions[i] as BoolExpression))
+  const compiled = file.rules.map((rule, i) => ({
+    holds: compileRule(rule, conditions[i] as BoolExpression),
+    hit: hitOf(rule),
+  }))
+  const hits = (facts: RuleFacts, isSnoozed?: IsSnoozed): readonly RuleHit[] => {
+    const input = inputOf(facts)
+    let found = none
+    for (const { holds, hit } of compiled) {
+      if (!holds(input) || isSnoozed?.(hit.id, facts.transaction)) continue
+      if (found === none) found = [hit]
+      else found.push(hit)
+    }
+    return found
+  }
   return {
     file,
     id,
-    evaluate(input, isSnoozed) {
-      let hits = none
-      for (let i = 0; i < compiled.length; i++) {
-        if (!(compiled[i] as Condition)(input) || isSnoozed?.(i, input.transaction)) continue
-        if (hits === none) hits = [i]
-        else hits.push(i)
-      }
-      return hits
-    },
+    hits: (facts) => hits(facts),
+    silencedBy: (isSnoozed) => ({ id, hits: (facts) => hits(facts, isSnoozed) }),
   }
 }
 
-const none: number[] = []
+const none: RuleHit[] = []
+
+const hitOf = ({ id, outcome, adjust, priority, reason }: Rule): RuleHit => ({
+  id,
+  outcome: outcome ?? null,
+  adjust: adjust ?? 0,
+  priority,
+  reason,
+})
+
+function inputOf({ transaction, features, score, riskScore, parts, lists }: RuleFacts): RuleInput {
+  let listed = 0
+  for (const { list, type } of lists) listed |= listBit(list, type)
+  return { transaction, features: floatsOf(features), score, riskScore, parts, listed }
+}
+
+/** A view where the bytes lie so that one can be; decoded vectors may lie anywhere. */
+function floatsOf({ buffer, byteOffset, byteLength }: Buffer): Float32Array {
+  return byteOffset % 4 === 0
+    ? new Float32Array(buffer, byteOffset, byteLength / 4)
+    : new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))
+}
 
 /** Scope and dates as part of the condition; those that are not given cost nothing. */
 function compileRule({ scope = {}, from, until }: Rule, tree: BoolExpression): Condition {

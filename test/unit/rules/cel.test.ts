@@ -17,13 +17,11 @@ function inputOf(known: Known): RuleInput {
   return {
     transaction: Object.fromEntries(fields) as Transaction,
     features: Float32Array.from(
-      ['unused', 'feature.customer_count_10m', 'feature.amount', 'feature.geo_speed'].map(number),
+      ['feature.customer_count_10m', 'feature.amount', 'feature.geo_speed'].map(number),
     ),
-    offset: 1,
     score: number('score'),
     riskScore: number('risk_score'),
-    parts: ['part.champion', 'part.anomaly'].map((name) => Float64Array.of(0, number(name))),
-    row: 1,
+    parts: ['part.champion', 'part.anomaly'].map(number),
     listed: known['listed.watch.device'] === true ? listBit('watch', 'device') : 0,
   }
 }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { loadFeatures } from '../../../src/config/definitions.ts'
 import { assertTestsPass, failuresOf, loadRules, rulesOf } from '../../../src/config/rules-file.ts'
-import type { RuleInput } from '../../../src/core/rules/closures.ts'
 import type { Transaction } from '../../../src/core/types.ts'
+import type { RuleFacts } from '../../../src/core/verdict.ts'
 
 const world = { features: ['amount', 'night'], parts: ['champion'] }
 const head = 'version: 1.0.0\nrules:\n'
@@ -11,16 +11,14 @@ const rule = (more: string, id = 'a') =>
   `  - { id: ${id}, version: 1, when: 'feature.amount > 10', reason: { code: A, text: a }, ${more} }\n`
 
 const day = (text: string) => Date.parse(text)
-function input(fields: Partial<Transaction>, amount = 20): RuleInput {
+function facts(fields: Partial<Transaction>, amount = 20): RuleFacts {
   return {
     transaction: { event_time: 0, channel: 'pos', country: null, ...fields } as Transaction,
-    features: Float32Array.of(amount, Number.NaN),
-    offset: 0,
+    features: Buffer.from(Float32Array.of(amount, Number.NaN).buffer),
     score: 0.5,
     riskScore: 500,
     parts: [],
-    row: 0,
-    listed: 0,
+    lists: [],
   }
 }
 
@@ -33,32 +31,56 @@ describe('a rules file', () => {
       rule('outcome: decline, from: 2026-01-02, until: 2026-01-04', 'january'),
     world,
   )
-  const hits = (fields: Partial<Transaction>, amount?: number) => rules.evaluate(input(fields, amount))
+  const hits = (fields: Partial<Transaction>, amount?: number) =>
+    rules.hits(facts(fields, amount)).map(({ id }) => id)
 
   it('hits in the order of the file', () => {
-    expect(hits({ channel: 'atm', country: 'DE', event_time: day('2026-01-03') })).toEqual([0, 1, 2])
+    expect(hits({ channel: 'atm', country: 'DE', event_time: day('2026-01-03') })).toEqual([
+      'all',
+      'german',
+      'january',
+    ])
     expect(hits({}, 5)).toEqual([])
   })
 
   it('limits a rule to its scope', () => {
-    expect(hits({ channel: 'ecommerce', country: 'DE' })).toEqual([0])
-    expect(hits({ channel: 'pos', country: 'FR' })).toEqual([0])
-    expect(hits({ channel: 'pos', country: null })).toEqual([0])
+    expect(hits({ channel: 'ecommerce', country: 'DE' })).toEqual(['all'])
+    expect(hits({ channel: 'pos', country: 'FR' })).toEqual(['all'])
+    expect(hits({ channel: 'pos', country: null })).toEqual(['all'])
   })
 
   it('limits a rule to its days of event time, the last left out', () => {
-    expect(hits({ event_time: day('2026-01-01T23:59:59.999Z') })).toEqual([0])
-    expect(hits({ event_time: day('2026-01-02') })).toEqual([0, 2])
-    expect(hits({ event_time: day('2026-01-03T23:59:59.999Z') })).toEqual([0, 2])
-    expect(hits({ event_time: day('2026-01-04') })).toEqual([0])
+    expect(hits({ event_time: day('2026-01-01T23:59:59.999Z') })).toEqual(['all'])
+    expect(hits({ event_time: day('2026-01-02') })).toEqual(['all', 'january'])
+    expect(hits({ event_time: day('2026-01-03T23:59:59.999Z') })).toEqual(['all', 'january'])
+    expect(hits({ event_time: day('2026-01-04') })).toEqual(['all'])
   })
 
-  it('leaves out a rule that is snoozed, and asks for those that hit only', () => {
-    const asked: number[] = []
-    const snoozed = (place: number) => asked.push(place) > 0 && place === 0
-    const found = rules.evaluate(input({ channel: 'pos', country: 'DE' }), snoozed)
-    expect(found).toEqual([1])
-    expect(asked).toEqual([0, 1])
+  it('leaves out a rule that is snoozed, and asks for those that hold only', () => {
+    const asked: string[] = []
+    const silenced = rules.silencedBy((rule) => asked.push(rule) > 0 && rule === 'all')
+    const found = silenced.hits(facts({ channel: 'pos', country: 'DE' }))
+    expect(found.map(({ id }) => id)).toEqual(['german'])
+    expect(asked).toEqual(['all', 'german'])
+    expect(silenced.id).toBe(rules.id)
+  })
+
+  it('tells what a rule that holds does', () => {
+    const [all, german] = rules.hits(facts({ country: 'DE' }))
+    expect(all).toEqual({
+      id: 'all',
+      outcome: null,
+      adjust: 5,
+      priority: 0,
+      reason: { code: 'A', text: 'a' },
+    })
+    expect(german?.outcome).toBe('review')
+  })
+
+  it('reads vectors wherever their bytes lie', () => {
+    const { features, ...rest } = facts({})
+    const shifted = Buffer.concat([Buffer.alloc(1), features]).subarray(1)
+    expect(rules.hits({ ...rest, features: shifted }).map(({ id }) => id)).toEqual(['all'])
   })
 
   it('has an id of its content, whatever its layout', () => {
