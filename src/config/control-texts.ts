@@ -6,7 +6,7 @@ import { parseRange } from '../core/ip.ts'
 import type { ListChange } from '../core/lists.ts'
 import { holdsPan } from '../core/pan.ts'
 import { type ListType, listNames, listTypes } from '../core/verdict.ts'
-import { checked, only, oneOf, policyOf } from './definitions.ts'
+import { checked, oneOf, only, policyOf } from './definitions.ts'
 import { rulesOf } from './rules-file.ts'
 
 const code = 'WEIR_CONTROL_REFUSED'
@@ -42,10 +42,7 @@ const free = z.string().refine((value) => !holdsPan(value), { error: 'holds a ca
 const named = { type: oneOf(listTypes), value: free }
 const time = z.int().min(0)
 
-function checkValue(
-  { type, value }: { type: ListType; value: string },
-  context: z.RefinementCtx,
-): void {
+function checkValue({ type, value }: { type: ListType; value: string }, context: z.RefinementCtx): void {
   if (valuesOf[type](value)) return
   context.addIssue({ code: 'custom', path: ['value'], message: `of type ${type} is not ${words[type]}` })
 }
@@ -71,7 +68,10 @@ const snooze = only({
 }).superRefine(checkValue)
 
 /** Reads bodies of control records against the features and the model that serve. */
-export function createControlReader({ features, model }: Pick<ActiveSet, 'features' | 'model'>): ControlReader {
+export function createControlReader({
+  features,
+  model,
+}: Pick<ActiveSet, 'features' | 'model'>): ControlReader {
   const world = { features: features.names, parts: model.parts }
   return {
     rules: (text) => rulesOf('rules', text, world),
