@@ -228,6 +228,23 @@ export function loadPolicy(path: string, features: CompiledFeatures): CompiledPo
 }
 
 /**
+ * A policy of the text of a whole one.
+ *
+ * @param source where the text comes from, for messages.
+ * @throws WeirError WEIR_POLICY_INVALID that names the place in the text.
+ */
+export function policyOf(source: string, text: string, features: CompiledFeatures): CompiledPolicy {
+  const code = 'WEIR_POLICY_INVALID'
+  const cure = 'mend the lines that are named; policy.yaml has the syntax'
+  const content = yamlOf(source, text, code)
+  return compilePolicy(
+    checked(source, content, policyFile(features.names), code, cure) as PolicyFile,
+    features,
+    sha256,
+  )
+}
+
+/**
  * A policy for what it says without a vector: whatever features its reasons name.
  *
  * @throws WeirError WEIR_POLICY_INVALID that names the place in the file.
