@@ -3,6 +3,8 @@
  * runtime change with its version, and the same alert is to have the same bytes. After Unicode CLDR 48.
  */
 
+import type { Language } from './language.ts'
+
 /** Code, English name as it follows `in`, Chinese name. */
 const countryNames = new Map(
   `
@@ -89,5 +91,5 @@ export const currencyNamesZh: ReadonlyMap<string, string> = new Map(
 )
 
 /** The country in the language, or its code where it has no name here. */
-export const countryName = (code: string, language: 'en' | 'zh'): string =>
+export const countryName = (code: string, language: Language): string =>
   countryNames.get(code)?.[language] ?? code

@@ -1,11 +1,8 @@
 import type { Alert } from '../types.ts'
 import { inEnglish } from './en.ts'
 import { factsOf } from './facts.ts'
+import type { Language } from './language.ts'
 import { inChinese } from './zh.ts'
-
-export const languages = ['en', 'zh'] as const
-/** English or simplified Chinese. */
-export type Language = (typeof languages)[number]
 
 const writers = { en: inEnglish, zh: inChinese }
 
