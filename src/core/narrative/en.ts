@@ -21,7 +21,7 @@ export const inEnglish = (facts: Facts): string =>
 const outcomes = {
   approve: 'was approved',
   challenge: 'was held until the payer proves who they are',
-  review: 'was put up for review by a person',
+  review: 'was sent to a person for review',
   decline: 'was declined',
 } as const
 
@@ -37,7 +37,7 @@ const kinds: Readonly<Record<string, string>> = {
   pos: 'in-store',
   atm: 'ATM',
   ecommerce: 'online',
-  moto: 'mail or telephone',
+  moto: 'mail- or telephone-order',
   recurring: 'recurring',
   transfer: 'account-to-account',
 }
@@ -88,20 +88,20 @@ function ruled({ rules }: Facts): string {
 function scored({ degraded, byList, riskScore, percent, stale }: Facts): string {
   if (degraded) {
     const decided = byList ? '' : ', so the policy decided by amount and channel alone'
-    return `Its features or its score could not be had in time${decided}.`
+    return `Its features or its score could not be obtained in time${decided}.`
   }
   if (riskScore === null) return ''
-  const probability = percent === null ? '' : `, which stands for a fraud probability of ${percent}%`
-  const without = stale
-    ? ' without what is known of the merchant, terminal or device, which was too old to be used'
-    : ''
-  return `The model gives it a risk score of ${riskScore} of 999${probability}${without}.`
+  const probability = percent === null ? '' : `, which corresponds to a fraud probability of ${percent}%`
+  const score = `The model gives it a risk score of ${riskScore} of 999${probability}.`
+  if (!stale) return score
+  return `${score} What is known of the merchant, terminal or device was too old to be used.`
 }
 
-function reasoned({ reasons, asWhole }: Facts): string {
-  const whole = asWhole ? 'No single reason of the policy holds: it is the payment as a whole.' : ''
+function reasoned({ reasons, asWhole, outcome }: Facts): string {
+  const whole = asWhole ? "None of the policy's reasons holds: the risk lies in the payment as a whole." : ''
   if (reasons.length === 0) return whole
-  return `${reasons.length === 1 ? 'Reason' : 'Reasons'}: ${reasons.map(ended).join(' ')}`
+  const head = outcome === 'approve' ? 'What speaks against it' : reasons.length === 1 ? 'Reason' : 'Reasons'
+  return `${head}: ${reasons.map(ended).join(' ')}`
 }
 
 const ended = (sentence: string): string => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`)

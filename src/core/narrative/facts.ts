@@ -161,7 +161,8 @@ export function percentOf(probability: number): string {
   const percent = probability * 100
   const rest = Math.min(percent, 100 - percent)
   if (rest < leastShown) return fixed(percent, 0)
-  return fixed(percent, rest >= 1 ? 1 : 1 - Math.floor(Math.log10(rest)))
+  if (rest >= 1) return fixed(percent, 1)
+  return fixed(percent, (percent < 50 ? 1 : 0) - Math.floor(Math.log10(rest)))
 }
 
 function amountOf({ amount_minor, currency }: Alert): string {

@@ -33,7 +33,7 @@ const nouns: Readonly<Record<string, string>> = {
 
 const kinds: Readonly<Record<string, string>> = {
   pos: '门店',
-  atm: 'ATM',
+  atm: '',
   ecommerce: '线上',
   moto: '邮购或电话订购',
   recurring: '定期',
@@ -41,7 +41,8 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 function happened({ outcome, type, channel, amount, currency, merchant, country, at }: Facts): string {
-  const place = `${country === null ? '' : countryName(country, 'zh')}商户“${merchant}”`
+  const who = type === 'transfer' ? '收款方' : channel === 'atm' ? 'ATM机' : '商户'
+  const place = `${country === null ? '' : countryName(country, 'zh')}${who}${quoted(merchant)}`
   const direction = type === 'transfer' || type === 'payment' ? '向' : type === 'refund' ? '来自' : '在'
   const name = currencyNamesZh.get(currency) ?? ` ${currency}`
   const date = `${at.year}年${at.month}月${at.day}日${at.time}（UTC）`
@@ -64,7 +65,7 @@ function listed({ lists: hits, byList, outcome }: Facts): string {
   const sentence = (list: ListName, consequence: string) => {
     if (hits[list].length === 0) return ''
     const what = hits[list].map((type) => things[type] ?? `“${type}”`)
-    return `该笔交易的${series(what)}位于${lists[list]}中${consequence}。`
+    return `该笔交易的${series(what)}已列入${lists[list]}${consequence}。`
   }
   return [
     sentence('deny', byList && outcome === 'decline' ? '，其效力高于规则和评分' : ''),
@@ -82,14 +83,14 @@ function scored({ degraded, byList, riskScore, percent, stale }: Facts): string 
   }
   if (riskScore === null) return ''
   const probability = percent === null ? '' : `，对应的欺诈概率为${percent}%`
-  const without = stale ? '（有关商户、终端或设备的信息过旧，未予采用）' : ''
-  return `模型给出的风险分为${riskScore}分（满分999分）${probability}${without}。`
+  const old = stale ? '有关商户、终端或设备的信息过旧，未予采用。' : ''
+  return `模型给出的风险评分为${riskScore}分（满分999分）${probability}。${old}`
 }
 
-function reasoned({ reasons, asWhole }: Facts): string {
+function reasoned({ reasons, asWhole, outcome }: Facts): string {
   if (reasons.length === 0) return asWhole ? '策略所列原因均不成立，风险来自该笔交易的整体情况。' : ''
   const texts = reasons.map((text) => (isChinese(text) ? text.replace(/。$/, '') : quoted(text)))
-  return `主要原因：${texts.join('；')}。`
+  return `${outcome === 'approve' ? '可疑之处' : '主要原因'}：${texts.join('；')}。`
 }
 
 /** A reason in another language is quoted as it is, not translated by guess. */
@@ -98,8 +99,8 @@ const isChinese = (text: string): boolean => /\p{Script=Han}/u.test(text)
 function disagreed({ parts }: Facts): string {
   if (parts === null) return ''
   const { least, most, apart, wide } = parts
-  if (!wide) return `模型各部分的风险分相差不超过${apart}分，判断基本一致。`
-  return `模型各部分判断不一，风险分相差${apart}分：单独来看，${quoted(least.name)}给出的欺诈概率为${least.percent}%，${quoted(most.name)}为${most.percent}%。`
+  if (!wide) return `模型各部分的风险评分相差不超过${apart}分，判断基本一致。`
+  return `模型各部分判断不一，风险评分相差${apart}分：单独来看，${quoted(least.name)}给出的欺诈概率为${least.percent}%，${quoted(most.name)}为${most.percent}%。`
 }
 
 function moved({ raising, lowering }: Facts): string {
