@@ -107,7 +107,7 @@ export function registerLists(program: Command): void {
       rule: string,
       type: ListType,
       value: string,
-      { until, reason, author, comment = null }: Author & { until: number; reason: string },
+      { until, reason, author, comment }: Author & { until: number; reason: string },
       command: Command,
     ) => {
       const { config } = configOf(command)
