@@ -139,8 +139,12 @@ const featureFile = only({
 })
 
 /** @param features that reasons may name; null: any. */
-const policyFile = (features: readonly string[] | null) =>
-  only({
+function policyFile(features: readonly string[] | null) {
+  const known = z.string().refine((name) => features?.includes(name) ?? true, {
+    error: ({ input }) =>
+      `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
+  })
+  return only({
     version: z.string().min(1).max(32),
     thresholds: only({
       challenge: z.int().min(0).max(1000),
@@ -161,16 +165,20 @@ const policyFile = (features: readonly string[] | null) =>
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: z.string().refine((name) => features?.includes(name) ?? true, {
-          error: ({ input }) =>
-            `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
-        }),
+        feature: known,
+        features: z.array(known).optional(),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
+        usual: only({
+          feature: known,
+          per: z.number().positive().default(1),
+          text: z.string().min(1).max(256),
+        }).optional(),
       }),
     ),
   })
+}
 
 const missing: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is missing' : undefined)
 

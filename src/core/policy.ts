@@ -25,11 +25,16 @@ export interface DegradedRow {
 
 export interface ReasonRow {
   readonly code: string
+  /** Whose value must lie within the limits. */
   readonly feature: string
+  /** Others that tell of the same: their contributions count for this reason, too. */
+  readonly features?: readonly string[] | undefined
   readonly at_least?: number | undefined
   readonly at_most?: number | undefined
   /** `{value}` stands for the feature's value. */
   readonly text: string
+  /** What is usual for the customer, said after `text` where it is known; `{usual}` stands for `feature` / `per`. */
+  readonly usual?: { readonly feature: string; readonly per: number; readonly text: string } | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -37,7 +42,16 @@ export interface CompiledPolicy {
   readonly file: PolicyFile
   /** version#hash, as decisions carry it. */
   readonly id: string
-  readonly reasons: readonly { readonly row: ReasonRow; readonly column: number }[]
+  readonly reasons: readonly CompiledReason[]
+}
+
+interface CompiledReason {
+  readonly row: ReasonRow
+  readonly column: number
+  /** `column`, and those of the others. */
+  readonly group: readonly number[]
+  /** -1: nothing usual is said. */
+  readonly usual: number
 }
 
 const mostReasons = 4
@@ -68,11 +82,15 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const reasons = file.reasons.map((row) => {
-    const column = features.names.indexOf(row.feature)
-    if (column < 0)
-      throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
-    return { row, column }
+  const reasons = file.reasons.map((row): CompiledReason => {
+    const columnOf = (feature: string): number => {
+      const column = features.names.indexOf(feature)
+      if (column >= 0) return column
+      throw invalid(`reason ${row.code} names the feature ${feature}, which the feature file lacks`)
+    }
+    const column = columnOf(row.feature)
+    const group = [...new Set([column, ...(row.features ?? []).map(columnOf)])]
+    return { row, column, group, usual: row.usual === undefined ? -1 : columnOf(row.usual.feature) }
   })
   return { file, id: policyId(file, sha256), reasons }
 }
@@ -114,6 +132,8 @@ export function degradedRow(
  *
  * @param features the vector that was scored, as decisions carry it.
  * @param stale whether a value of merchant, terminal or device was too old to be used.
+ * @param contributions of the vector's columns to its log-odds: of the rows that hold, those whose columns together
+ * speak for fraud are given, by how much. Null: those that hold, in the order of the file.
  */
 export function reasonsOf(
   policy: CompiledPolicy,
@@ -121,27 +141,51 @@ export function reasonsOf(
   features: Buffer,
   riskScore: number,
   stale: boolean,
+  contributions: Float64Array | null = null,
 ): readonly Reason[] {
   if (outcome === 'approve') return stale ? onlyStale : none
-  const reasons: Reason[] = stale ? [staleReason] : []
-  for (const { row: reason, column } of policy.reasons) {
-    if (reasons.length === mostReasons) break
+  const holding = policy.reasons.filter(({ row, column }) => {
     const value = features.readFloatLE(column * 4)
-    if (value >= (reason.at_least ?? -Infinity) && value <= (reason.at_most ?? Infinity)) {
-      reasons.push({ code: reason.code, text: reason.text.replaceAll('{value}', inWords(value)) })
-    }
-  }
+    return value >= (row.at_least ?? -Infinity) && value <= (row.at_most ?? Infinity)
+  })
+  const ordered = contributions === null ? holding : byContribution(holding, contributions)
+  const reasons = ordered.map((reason) => ({ code: reason.row.code, text: inFull(reason, features) }))
+  if (stale) reasons.unshift(staleReason)
   if (reasons.length === 0) {
     reasons.push({
       code: 'SCORE',
       text: `The model sees a risk of ${riskScore} of 999 in the payment as a whole.`,
     })
   }
+  return reasons.slice(0, mostReasons)
+}
+
+/** Those that speak for fraud, the most first; of equals the first in the file. */
+function byContribution(
+  reasons: readonly CompiledReason[],
+  contributions: Float64Array,
+): readonly CompiledReason[] {
   return reasons
+    .map((reason) => ({
+      reason,
+      sum: reason.group.reduce((sum, column) => sum + (contributions[column] as number), 0),
+    }))
+    .filter(({ sum }) => sum > 0)
+    .sort((a, b) => b.sum - a.sum)
+    .map(({ reason }) => reason)
+}
+
+function inFull({ row, column, usual }: CompiledReason, features: Buffer): string {
+  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4)))
+  const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
+  if (row.usual === undefined || Number.isNaN(known)) return text
+  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per))
+  return `${text.replace(/\.$/, '')}; ${beside}.`
 }
 
 /** At most one decimal: reasons are for people. */
-const inWords = (value: number): string => String(Math.round(value * 10) / 10)
+const inWords = (value: number): string =>
+  value > 0 && value < 0.05 ? 'less than 0.1' : String(Math.round(value * 10) / 10)
 
 function invalid(what: string): WeirError {
   return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {
