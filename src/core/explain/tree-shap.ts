@@ -1,4 +1,4 @@
-import { type CompiledTree, compileTree, type Tree } from './trees.ts'
+import { type CompiledTree, compileTree, keeps, leaves, left, standings, type Tree } from './trees.ts'
 
 /** Exact contributions of the columns to the log-odds of one row. */
 export interface TreeShap {
@@ -21,17 +21,18 @@ export interface TreeShap {
  *   leaf x (o_i - z_i) x integral of the product over j != i of (o_j t + z_j (1 - t)),
  *
  * a polynomial of degree d - 1, which Gauss-Legendre quadrature with d / 2 points integrates without error. Going down,
- * a node multiplies its factor into the product at each point; coming up, leaves are summed and the factor of the
+ * an edge multiplies its factor into the product at each point; coming up, leaves are summed and the factor of the
  * edge divided out. A column that the path looks at again has one factor: the later one takes the earlier one's place.
+ * Factors depend on no more of the row than how it stands to the edge, so they are computed once for all rows.
  *
  * The order of operations is fixed and all are IEEE 754's own: the same row gives the same bits on every machine.
  */
 export function treeShap(trees: readonly Tree[]): TreeShap {
   const compiled = trees.map(compileTree)
   const nodes = Math.max(...compiled.map(({ column }) => column.length))
-  const points = Math.max(...compiled.map(({ quadrature }) => quadrature.points.length))
+  const points = Math.max(...compiled.map(({ weights }) => weights.length))
   const memory: Memory = {
-    keeps: new Uint8Array(nodes),
+    standing: new Uint8Array(nodes),
     products: new Float64Array(nodes * points),
     sums: new Float64Array(nodes * points),
   }
@@ -39,7 +40,7 @@ export function treeShap(trees: readonly Tree[]): TreeShap {
     base: compiled.reduce((sum, { mean }) => sum + mean, 0),
     contributions(row, into) {
       for (const tree of compiled) {
-        goDown(tree, row, memory)
+        goDown(tree, row, memory, into)
         comeUp(tree, memory, into)
       }
     },
@@ -48,69 +49,68 @@ export function treeShap(trees: readonly Tree[]): TreeShap {
 
 /** What a tree writes down on the way, used again by the next one. */
 interface Memory {
-  /** By edge: 1 where the row keeps to all of the path's edges on its column. */
-  readonly keeps: Uint8Array
-  /** By node and point: weight of the point times the product of the path's factors. */
+  /** Of the row to each edge. */
+  readonly standing: Uint8Array
+  /** By split and point: weight of the point times the product of the path's factors. */
   readonly products: Float64Array
-  /** By node and point: leaf times product, summed over the leaves below. */
+  /** By split and point: leaf times product, summed over the leaves below. */
   readonly sums: Float64Array
 }
 
-function goDown(tree: CompiledTree, row: ArrayLike<number>, { keeps, products, sums }: Memory): void {
-  const { column, value, right, missingLeft, share, previous, quadrature } = tree
-  const { points, weights } = quadrature
-  const n = points.length
+/** Products of all splits; leaves give their columns their shares at once, and begin the sums. */
+function goDown(tree: CompiledTree, row: ArrayLike<number>, memory: Memory, into: Float64Array): void {
+  const { column, value, right, missingLeft, previous, weights, table } = tree
+  const { standing, products, sums } = memory
+  const n = weights.length
   for (let q = 0; q < n; q++) products[q] = weights[q] as number
   for (let node = 0; node < column.length; node++) {
-    const at = node * n
     const of = column[node] as number
-    if (of < 0) {
-      const leaf = value[node] as number
-      for (let q = 0; q < n; q++) sums[at + q] = leaf * (products[at + q] as number)
-      continue
-    }
+    if (of < 0) continue
+    const at = node * n
     for (let q = 0; q < n; q++) sums[at + q] = 0
     const cell = row[of] as number
     const goesLeft = Number.isNaN(cell) ? missingLeft[node] === 1 : cell <= (value[node] as number)
-    const left = node + 1
-    for (let child = left; ; child = right[node] as number) {
+    const first = node + 1
+    for (let child = first; ; child = right[node] as number) {
       const before = previous[child] as number
-      const keptBefore = before < 0 ? 1 : (keeps[before] as number)
-      const kept = goesLeft === (child === left) ? keptBefore : 0
-      keeps[child] = kept
-      const z = share[child] as number
-      const to = child * n
-      for (let q = 0; q < n; q++) {
-        const t = points[q] as number
-        let factor = kept * t + z * (1 - t)
-        if (before >= 0) factor /= keptBefore * t + (share[before] as number) * (1 - t)
-        products[to + q] = (products[at + q] as number) * factor
+      const keptBefore = before < 0 || standing[before] === keeps
+      const how = !keptBefore ? left : goesLeft === (child === first) ? keeps : leaves
+      standing[child] = how
+      const [to, factors] = [child * n, (child * standings + how) * 2 * n]
+      const shares = factors + n
+      if ((column[child] as number) >= 0) {
+        for (let q = 0; q < n; q++)
+          products[to + q] = (products[at + q] as number) * (table[factors + q] as number)
+      } else {
+        let contribution = 0
+        for (let q = 0; q < n; q++) {
+          const product = products[at + q] as number
+          contribution += product * (table[shares + q] as number)
+          sums[at + q] = (sums[at + q] as number) + product * (table[factors + q] as number)
+        }
+        into[of] = (into[of] as number) + contribution
       }
-      if (child !== left) break
+      if (child !== first) break
     }
   }
 }
 
-function comeUp(tree: CompiledTree, { keeps, sums }: Memory, into: Float64Array): void {
-  const { column, parent, share, previous, quadrature } = tree
-  const { points } = quadrature
-  const n = points.length
+/** Sums of all splits, of which the columns of the edges that lead to them get their shares. */
+function comeUp(tree: CompiledTree, { standing, sums }: Memory, into: Float64Array): void {
+  const { column, parent, weights, table } = tree
+  const n = weights.length
   for (let node = column.length - 1; node > 0; node--) {
+    if ((column[node] as number) < 0) continue
     const up = parent[node] as number
-    const of = column[up] as number
     const [at, to] = [node * n, up * n]
-    const before = previous[node] as number
-    const [kept, z] = [keeps[node] as number, share[node] as number]
-    let [own, replaced] = [0, 0]
+    const shares = (node * standings + (standing[node] as number)) * 2 * n + n
+    let contribution = 0
     for (let q = 0; q < n; q++) {
-      const t = points[q] as number
       const sum = sums[at + q] as number
-      own += sum / (kept * t + z * (1 - t))
-      if (before >= 0) replaced += sum / ((keeps[before] as number) * t + (share[before] as number) * (1 - t))
+      contribution += sum * (table[shares + q] as number)
       sums[to + q] = (sums[to + q] as number) + sum
     }
-    let contribution = (kept - z) * own
-    if (before >= 0) contribution -= ((keeps[before] as number) - (share[before] as number)) * replaced
+    const of = column[up] as number
     into[of] = (into[of] as number) + contribution
   }
 }
