@@ -1,5 +1,6 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
@@ -17,6 +18,7 @@ import type { Evidence } from './evidence.ts'
 import type { Findings } from './findings.ts'
 import type { Installation } from './installation.ts'
 import { plainAvro } from './plain-avro.ts'
+import { explainAgain } from './recheck-reasons.ts'
 
 const avro = {
   transaction: plainAvro<Transaction>('transaction.avsc'),
@@ -56,7 +58,7 @@ export async function recheckDecisions(
   findings: Findings,
   before = new Before(null),
 ): Promise<Recomputed> {
-  const { topics, codec, active } = installation
+  const { topics, codec, active, trees } = installation
   const topic = topics.transactions
   const answers = {
     decisions: readAnswers(records.decisions[partition], avro.decision.read, 'decision_id', findings),
@@ -99,7 +101,7 @@ export async function recheckDecisions(
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
-    await recheckChunk({ topic, partition, arrivals, answers, active, history }, recomputed, findings)
+    await recheckChunk({ topic, partition, arrivals, answers, active, trees, history }, recomputed, findings)
   }
   for (const kind of ['decisions', 'alerts'] as const) {
     for (const id of answers[kind].keys())
@@ -113,6 +115,7 @@ interface ChunkToCheck {
   readonly partition: number
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
+  readonly trees: Installation['trees']
   /** By offset: what was answered before, and enters the states only. */
   readonly history: ReadonlyMap<number, AnswerBefore>
   /** What was answered; what has been compared is taken away. */
@@ -134,6 +137,10 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
   const { probabilities: scores, parts } = await active.model.score(vectors, enriched.arrivals.length)
   const width = active.features.names.length
+  const notApproved = [...scores.keys()].filter(
+    (row) => outcomeOf(active.policy, active.model.riskScore(scores[row] as number)) !== 'approve',
+  )
+  const explained = await explainAgain(chunk, vectors, scores, notApproved, findings)
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
@@ -162,6 +169,7 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
             vector,
             scores[row] as number,
             parts.map((of) => of[row] as number),
+            explained.get(row) ?? null,
             first?.value,
           )
     compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
@@ -234,6 +242,7 @@ function scored(
   vector: Float32Array,
   score: number,
   parts: readonly number[],
+  explained: Explained | null,
   recorded: Decision | undefined,
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
@@ -241,7 +250,7 @@ function scored(
   const outcome = outcomeOf(policy, risk_score)
   const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-  const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
+  const reasons = reasonsOf(policy, outcome, features, risk_score, stale, explained?.contributions ?? null)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -257,7 +266,7 @@ function scored(
   const isAlert = policy.file.alert_on.includes(outcome)
   return {
     decision,
-    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts) : null,
+    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts, explained) : null,
   }
 }
 
@@ -267,6 +276,7 @@ function alertOf(
   transaction: Transaction,
   reasons: readonly Reason[],
   parts: readonly number[],
+  explained: Explained | null,
 ): Alert {
   const { decision_id: alert_id, outcome, score } = decision
   const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
@@ -280,8 +290,8 @@ function alertOf(
     loss: (score as number) * amount,
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: risks.length > 1 ? (risks.at(-1) as number) - (risks[0] as number) : null,
-    base: null,
-    contributions: [],
+    base: explained?.base ?? null,
+    contributions: explained === null ? [] : weightiest(features.names, decision.features, explained),
     narrative: '',
   }
 }

@@ -31,15 +31,21 @@ export const treesSchema = (columns: number, goldenRows: number) =>
       format: z.literal(1),
       trees: z.array(tree).min(1),
       golden: z.strictObject({
-        rows: z.array(z.int().nonnegative().max(goldenRows - 1)).min(1),
+        rows: z
+          .array(
+            z
+              .int()
+              .nonnegative()
+              .max(goldenRows - 1),
+          )
+          .min(1),
         contributions: z.base64().transform(float64),
       }),
     })
     .superRefine(({ trees, golden }, context) => {
       const faults = trees.map((one) => treeFault(one, columns))
       const at = faults.findIndex((fault) => fault !== null)
-      if (at >= 0)
-        context.addIssue({ code: 'custom', message: faults[at] as string, path: ['trees', at] })
+      if (at >= 0) context.addIssue({ code: 'custom', message: faults[at] as string, path: ['trees', at] })
       if (golden.contributions.length !== golden.rows.length * (columns + 1))
         context.addIssue({
           code: 'custom',

@@ -41,7 +41,10 @@ export interface CompiledTree {
 }
 
 /** @returns why the tree is none, in words; null when it is one. */
-export function treeFault({ column, value, right, missing_left, cover }: Tree, columns: number): string | null {
+export function treeFault(
+  { column, value, right, missing_left, cover }: Tree,
+  columns: number,
+): string | null {
   const nodes = column.length
   if ([value, right, missing_left, cover].some(({ length }) => length !== nodes) || nodes === 0)
     return 'every list must have one value a node'

@@ -57,7 +57,9 @@ function shapley(trees: readonly Tree[], row: readonly number[], of: number): nu
   for (let mask = 0; mask < 2 ** others.length; mask++) {
     const known = new Set(others.filter((_, i) => mask & (1 << i)))
     const weight = (factorial(known.size) * factorial(columns - known.size - 1)) / factorial(columns)
-    const gains = trees.map((tree) => expected(tree, row, new Set([...known, of])) - expected(tree, row, known))
+    const gains = trees.map(
+      (tree) => expected(tree, row, new Set([...known, of])) - expected(tree, row, known),
+    )
     sum += weight * gains.reduce((a, b) => a + b, 0)
   }
   return sum
@@ -106,13 +108,24 @@ test('a quadrature of n points integrates powers below 2n without error', () => 
 })
 
 test('what is no tree is told, with the place', () => {
-  const tree = { column: [0, -1, -1], value: [1, 2, 3], right: [2, 0, 0], missing_left: [1, 0, 0], cover: [5, 2, 3] }
+  const tree = {
+    column: [0, -1, -1],
+    value: [1, 2, 3],
+    right: [2, 0, 0],
+    missing_left: [1, 0, 0],
+    cover: [5, 2, 3],
+  }
   expect(treeFault(tree, 1)).toBeNull()
   expect(treeFault({ ...tree, value: [1, 2] }, 1)).toBe('every list must have one value a node')
   expect(treeFault({ ...tree, column: [3, -1, -1] }, 1)).toBe('node 0 looks at column 3, there are 1')
   expect(treeFault({ ...tree, right: [3, 0, 0] }, 1)).toBe('node 0 leads to node 3')
   expect(treeFault({ ...tree, right: [0, 0, 0] }, 1)).toBe('node 0 leads to node 0')
   expect(treeFault({ ...tree, cover: [6, 2, 3] }, 1)).toBe('the rows of node 0 are not those of its branches')
-  const long = { column: [0, -1, -1, -1], value: [1, 2, 3, 4], right: [2, 0, 0, 0], missing_left: [1, 0, 0, 0] }
+  const long = {
+    column: [0, -1, -1, -1],
+    value: [1, 2, 3, 4],
+    right: [2, 0, 0, 0],
+    missing_left: [1, 0, 0, 0],
+  }
   expect(treeFault({ ...long, cover: [5, 2, 3, 1] }, 1)).toBe('node 2 is a leaf in the midst of a branch')
 })
