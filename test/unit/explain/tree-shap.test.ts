@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { plainShap } from '../../../faults/verifier/plain-shap.ts'
 import { gaussLegendre } from '../../../src/core/explain/quadrature.ts'
 import { treeShap } from '../../../src/core/explain/tree-shap.ts'
 import { type Tree, treeFault } from '../../../src/core/explain/trees.ts'
@@ -76,8 +77,10 @@ test('contributions are the Shapley values of the definition, missing values inc
     const row = aRow(random)
     const found = new Float64Array(columns)
     contributions(row, found)
+    const plain = plainShap(trees, row)
     for (let column = 0; column < columns; column++) {
       expect(found[column]).toBeCloseTo(shapley(trees, row, column), 12)
+      expect(plain[column]).toBeCloseTo(found[column] as number, 12)
     }
     const all = new Set(Array(columns).keys())
     const whole = trees.reduce((sum, tree) => sum + expected(tree, row, all), 0)
