@@ -14,20 +14,20 @@ export const explainer = (files: ModelPackage, score: Model['score']): Explain =
 function byTrees({ manifest }: ModelPackage, { trees }: Trees): Explain {
   const { columns, parts } = manifest
   const places = (parts[0]?.columns ?? []).map((column) => columns.indexOf(column))
-  const { base, contributions: add } = treeShap(trees)
-  const cells = new Float32Array(places.length)
-  const own = new Float64Array(places.length)
+  const shap = treeShap(trees)
   return async (features, _rows, which) => {
-    const contributions = new Float64Array(which.length * columns.length)
-    for (const [i, row] of which.entries()) {
-      for (const [cell, place] of places.entries())
-        cells[cell] = features[row * columns.length + place] as number
-      own.fill(0)
-      add(cells, own)
-      for (const [cell, place] of places.entries())
-        contributions[i * columns.length + place] = own[cell] as number
+    const cells = new Float32Array(which.length * places.length)
+    let at = 0
+    for (const row of which) {
+      for (const place of places) cells[at++] = features[row * columns.length + place] as number
     }
-    return { base, contributions, exact: true }
+    const own = shap.contributions(cells, which.length)
+    const contributions = new Float64Array(which.length * columns.length)
+    own.forEach((value, i) => {
+      const row = Math.floor(i / places.length)
+      contributions[row * columns.length + (places[i % places.length] as number)] = value
+    })
+    return { base: shap.base, contributions, exact: true }
   }
 }
 

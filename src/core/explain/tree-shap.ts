@@ -1,11 +1,15 @@
 import { type CompiledTree, compileTree, keeps, leaves, left, standings, type Tree } from './trees.ts'
 
-/** Exact contributions of the columns to the log-odds of one row. */
+/** Exact contributions of the columns to the log-odds of rows. */
 export interface TreeShap {
   /** Mean log-odds of the training rows, which the contributions add to. */
   readonly base: number
-  /** Adds the contributions of `row` to `into`, a value a column. Their sum and `base` are what the trees give. */
-  contributions(row: ArrayLike<number>, into: Float64Array): void
+  /**
+   * Contributions of `rows` rows, row-major: their sum and `base` are what the trees give.
+   *
+   * @param cells as many as the trees look at, row-major; NaN is missing.
+   */
+  contributions(cells: ArrayLike<number>, rows: number): Float64Array
 }
 
 /**
@@ -38,11 +42,17 @@ export function treeShap(trees: readonly Tree[]): TreeShap {
   }
   return {
     base: compiled.reduce((sum, { mean }) => sum + mean, 0),
-    contributions(row, into) {
+    contributions(cells, rows) {
+      const into = new Float64Array(cells.length)
+      const width = cells.length / rows
+      // Tree by tree: what is read of one stays near for the next row. Each row's sums keep their order.
       for (const tree of compiled) {
-        goDown(tree, row, memory, into)
-        comeUp(tree, memory, into)
+        for (let at = 0; at < cells.length; at += width) {
+          goDown(tree, cells, at, memory, into)
+          comeUp(tree, at, memory, into)
+        }
       }
+      return into
     },
   }
 }
@@ -58,7 +68,13 @@ interface Memory {
 }
 
 /** Products of all splits; leaves give their columns their shares at once, and begin the sums. */
-function goDown(tree: CompiledTree, row: ArrayLike<number>, memory: Memory, into: Float64Array): void {
+function goDown(
+  tree: CompiledTree,
+  cells: ArrayLike<number>,
+  start: number,
+  memory: Memory,
+  into: Float64Array,
+): void {
   const { column, value, right, missingLeft, previous, weights, table } = tree
   const { standing, products, sums } = memory
   const n = weights.length
@@ -68,7 +84,7 @@ function goDown(tree: CompiledTree, row: ArrayLike<number>, memory: Memory, into
     if (of < 0) continue
     const at = node * n
     for (let q = 0; q < n; q++) sums[at + q] = 0
-    const cell = row[of] as number
+    const cell = cells[start + of] as number
     const goesLeft = Number.isNaN(cell) ? missingLeft[node] === 1 : cell <= (value[node] as number)
     const first = node + 1
     for (let child = first; ; child = right[node] as number) {
@@ -88,7 +104,7 @@ function goDown(tree: CompiledTree, row: ArrayLike<number>, memory: Memory, into
           contribution += product * (table[shares + q] as number)
           sums[at + q] = (sums[at + q] as number) + product * (table[factors + q] as number)
         }
-        into[of] = (into[of] as number) + contribution
+        into[start + of] = (into[start + of] as number) + contribution
       }
       if (child !== first) break
     }
@@ -96,7 +112,7 @@ function goDown(tree: CompiledTree, row: ArrayLike<number>, memory: Memory, into
 }
 
 /** Sums of all splits, of which the columns of the edges that lead to them get their shares. */
-function comeUp(tree: CompiledTree, { standing, sums }: Memory, into: Float64Array): void {
+function comeUp(tree: CompiledTree, start: number, { standing, sums }: Memory, into: Float64Array): void {
   const { column, parent, weights, table } = tree
   const n = weights.length
   for (let node = column.length - 1; node > 0; node--) {
@@ -111,6 +127,6 @@ function comeUp(tree: CompiledTree, { standing, sums }: Memory, into: Float64Arr
       sums[to + q] = (sums[to + q] as number) + sum
     }
     const of = column[up] as number
-    into[of] = (into[of] as number) + contribution
+    into[start + of] = (into[start + of] as number) + contribution
   }
 }
