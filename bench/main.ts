@@ -17,6 +17,7 @@ import { printProfile } from './profile.ts'
 import { benchReplay } from './replay.ts'
 import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, printResultsJson, type Result } from './report.ts'
+import { benchRules } from './rules.ts'
 
 /** Until a replay has loaded its model and reads. */
 const replayStartMs = 4_000
@@ -132,6 +133,8 @@ try {
   } else if (part === 'explain') {
     if (args.includes('--help')) print(explainUsage)
     else await benchExplain(args)
+  } else if (part === 'rules') {
+    await benchRules(args)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)

@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import type { Codec } from '../../src/adapters/avro.ts'
 import { type Part, readManifest, readPackage } from '../../src/adapters/model-package.ts'
-import { loadActiveSet } from '../../src/apps/active-set.ts'
+import { type LoadedSet, loadActiveSet } from '../../src/apps/active-set.ts'
 import { openContracts } from '../../src/apps/connect.ts'
 import type { Config } from '../../src/config/schema.ts'
-import type { ActiveSet } from '../../src/core/decide.ts'
 import type { Tree } from '../../src/core/explain/trees.ts'
 import type { Label, Transaction } from '../../src/core/types.ts'
 import { withRates } from '../../src/stream/scorer.ts'
@@ -16,7 +15,8 @@ export interface Installation {
   readonly prefix: string
   readonly codec: Codec<Transaction>
   readonly labelCodec: Codec<Label>
-  readonly active: ActiveSet
+  /** What decides before any change on the control topic. */
+  readonly active: LoadedSet
   /** Those of the model package, and the places of their columns in the vector; null where it has none. */
   readonly trees: { readonly trees: readonly Tree[]; readonly places: readonly number[] } | null
 }
@@ -34,7 +34,7 @@ export async function loadInstallation(config: Config): Promise<Installation> {
   }
 }
 
-async function loadTrees({ models }: Config, { features }: ActiveSet): Promise<Installation['trees']> {
+async function loadTrees({ models }: Config, { features }: LoadedSet): Promise<Installation['trees']> {
   const dir = join(models.directory, ...models.champion.split('@'))
   const { trees, manifest } = await readPackage(dir, await readManifest(dir))
   if (trees === null) return null

@@ -2,7 +2,7 @@ import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
 import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
 import type { Arrival } from '../../src/core/parties.ts'
-import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
+import { reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import {
   type Alert,
@@ -11,7 +11,9 @@ import {
   type Reason,
   type Transaction,
 } from '../../src/core/types.ts'
+import { verdictOf } from '../../src/core/verdict.ts'
 import { checkRecords } from '../../src/stream/decoded.ts'
+import { type ActiveAt, activeAt } from './active-at.ts'
 import { type AnswerBefore, Before } from './before.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Evidence } from './evidence.ts'
@@ -59,6 +61,7 @@ export async function recheckDecisions(
   before = new Before(null),
 ): Promise<Recomputed> {
   const { topics, codec, active, trees } = installation
+  const activeFor = activeAt(installation, records.control[0], findings)
   const topic = topics.transactions
   const answers = {
     decisions: readAnswers(records.decisions[partition], avro.decision.read, 'decision_id', findings),
@@ -101,7 +104,11 @@ export async function recheckDecisions(
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
-    await recheckChunk({ topic, partition, arrivals, answers, active, trees, history }, recomputed, findings)
+    await recheckChunk(
+      { topic, partition, arrivals, answers, active, activeFor, trees, history },
+      recomputed,
+      findings,
+    )
   }
   for (const kind of ['decisions', 'alerts'] as const) {
     for (const id of answers[kind].keys())
@@ -115,6 +122,7 @@ interface ChunkToCheck {
   readonly partition: number
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
+  readonly activeFor: ActiveAt
   readonly trees: Installation['trees']
   /** By offset: what was answered before, and enters the states only. */
   readonly history: ReadonlyMap<number, AnswerBefore>
@@ -137,10 +145,13 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
   const { probabilities: scores, parts } = await active.model.score(vectors, enriched.arrivals.length)
   const width = active.features.names.length
-  const notApproved = [...scores.keys()].filter(
-    (row) => outcomeOf(active.policy, active.model.riskScore(scores[row] as number)) !== 'approve',
-  )
-  const explained = await explainAgain(chunk, vectors, scores, notApproved, findings)
+  // What was approved against all reason differs in more than reasons.
+  const which = [...scores.keys()].filter((row) => {
+    const id = `${topic}-${partition}-${enriched.arrivals[row]?.offset}`
+    const [first] = answers.decisions.get(id) ?? []
+    return first?.value.status === 'scored' && (first.value.outcome !== 'approve' || answers.alerts.has(id))
+  })
+  const explained = await explainAgain(chunk, vectors, scores, which, findings)
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
@@ -159,12 +170,13 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
     // Without states nobody can see that it is a duplicate.
     if (degraded || duplicateOf < 0) recomputed.counted.push({ partition, offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
+    const active = chunk.activeFor(first?.value)
     const wanted = degraded
-      ? degradedAnswer(chunk, arrival)
+      ? degradedAnswer({ ...chunk, active }, arrival)
       : duplicateOf >= 0
-        ? { decision: duplicate(chunk, arrival), alert: null }
+        ? { decision: duplicate({ ...chunk, active }, arrival), alert: null }
         : scored(
-            chunk,
+            { ...chunk, active },
             arrival,
             vector,
             scores[row] as number,
@@ -214,8 +226,8 @@ function common({ topic, partition, active }: ChunkToCheck, { offset, transactio
     model: active.model.id,
     model_sha256: active.model.sha256,
     policy: active.policy.id,
-    control_offset: null,
-    rules: null,
+    control_offset: active.controlOffset,
+    rules: active.rules?.id ?? null,
     rules_hit: [],
     lists_hit: [],
     adjustment: 0,
@@ -247,10 +259,14 @@ function scored(
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
   const risk_score = model.riskScore(score)
-  const outcome = outcomeOf(policy, risk_score)
   const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-  const reasons = reasonsOf(policy, outcome, features, risk_score, stale, explained?.contributions ?? null)
+  const facts = { transaction: arrival.transaction, features, score, riskScore: risk_score, parts }
+  const { outcome, rules, lists, adjustment, reasons: told } = verdictOf(facts, chunk.active)
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, risk_score, stale, contributions)
+  const own = told.length === 0 ? modelled : modelled.filter(({ code }) => code !== 'SCORE')
+  const reasons = [...own.slice(0, stale ? 1 : 0), ...told, ...own.slice(stale ? 1 : 0)].slice(0, 4)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -262,8 +278,11 @@ function scored(
     reasons: reasons.map(({ code }) => code),
     entity_age_ms,
     features,
+    rules_hit: rules.map(({ id }) => id),
+    lists_hit: lists.map(({ list, type }) => `${list}:${type}`),
+    adjustment,
   }
-  const isAlert = policy.file.alert_on.includes(outcome)
+  const isAlert = policy.file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
   return {
     decision,
     alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts, explained) : null,

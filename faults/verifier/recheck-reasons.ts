@@ -1,3 +1,4 @@
+import type { ActiveSet } from '../../src/core/decide.ts'
 import { type Explained, explainRows } from '../../src/core/explain/explained.ts'
 import { logOdds } from '../../src/core/fusion.ts'
 import type { Findings } from './findings.ts'
@@ -14,7 +15,7 @@ const tolerance = 1e-9
  * @param which places of the rows that are not approved.
  */
 export async function explainAgain(
-  { active: { model, features }, trees }: Pick<Installation, 'active' | 'trees'>,
+  { active: { model, features }, trees }: Pick<Installation, 'trees'> & { readonly active: ActiveSet },
   rows: Float32Array,
   scores: Float64Array,
   which: readonly number[],
