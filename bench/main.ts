@@ -8,6 +8,7 @@ import { freePort } from '../test/helpers/services-ready.ts'
 import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
 import { measureBacklog } from './backlog.ts'
 import { type Running, start, startReplay } from './contestant.ts'
+import { benchGpu, gpuUsage, readGpuOptions } from './gpu.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import { type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
@@ -128,6 +129,10 @@ try {
     const options = readReplayOptions(args)
     if (options === 'help') print(replayUsage)
     else await benchReplay(options)
+  } else if (part === 'gpu') {
+    const options = readGpuOptions(args)
+    if (options === 'help') print(gpuUsage)
+    else await benchGpu(options)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)
