@@ -113,7 +113,14 @@ export interface Speed {
   readonly calls: number
 }
 
-/** Calls of the graphs with so many rows each, whatever the package's `rows_at_once`; the first does not count. */
+/** With the graphs called for all rows at once, whatever the manifest says of `rows_at_once`. */
+export function unpadded(files: ModelPackage): ModelPackage {
+  const { manifest } = files
+  const parts = manifest.parts.map((part) => ({ ...part, rows_at_once: null }))
+  return { ...files, manifest: { ...manifest, parts } }
+}
+
+/** Of calls with so many rows each; the first does not count. */
 export async function speedOf(
   files: ModelPackage,
   execution: Execution,
@@ -121,10 +128,8 @@ export async function speedOf(
   batch: number,
   seconds: number,
 ): Promise<Speed> {
-  const { manifest } = files
-  const parts = manifest.parts.map((part) => ({ ...part, rows_at_once: null }))
-  const model = await loadOnnxModel({ ...files, manifest: { ...manifest, parts } }, execution, () => {})
-  const width = manifest.columns.length
+  const model = await loadOnnxModel(files, execution, () => {})
+  const width = files.manifest.columns.length
   const rows = features.length / width
   if (batch > rows) throw new Error(`--batches ${batch}: there are only ${rows} rows (--rows)`)
   const calls: number[] = []

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { listModels, type ModelPackage, readPackage } from '../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../src/adapters/onnx-model.ts'
 import { grouped, note, print, printTable } from '../src/cli/output.ts'
@@ -14,117 +13,94 @@ import {
   rowsLike,
   type Speed,
   speedOf,
+  unpadded,
 } from './gpu-measure.ts'
-import { whole } from './options.ts'
-
-export interface GpuBenchOptions {
-  /** Folder of packages, all of which are measured. */
-  readonly models: string
-  /** What is measured against `cpu`, as in `models.providers`. */
-  readonly provider: string
-  /** Rows whose scores are compared. */
-  readonly rows: number
-  readonly batches: readonly number[]
-  /** Each speed is measured for so long at least. */
-  readonly seconds: number
-  readonly seed: number
-  readonly json: boolean
-}
-
-export const gpuUsage = `npm run bench -- gpu [MODELS] [options]     (default: the packages in models/)
-
-  --provider P    what is held against cpu (cuda)
-  --rows N        rows whose scores are compared (20000)
-  --batches A,B   rows in a call, for speed (1,16,128,512,2000,8000); "none": no speeds
-  --seconds N     how long a speed is measured, at least (1)
-  --seed N        of the rows (1)
-  --json          the results as one line of JSON, last
-  --help`
-
-/** @throws Error that says what is wrong with the command line. */
-export function readGpuOptions(args: readonly string[]): GpuBenchOptions | 'help' {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      provider: { type: 'string', default: 'cuda' },
-      rows: { type: 'string', default: '20000' },
-      batches: { type: 'string', default: '1,16,128,512,2000,8000' },
-      seconds: { type: 'string', default: '1' },
-      seed: { type: 'string', default: '1' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) return 'help'
-  const { provider, batches, json } = values
-  return {
-    models: positionals[0] ?? 'models',
-    provider,
-    rows: whole('rows', values.rows),
-    batches: batches === 'none' ? [] : batches.split(',').map((batch) => whole('batches', batch)),
-    seconds: whole('seconds', values.seconds),
-    seed: whole('seed', values.seed),
-    json,
-  }
-}
+import type { GpuBenchOptions } from './gpu-options.ts'
 
 interface Measured {
   readonly model: string
   readonly megabytes: number
   readonly placement: Placement
   readonly parity: Parity
-  /** By rows in a call, then by where it ran. */
-  readonly speeds: readonly { readonly batch: number; readonly of: Record<string, Speed> }[]
+  readonly speeds: readonly SpeedsOf[]
+}
+
+interface SpeedsOf {
+  readonly rows: number
+  /** Whether the graph got as many rows a call as the package says (`rows_at_once`), or all of them. */
+  readonly as_packaged: boolean
+  /** By where it ran. */
+  readonly of: Record<string, Speed>
 }
 
 /** Every package of a folder on a GPU and on the CPU of the same machine: the same scores? how fast? */
 export async function benchGpu(options: GpuBenchOptions): Promise<void> {
   const { models, provider } = options
   const found: Measured[] = []
+  let startMs = 0
   for (const listing of await listModels(models)) {
     if (listing.error !== null) throw listing.error
     const files = await readPackage(listing.dir, listing)
-    if (found.length === 0) await requireProvider(files, provider)
+    if (found.length === 0) startMs = await startProvider(files, provider)
     found.push(await measure(files, options))
   }
   if (found.length === 0) throw new Error(`no packages in ${models}`)
-  report(found, options)
+  report(found, startMs, options)
 }
 
-/** @throws Error that says why the provider does not run here. */
-async function requireProvider(files: ModelPackage, provider: string): Promise<void> {
+/**
+ * The first model of the process, loaded and called once.
+ *
+ * @returns how long that took, milliseconds.
+ * @throws Error that says why the provider does not run here.
+ */
+async function startProvider(files: ModelPackage, provider: string): Promise<number> {
+  const began = performance.now()
   try {
-    await loadOnnxModel(files, { providers: [provider], threads: 1 }, () => {})
+    const model = await loadOnnxModel(files, { providers: [provider], threads: 1 }, () => {})
+    await model.raw(files.golden.features, files.golden.rows)
   } catch (error) {
     if (!(error instanceof WeirError)) throw error
     throw new Error(`${error.message}. docs/models.md#providers says what ${provider} needs`)
   }
+  return performance.now() - began
 }
 
 async function measure(files: ModelPackage, options: GpuBenchOptions): Promise<Measured> {
   const { name, version } = files.manifest
   const model = `${name}@${version}`
-  const { provider, rows, batches, seconds, seed } = options
+  const { provider, rows, seed } = options
   note(`${model}: ${grouped(rows)} rows on ${provider} and on cpu`)
   const features = rowsLike(files.golden, rows, seed)
   const placement = await placementOf(files, provider)
   const parity = await parityOf(files, provider, features, rows)
-  const all = availableParallelism()
-  const executions = { [provider]: 1, 'cpu, 1 thread': 1, [`cpu, ${all} threads`]: all }
-  const speeds = batches.map((batch) => ({ batch, of: {} as Record<string, Speed> }))
-  for (const [place, threads] of Object.entries(executions)) {
-    const providers = [place === provider ? provider : 'cpu']
-    for (const { batch, of } of speeds) {
-      of[place] = await speedOf(files, { providers, threads }, features, batch, seconds)
-      note(`  ${place}: ${grouped(batch)} rows in ${of[place].ms.toFixed(2)} ms`)
-    }
-  }
+  const speeds = await speedsOf(files, features, options)
   const megabytes = files.graphs.reduce((sum, { length }) => sum + length, 0) / 1e6
   return { model, megabytes, placement, parity, speeds }
 }
 
-function report(found: readonly Measured[], { provider, json }: GpuBenchOptions): void {
+async function speedsOf(
+  files: ModelPackage,
+  features: Float32Array,
+  { provider, batches, seconds }: GpuBenchOptions,
+): Promise<SpeedsOf[]> {
+  const all = availableParallelism()
+  const executions = { [provider]: 1, 'cpu, 1 thread': 1, [`cpu, ${all} threads`]: all }
+  const speeds: SpeedsOf[] = batches.map((rows) => ({ rows, as_packaged: false, of: {} }))
+  const pads = files.manifest.parts.some((part) => part.rows_at_once !== null)
+  if (pads && batches.length > 0) speeds.push({ rows: Math.max(...batches), as_packaged: true, of: {} })
+  for (const [place, threads] of Object.entries(executions)) {
+    const providers = [place === provider ? provider : 'cpu']
+    for (const { rows, as_packaged, of } of speeds) {
+      const measured = as_packaged ? files : unpadded(files)
+      of[place] = await speedOf(measured, { providers, threads }, features, rows, seconds)
+      note(`  ${place}: ${grouped(rows)} rows in ${of[place].ms.toFixed(2)} ms`)
+    }
+  }
+  return speeds
+}
+
+function report(found: readonly Measured[], startMs: number, { provider, json }: GpuBenchOptions): void {
   const scientific = (value: number) => value.toExponential(1)
   printTable(
     [
@@ -151,14 +127,17 @@ function report(found: readonly Measured[], { provider, json }: GpuBenchOptions)
     'numbers',
   )
   print('\nRAW, PROBABILITY: largest difference between the two; RISK SCORES: how many differ.')
+  print(
+    `${provider} began in ${startMs.toFixed(0)} ms: the first model of the process, loaded and called once.`,
+  )
   for (const { model, speeds } of found) {
     if (speeds.length === 0) continue
     const places = Object.keys(speeds[0]?.of ?? {})
     print('')
     printTable(
       [model, ...places.flatMap((place) => [`${place.toUpperCase()}: ROWS/S`, 'MS A CALL'])],
-      speeds.map(({ batch, of }) => [
-        grouped(batch),
+      speeds.map(({ rows, as_packaged, of }) => [
+        as_packaged ? `${grouped(rows)}, as packaged` : grouped(rows),
         ...places.flatMap((place) => {
           const speed = of[place] as Speed
           return [grouped(Math.round(speed.rows_per_second)), speed.ms.toFixed(2)]
@@ -167,7 +146,7 @@ function report(found: readonly Measured[], { provider, json }: GpuBenchOptions)
       'numbers',
     )
   }
-  const results = JSON.stringify(found)
+  const results = JSON.stringify({ start_ms: startMs, models: found })
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `gpu-${Date.now()}.json`)

@@ -165,7 +165,7 @@ async function createSession(
  * main thread, comes first.
  */
 function forbidTf32(): void {
-  process.env.NVIDIA_TF32_OVERRIDE ??= '0'
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0'
 }
 
 function checkSignature(session: InferenceSession, { name, input, output }: Part): void {
