@@ -224,7 +224,9 @@ function scored(
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
   const risk_score = model.riskScore(score)
-  const outcome = outcomeOf(policy, risk_score)
+  const { transaction } = arrival
+  const factor = chunk.active.features.factors.get(transaction.currency) as number
+  const outcome = outcomeOf(policy, risk_score, transaction, (transaction.amount_minor * factor) / 100)
   const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
   const reasons = reasonsOf(policy, outcome, features, risk_score, stale)

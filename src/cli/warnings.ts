@@ -1,8 +1,8 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
 import { dayMs } from '../core/days.ts'
 import type { Amount, ComparedData, Comparison } from '../core/evaluation/comparison.ts'
-import type { Thresholds } from '../core/evaluation/costs.ts'
 import { fixed, numbered } from '../core/numbers.ts'
+import type { Thresholds } from '../core/thresholds.ts'
 
 /** `4 payments worth 57.16 EUR`. */
 export const worth = ({ payments, value }: Amount, currency: string): string =>

@@ -39,10 +39,11 @@ const duration = z.string().refine((text) => !Number.isNaN(durationMs(text)), {
   error: ({ input }) => `"${input}" is no duration; write for example 10m, 24h or 30d`,
 })
 const tiles = z.record(duration, duration)
-const filter = only({
+const filterShape = {
   channel: z.array(oneOf(channels)).min(1).optional(),
   type: z.array(oneOf(transactionTypes)).min(1).optional(),
-})
+}
+const filter = only(filterShape)
 const common = {
   name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower case letters, digits and _'),
   description: z.string().min(1),
@@ -138,15 +139,31 @@ const featureFile = only({
   }).optional(),
 })
 
+const cutOff = z.int().min(0).max(1000)
+const thresholds = only({ challenge: cutOff, review: cutOff, decline: cutOff })
+
 /** @param features that reasons may name; null: any. */
 const policyFile = (features: readonly string[] | null) =>
   only({
     version: z.string().min(1).max(32),
-    thresholds: only({
-      challenge: z.int().min(0).max(1000),
-      review: z.int().min(0).max(1000),
-      decline: z.int().min(0).max(1000),
-    }),
+    thresholds,
+    segments: z
+      .array(
+        only({
+          name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be lower case letters, digits, _ and -'),
+          when: only({
+            ...filterShape,
+            country: z
+              .array(z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters'))
+              .min(1)
+              .optional(),
+            amount_at_least: z.number().min(0).optional(),
+            amount_below: z.number().positive().optional(),
+          }),
+          thresholds,
+        }),
+      )
+      .optional(),
     alert_on: z.array(oneOf(outcomes)),
     degraded: z
       .array(

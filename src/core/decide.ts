@@ -1,11 +1,4 @@
-import {
-  currencyFactor,
-  deltasAlone,
-  type Enriched,
-  type EnrichedArrival,
-  enrich,
-  type Past,
-} from './enrich.ts'
+import { amountIn, deltasAlone, type Enriched, type EnrichedArrival, enrich, type Past } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { Arrival, Parties } from './parties.ts'
 import { type CompiledPolicy, degradedReason, degradedRow, outcomeOf, reasonsOf } from './policy.ts'
@@ -126,7 +119,9 @@ function scored(
 ): Verdict {
   const { model, policy } = active
   const riskScore = model.riskScore(score)
-  const outcome = outcomeOf(policy, riskScore)
+  const { transaction } = arrival
+  const amount = amountIn(active.features, transaction)
+  const outcome = outcomeOf(policy, riskScore, transaction, amount)
   const reasons = reasonsOf(policy, outcome, features, riskScore, arrival.stale)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
@@ -165,8 +160,7 @@ export function callsForAlert(
 }
 
 function rowFor(transaction: Transaction, features: CompiledFeatures, policy: Pick<CompiledPolicy, 'file'>) {
-  const factor = currencyFactor(features, transaction.currency) as number
-  return degradedRow(policy, transaction, (transaction.amount_minor * factor) / 100)
+  return degradedRow(policy, transaction, amountIn(features, transaction))
 }
 
 function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Verdict {

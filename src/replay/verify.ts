@@ -1,6 +1,7 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
+import { amountIn } from '../core/enrich.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { History } from '../core/history.ts'
@@ -207,8 +208,10 @@ class Verifier {
       for (const [i, { recomputed }] of cases.entries()) rows.set((recomputed as Recomputed).row, i * width)
       const { probabilities } = await model.score(rows, cases.length)
       const { entity } = this.#verdict.result.recomputed
-      for (const [i, { decision }] of cases.entries()) {
-        const outcome = outcomeOf(policy, model.riskScore(probabilities[i] as number))
+      for (const [i, { decision, arrival }] of cases.entries()) {
+        const { transaction } = arrival
+        const riskScore = model.riskScore(probabilities[i] as number)
+        const outcome = outcomeOf(policy, riskScore, transaction, amountIn(features, transaction))
         if (entity !== null && outcome !== decision.outcome) entity.outcomes_differ++
       }
     }

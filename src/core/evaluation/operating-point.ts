@@ -1,7 +1,7 @@
 import { dayOf, daysOf, isoDay } from '../days.ts'
-import { outcomeAt } from '../policy.ts'
+import { outcomeAt, type Thresholds } from '../thresholds.ts'
 import { type Outcome, outcomes } from '../types.ts'
-import { type CostMatrix, costOf, type Thresholds } from './costs.ts'
+import { type CostMatrix, costOf } from './costs.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 
 /** What thresholds come to, a day: days are those of UTC from the first payment to the last. Amounts in major units. */

@@ -1,5 +1,6 @@
+import type { Thresholds } from '../thresholds.ts'
 import { type Outcome, outcomes } from '../types.ts'
-import { type CostMatrix, costOf, costOfMany, type Thresholds } from './costs.ts'
+import { type CostMatrix, costOf, costOfMany } from './costs.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 import type { Judged } from './operating-point.ts'
 

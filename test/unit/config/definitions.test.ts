@@ -190,6 +190,11 @@ test.each([
     '',
     'policy file: the last row of `degraded` must match every transaction: give it an outcome and no condition',
   ],
+  [
+    'alert_on: ',
+    'segments: [{ name: online, when: { chanel: [pos], country: [de] }, thresholds: { challenge: 1, review: 2, decline: 3 } }]\nalert_on: ',
+    'segments.0 (online).when.country.0 must be two capital letters\nsegments.0 (online).when has no key "chanel"; did you mean channel?',
+  ],
   [/^version:/m, 'verison:', 'version is missing\nhas no key "verison"; did you mean version?'],
 ])('policy.yaml with %s written as %s', (right, wrong, message) => {
   expect(mistake('policy', right, wrong)).toBe(message)

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CostMatrix, Thresholds } from '../../../src/core/evaluation/costs.ts'
+import type { CostMatrix } from '../../../src/core/evaluation/costs.ts'
 import type { CandidateColumns, DecisionTable } from '../../../src/core/evaluation/decision-table.ts'
 import { type Judged, judgedDays, operatingPoint } from '../../../src/core/evaluation/operating-point.ts'
 import { cheapest, costCurve, ledgerOf } from '../../../src/core/evaluation/thresholds.ts'
+import type { Thresholds } from '../../../src/core/thresholds.ts'
 import { type Outcome, outcomes } from '../../../src/core/types.ts'
 
 interface Payment {
