@@ -142,6 +142,31 @@ const featureFile = only({
 const cutOff = z.int().min(0).max(1000)
 const thresholds = only({ challenge: cutOff, review: cutOff, decline: cutOff })
 
+const featureAmong = (features: readonly string[] | null) =>
+  z.string().refine((name) => features?.includes(name) ?? true, {
+    error: ({ input }) =>
+      `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
+  })
+
+/** Nobody's is above a twentieth: what looks so was written in percent. */
+const fraudRate = z
+  .number()
+  .min(0)
+  .max(0.05, { error: ({ input }) => `${input} is a share of the value: 0.13 % is 0.0013` })
+
+const scaSection = (named: z.ZodType<string>) =>
+  only({
+    low_value: only({ count: named.optional(), sum: named.optional() }).optional(),
+    tra: only({
+      fraud_rate: only({ card: fraudRate.optional(), transfer: fraudRate.optional() }),
+      risk_below: z.int().min(0).max(1000),
+      unless: z.array(
+        only({ feature: named, at_least: z.number().optional(), at_most: z.number().optional() }),
+      ),
+    }).optional(),
+    recurring: only({ initiated_by: oneOf(['payee', 'payer']), first: named.optional() }).optional(),
+  })
+
 /** @param features that reasons may name; null: any. */
 const policyFile = (features: readonly string[] | null) =>
   only({
@@ -175,13 +200,11 @@ const policyFile = (features: readonly string[] | null) =>
         }),
       )
       .min(1),
+    sca: scaSection(featureAmong(features)).optional(),
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: z.string().refine((name) => features?.includes(name) ?? true, {
-          error: ({ input }) =>
-            `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
-        }),
+        feature: featureAmong(features),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),

@@ -1,5 +1,6 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type CompiledSca, compileSca, type ScaFile } from './sca-policy.ts'
 import { type CutOffs, mistakeIn, outcomeAt, thresholdsFor } from './thresholds.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
 
@@ -12,6 +13,8 @@ export interface PolicyFile extends CutOffs {
   readonly degraded: readonly DegradedRow[]
   /** Weightiest first; the first four that hold are given. */
   readonly reasons: readonly ReasonRow[]
+  /** How payments are to be authenticated; without it decisions do not say. */
+  readonly sca?: ScaFile | undefined
 }
 
 export interface DegradedRow {
@@ -36,6 +39,8 @@ export interface CompiledPolicy {
   readonly file: PolicyFile
   /** version#hash, as decisions carry it. */
   readonly id: string
+  /** null: off. */
+  readonly sca: CompiledSca | null
   readonly reasons: readonly { readonly row: ReasonRow; readonly column: number }[]
 }
 
@@ -71,7 +76,8 @@ export function compilePolicy(
       throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
     return { row, column }
   })
-  return { file, id: policyId(file, sha256), reasons }
+  const sca = file.sca === undefined ? null : compileSca(file.sca, features, invalid)
+  return { file, id: policyId(file, sha256), sca, reasons }
 }
 
 /** version#hash, as decisions carry it. */
