@@ -59,12 +59,12 @@ export function scaOf(sca: CompiledSca, payment: ScaCase): Sca | null {
 }
 
 /** Missing where nothing was scored. */
-const valueOf = (features: Buffer, column: number): number =>
+const featureAt = (features: Buffer, column: number): number =>
   features.length === 0 ? Number.NaN : features.readFloatLE(column * 4)
 
 /** Article 14(2): a payment of a series that the payer began with SCA. That it is one is the payment system's word. */
 const isSubsequent = ({ recurring, first }: CompiledSca, { features }: ScaCase): boolean =>
-  recurring === 'payer' && valueOf(features, first) === 0
+  recurring === 'payer' && featureAt(features, first) === 0
 
 /** Article 16(a), (b) and (c), amounts in hundredths of a euro. */
 const lowValue = { amount: 3_000, sum: 10_000, count: 5 }
@@ -81,7 +81,7 @@ function isLowValue({ count, sum }: CompiledSca, { transaction, features, late }
   const amount = eurosOf(transaction)
   if ((count === null && sum === null) || late || amount > lowValue.amount) return false
   const before = ({ channels, column }: Limit) =>
-    channels === null || channels.includes(transaction.channel) ? valueOf(features, column) : Number.NaN
+    channels === null || channels.includes(transaction.channel) ? featureAt(features, column) : Number.NaN
   // Features are float32: back to the hundredths that they were made of.
   const spent = sum === null ? 0 : Math.round(before(sum) * 100)
   const made = count === null ? 0 : before(count)
@@ -97,7 +97,7 @@ function isLowRisk(
   if (eurosOf(transaction) > 100 * (transaction.channel === 'transfer' ? most.transfer : most.card))
     return false
   return signs.every(({ column, from, to }) => {
-    const value = valueOf(features, column)
+    const value = featureAt(features, column)
     return value < from || value > to
   })
 }
