@@ -6,7 +6,12 @@ import type { ComparedData } from '../core/evaluation/comparison.ts'
 import type { CostMatrix } from '../core/evaluation/costs.ts'
 import { blockedWithoutOutcome, dataOf, unscoredOf } from '../core/evaluation/data.ts'
 import type { CandidateColumns, DecisionTable } from '../core/evaluation/decision-table.ts'
-import { judgedDays, type OperatingPoint, operatingPoint } from '../core/evaluation/operating-point.ts'
+import {
+  judgedDays,
+  type OperatingPoint,
+  operatingPoint,
+  withoutSettled,
+} from '../core/evaluation/operating-point.ts'
 import type { SegmentedBy, SegmentPart } from '../core/evaluation/segment-cut.ts'
 import {
   proposeSegments,
@@ -49,6 +54,8 @@ export interface ThresholdProposal {
   readonly data: ComparedData
   /** Judged payments without a score: they keep the outcome that they had. */
   readonly unscored: number
+  /** Judged payments whose outcome a list or a rule made: they keep it, too. */
+  readonly settled: number
   /** UTC days from the first judged payment to the last, both included. */
   readonly days: number
   readonly costs: CostMatrix
@@ -110,7 +117,7 @@ export async function proposeThresholds(
 
 function proposalOf(
   table: DecisionTable,
-  candidate: CandidateColumns,
+  replayed: CandidateColumns,
   truth: Truth,
   { policy, thresholds: present, segments, alert_on }: CandidateSummary,
   { costs, alertsPerDay, by, leastFrauds }: ThresholdRequest,
@@ -122,6 +129,8 @@ function proposalOf(
       cure: 'replay more history, or take a smaller --maturity-days or a later --labels-until',
     })
   }
+  const cutOffs = { thresholds: present, ...(segments === undefined ? {} : { segments }) }
+  const candidate = withoutSettled(table, replayed, cutOffs)
   const ledger = ledgerOf(table, candidate, truth, costs, alertOn)
   const curve = (most: number) => costCurve(ledger, costs, alertOn, most, present)
   // A budget of 0.1 a day over 30 days is 3 alerts, which binary fractions must not turn into 2.
@@ -149,11 +158,14 @@ function proposalOf(
     candidate: candidate.name,
     policy,
     unscored: unscoredOf(candidate, truth),
+    settled: truth.judged.filter(
+      (mark, row) => mark === 1 && candidate.riskScore[row] !== replayed.riskScore[row],
+    ).length,
     days,
     costs,
     alert_on: alertOn,
     alerts_per_day: Number.isFinite(alertsPerDay) ? alertsPerDay : null,
-    now: pointAt({ thresholds: present, ...(segments === undefined ? {} : { segments }) }),
+    now: pointAt(cutOffs),
     proposed: pointAt({ thresholds: forAll }),
     segmented: by === null ? null : segmentsBy(by),
     curve: curve(Number.POSITIVE_INFINITY).map(({ thresholds, cost, alerts }) => ({

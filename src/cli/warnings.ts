@@ -35,7 +35,7 @@ export function comparisonWarnings({ data, champion, candidate }: Comparison): s
 
 /** The same of a proposal of thresholds. */
 export function thresholdWarnings(proposal: ThresholdProposal): string[] {
-  const { data, champion, candidate, unscored, proposed, segmented } = proposal
+  const { data, champion, candidate, unscored, settled, proposed, segmented } = proposal
   const { judged, labelled, frauds, blocked_without_outcome: blocked, currency } = data
   const lines: string[] = []
   if (labelled === 0) {
@@ -54,6 +54,11 @@ export function thresholdWarnings(proposal: ThresholdProposal): string[] {
   if (unscored > 0) {
     lines.push(
       `${numbered(unscored, 'judged payment')} without a score of ${candidate}: no threshold changes their outcome`,
+    )
+  }
+  if (settled > 0) {
+    lines.push(
+      `of ${numbered(settled, 'judged payment')} a list or a rule decided: no threshold changes that`,
     )
   }
   return [...lines, ...emptyBands(proposed.thresholds, 'proposed'), ...segmentWarnings(segmented)]

@@ -79,6 +79,22 @@ export function operatingPoint(
   }
 }
 
+/**
+ * The candidate without the risk scores that did not decide: where the outcome is not that of the cut-offs, a list or a
+ * rule made it, and no other cut-offs would change it.
+ */
+export function withoutSettled(
+  table: DecisionTable,
+  candidate: CandidateColumns,
+  cutOffs: CutOffs,
+): CandidateColumns {
+  const riskScore = candidate.riskScore.map((score, row) => {
+    const thresholds = thresholdsFor(cutOffs, paymentAt(table, row), table.amount[row] as number)
+    return outcomes[candidate.outcome[row] as number] === outcomeAt(thresholds, score) ? score : -1
+  })
+  return { ...candidate, riskScore }
+}
+
 /** What of a payment a segment asks for; '' where the table has none. */
 function paymentAt({ segments }: DecisionTable, row: number): Segmented {
   const text = ({ values, codes }: TextColumn) => values[codes[row] as number] ?? null

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CostMatrix } from '../../../src/core/evaluation/costs.ts'
-import { judgedDays, operatingPoint } from '../../../src/core/evaluation/operating-point.ts'
+import { judgedDays, operatingPoint, withoutSettled } from '../../../src/core/evaluation/operating-point.ts'
 import { cheapest, costCurve, ledgerOf } from '../../../src/core/evaluation/thresholds.ts'
 import type { Thresholds } from '../../../src/core/thresholds.ts'
 import { outcomes } from '../../../src/core/types.ts'
@@ -88,6 +88,21 @@ test('payments that are too young do not count', () => {
   expect(ledgerOf(table, candidate, old, costs, []).honest[700]).toBe(0)
   expect(operatingPoint(table, candidate, old, { thresholds: present }, costs, []).outcomes.decline).toBe(1)
 })
+
+test('what a list or a rule decided keeps its outcome, whatever the cut-offs', () => {
+  // All were declined: by the cut-offs the first one only, in its segment the second.
+  const payments = [700, 500, 100].map((score) => ({ score, fraud: false, amount: 10 + score, day: 20_000 }))
+  const { table, candidate, truth } = tableOf(payments)
+  const segments = [{ name: 'a', when: { amount_below: 600 }, thresholds: { ...low, decline: 400 } }]
+  expect([...withoutSettled(table, candidate, { thresholds: present }).riskScore]).toEqual([700, -1, -1])
+  const settled = withoutSettled(table, candidate, { thresholds: present, segments })
+  expect([...settled.riskScore]).toEqual([700, 500, -1])
+  const never = { challenge: 1_000, review: 1_000, decline: 1_000 }
+  const point = operatingPoint(table, settled, truth, { thresholds: never }, free({}), [])
+  expect(point.outcomes).toEqual({ approve: 2, challenge: 0, review: 0, decline: 1 })
+})
+
+const low = { challenge: 1, review: 2 }
 
 test('an operating point is what the sums by hand say', () => {
   const payments: Payment[] = [

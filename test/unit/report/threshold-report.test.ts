@@ -30,6 +30,7 @@ function proposal(): ThresholdProposal {
     champion: 'champion <b>',
     data: dataOf(table, truth, new Int32Array(), { maturityDays: 0, currency: 'EUR' }),
     unscored: 0,
+    settled: 0,
     days: 10,
     costs: defaultCosts,
     alert_on: alertOn,
