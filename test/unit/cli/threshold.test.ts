@@ -77,10 +77,10 @@ describe('weir threshold', () => {
     expect(stdout).toContain('missed fraud 1 of its amount + 15')
   })
 
-  it('proposes segments that share the alerts, in the policy file too, and says which know too little', async () => {
+  it('proposes segments that share the alerts, in the policy file too', async () => {
     const out = join(folder, 'policy-by-channel.yaml')
     const flags = ['--by', 'channel', '--least-frauds', '2', '--alerts-per-day', '2', '--out', out]
-    const { code, stdout, stderr } = await threshold(...flags, '--json')
+    const { code, stdout } = await threshold(...flags, '--json')
     expect(code).toBe(0)
     const { proposed, segmented } = JSON.parse(stdout) as ThresholdProposal
     if (segmented === null) throw new Error('no segments')
@@ -96,7 +96,6 @@ describe('weir threshold', () => {
     const { file } = loadPolicy(out, loadFeatures('features.yaml'))
     expect(file.thresholds).toEqual(bySegment.thresholds)
     expect(file.segments).toEqual(bySegment.segments)
-    for (const { name } of refused) expect(stderr).toContain(name)
 
     // What was proposed is what a replay with it comes to.
     const again = join(folder, 'replay-by-channel')
@@ -109,7 +108,9 @@ describe('weir threshold', () => {
     rmSync(out)
   })
 
-  it('shows segments with the gain over one set of thresholds for all', async () => {
+  it('shows segments with the gain over one set of thresholds for all, and says which know too little', async () => {
+    const { stderr } = await threshold('--by', 'channel', '--least-frauds', '2')
+    expect(stderr).toMatch(/refused, since fewer than 2 frauds .*: .*channel_recurring \(0 of \d+ payments\)/)
     const { stdout } = await threshold('--by', 'amount', '--least-frauds', '5')
     expect(stdout).toMatch(/NOW +PROPOSED +BY AMOUNT +DIFFERENCE/)
     expect(stdout).toMatch(/SEGMENT +CHALLENGE +REVIEW +DECLINE +PAYMENTS +FRAUDS\namount_below_/)
