@@ -44,7 +44,7 @@ export function thresholdsFor(
 }
 
 /** @param amount major units of the reference currency. */
-export function belongs(when: SegmentCondition, payment: Segmented, amount: number): boolean {
+function belongs(when: SegmentCondition, payment: Segmented, amount: number): boolean {
   const { channel, type, country, amount_at_least, amount_below } = when
   return (
     (channel === undefined || channel.includes(payment.channel)) &&
