@@ -1,5 +1,6 @@
 import { minorUnitExponent } from './currencies.ts'
 import type { Checked, Rejection } from './errors.ts'
+import { claimants } from './labels-view.ts'
 import { holdsPan } from './pan.ts'
 import { lengthOf, unitAt } from './text.ts'
 import {
@@ -30,7 +31,7 @@ const entryModeSet = new Set<unknown>(entryModes)
 const entityKindSet = new Set<unknown>(entityKinds)
 const sourceKindSet = new Set<unknown>(['t', 'l'])
 const labelStateSet = new Set<unknown>(['reported', 'confirmed', 'reversed'])
-const labelSourceSet = new Set<unknown>(['analyst', 'customer', 'chargeback', 'issuer'])
+const labelSourceSet = new Set<unknown>([...claimants, 'issuer'])
 
 /** The last instant that a Date can hold, ECMA-262 section 21.4.1.1. */
 const lastInstantMs = 8.64e15
