@@ -66,7 +66,7 @@ function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
 
 const outcomeColours = { approve: 'green', challenge: 'yellow', review: 'yellow', decline: 'red' } as const
 
-function verdict({
+export function verdict({
   outcome,
   status,
   risk_score,
@@ -75,14 +75,14 @@ function verdict({
   return `${word.padEnd(9)} ${String(risk_score ?? '-').padStart(3)}${status === 'degraded' ? ' degraded' : ''}`
 }
 
-const when = (eventTime: number): string => new Date(eventTime).toISOString()
+export const when = (eventTime: number): string => new Date(eventTime).toISOString()
 
 function decisionLine(decision: Decision): string {
   const { event_time, customer_id, transaction_id, reasons } = decision
   return `${when(event_time)}  ${verdict(decision)}  ${customer_id}  ${transaction_id}  ${reasons.join(' ')}`.trimEnd()
 }
 
-function alertLine(alert: Alert): string {
+export function alertLine(alert: Alert): string {
   const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
     alert
   const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`

@@ -1,3 +1,4 @@
+import { dayOf, isoDay } from './days.ts'
 import type { Alert } from './types.ts'
 
 export const caseActions = ['take', 'release', 'note', 'dispose'] as const
@@ -85,7 +86,9 @@ function casesOfCustomer<A extends CaseAlert>(
     const isNear = latest !== undefined && Math.abs(alert.event_time - latest.event_time) < windowMs
     const joins = isNear && !byCase.has(alert.alert_id) ? latest?.alert_id : undefined
     const caseId = closedIn ?? joins ?? alert.alert_id
-    linked.set(caseId, [...(linked.get(caseId) ?? []), alert])
+    const others = linked.get(caseId)
+    if (others === undefined) linked.set(caseId, [alert])
+    else others.push(alert)
     const isClosed = disposeIn(byCase.get(alert.alert_id) ?? []) !== undefined
     if (caseId === alert.alert_id && !isClosed) latest = alert
   }
@@ -135,8 +138,9 @@ function takerIn(actions: readonly CaseAction[]): string | null {
 }
 
 function once(actions: readonly CaseAction[]): CaseAction[] {
-  const seen = new Set<string>()
-  return actions.filter(({ action_id }) => seen.size < seen.add(action_id).size)
+  const first = new Map<string, CaseAction>()
+  for (const action of actions) if (!first.has(action.action_id)) first.set(action.action_id, action)
+  return [...first.values()]
 }
 
 /** A case on the working list. */
@@ -156,15 +160,13 @@ export interface ListedCase<C extends Case> {
  * @returns all cases: first those within the budget, each part by expected loss, the largest first.
  */
 export function workingList<C extends Case>(cases: readonly C[], perDay: number): ListedCase<C>[] {
-  const byDay = Map.groupBy(cases, ({ opened_time }) => new Date(opened_time).toISOString().slice(0, 10))
+  const byDay = Map.groupBy(cases, ({ opened_time }) => isoDay(dayOf(opened_time)))
   const listed = [...byDay].flatMap(([day, ofDay]) =>
     ofDay
       .toSorted((a, b) => Number(isWorked(b)) - Number(isWorked(a)) || byLoss(a, b))
       .map((one, place) => ({ case: one, day, isOverBudget: place >= perDay })),
   )
-  return listed.sort(
-    (a, b) => Number(a.isOverBudget) - Number(b.isOverBudget) || byLoss(a.case, b.case),
-  )
+  return listed.sort((a, b) => Number(a.isOverBudget) - Number(b.isOverBudget) || byLoss(a.case, b.case))
 }
 
 const isWorked = ({ status }: Case): boolean => status !== 'new'
