@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { viewAt, viewsOf } from '../../src/core/labels-view.ts'
@@ -74,4 +75,34 @@ test('a reversal takes back the word of its own source only', () => {
   const withdrawn = said('early_fraud_warning', 'reversed', 40)
   expect(viewAt([warned, charged, dropped, withdrawn], 40)).toMatchObject({ fraud: false, observed_time: 40 })
   expect(viewAt([warned, charged, dropped, withdrawn], 39)).toMatchObject({ fraud: true })
+})
+
+test('the examples of docs/labels.md', () => {
+  const page = readFileSync(new URL('../../docs/labels.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| (2026-.*) \|$/gm)].map(([, row = '']) =>
+    row.split('|').map((cell) => cell.trim()),
+  )
+  const isLabel = (cells: readonly string[]) => cells[3] === 'yes' || cells[3] === 'no'
+  const said = rows
+    .filter(isLabel)
+    .map(([observed = '', source = '', state = '', fraud]) =>
+      aLabel({
+        source,
+        state,
+        fraud: fraud === 'yes',
+        effective_time: 0,
+        observed_time: Date.parse(observed),
+      }),
+    )
+  const known = rows.filter((cells) => !isLabel(cells))
+  expect([said.length, known.length]).toEqual([7, 8])
+  for (const [on = '', ...wanted] of known) {
+    const view = viewAt(said, Date.parse(on))
+    const since = view === null ? '' : new Date(view.observed_time).toISOString().slice(0, 10)
+    const held =
+      view === null
+        ? ['unlabelled', '', '']
+        : [view.fraud ? 'fraud' : 'good', since, `${view.state} ${view.source}`]
+    expect([on, ...held]).toEqual([on, ...wanted])
+  }
 })
