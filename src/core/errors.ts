@@ -1,8 +1,8 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
- * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), REKEY, HTTP (test events), CLI,
- * TRAIN, REPLAY, DLQ (dead letters), AUDIT, CASE (of alerts), LABEL.
+ * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY, RULES,
+ * CONTROL (changes of rules, lists and policy), LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of
+ * states), REKEY, HTTP (test events), CLI, TRAIN, REPLAY, DLQ (dead letters), AUDIT, CASE (of alerts), LABEL.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -20,6 +20,9 @@ export const errorCodes = [
   'WEIR_RECORD_SKIPPED',
   'WEIR_FEATURES_INVALID',
   'WEIR_POLICY_INVALID',
+  'WEIR_CONTROL_REFUSED',
+  'WEIR_RULES_INVALID',
+  'WEIR_RULES_TESTS',
   'WEIR_MODEL_UNREADABLE',
   'WEIR_MODEL_MANIFEST',
   'WEIR_MODEL_HASH',
