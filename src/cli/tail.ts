@@ -82,7 +82,7 @@ function decisionLine(decision: Decision): string {
   return `${when(event_time)}  ${verdict(decision)}  ${customer_id}  ${transaction_id}  ${reasons.join(' ')}`.trimEnd()
 }
 
-export function alertLine(alert: Alert): string {
+function alertLine(alert: Alert): string {
   const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
     alert
   const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`

@@ -16,7 +16,16 @@ const folder = mkdtempSync(join(tmpdir(), 'weir-cli-'))
 /** Topics of this run's own, by name. */
 function settings(partitions = 3): { set: string[]; flags: string[] } {
   const unique = randomUUID().slice(0, 8)
-  const names = ['transactions', 'labels', 'control', 'decisions', 'alerts', 'case_actions', 'dead_letters', 'entity_updates']
+  const names = [
+    'transactions',
+    'labels',
+    'control',
+    'decisions',
+    'alerts',
+    'case_actions',
+    'dead_letters',
+    'entity_updates',
+  ]
   const set = [
     `kafka.brokers=${inject('kafkaBrokers')}`,
     `topics.partitions=${partitions}`,

@@ -83,17 +83,15 @@ test('the examples of docs/labels.md', () => {
     row.split('|').map((cell) => cell.trim()),
   )
   const isLabel = (cells: readonly string[]) => cells[3] === 'yes' || cells[3] === 'no'
-  const said = rows
-    .filter(isLabel)
-    .map(([observed = '', source = '', state = '', fraud]) =>
-      aLabel({
-        source,
-        state,
-        fraud: fraud === 'yes',
-        effective_time: 0,
-        observed_time: Date.parse(observed),
-      }),
-    )
+  const said = rows.filter(isLabel).map(([observed = '', source = '', state = '', fraud]) =>
+    aLabel({
+      source,
+      state,
+      fraud: fraud === 'yes',
+      effective_time: 0,
+      observed_time: Date.parse(observed),
+    }),
+  )
   const known = rows.filter((cells) => !isLabel(cells))
   expect([said.length, known.length]).toEqual([7, 8])
   for (const [on = '', ...wanted] of known) {
