@@ -1,11 +1,11 @@
 import { sha256 } from '../config/definitions.ts'
-import { validateCaseAction } from '../core/case-action.ts'
+import { mostAlerts, validateCaseAction } from '../core/case-action.ts'
 import type { CaseAction } from '../core/cases.ts'
 import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { NewRecord } from '../core/ports.ts'
 import type { Label } from '../core/types.ts'
-import { caseNamed, type DeskCase, readDesk } from './cases.ts'
+import { caseNamed, type DeskAlert, type DeskCase, readDesk } from './cases.ts'
 import type { Desk } from './desk.ts'
 import { labelRecord, labelsOf } from './label.ts'
 
@@ -39,6 +39,7 @@ export async function actOnCase(desk: Desk, request: CaseRequest, now: number): 
   const isDone =
     action === 'dispose' ? found.status === 'closed' : action === 'take' && found.taken_by === who
   const time = isDone && found.closed_time !== null ? found.closed_time : now
+  const closed = action === 'dispose' ? found.alerts.slice(0, mostAlerts) : []
   const made: CaseAction = {
     action_id: sha256(JSON.stringify([found.case_id, action, who, text, disposition, time])).slice(0, 32),
     case_id: found.case_id,
@@ -48,7 +49,7 @@ export async function actOnCase(desk: Desk, request: CaseRequest, now: number): 
     action_time: time,
     text,
     disposition,
-    alert_ids: action === 'dispose' ? found.alerts.map(({ alert_id }) => alert_id) : [],
+    alert_ids: closed.map(({ alert_id }) => alert_id),
   }
   const checked = validateCaseAction(made)
   if (!checked.ok)
@@ -56,7 +57,7 @@ export async function actOnCase(desk: Desk, request: CaseRequest, now: number): 
       checked.rejection.message,
       'leave card numbers out and keep to the lengths of schemas/case-action.avsc',
     )
-  const labels = disposition === null ? [] : await missingLabels(desk, found, made, isDone)
+  const labels = disposition === null ? [] : await missingLabels(desk, closed, made, isDone)
   const records = await Promise.all(labels.map((label) => labelRecord(desk, label)))
   if (!isDone) records.unshift(await actionRecord(desk, made))
   if (records.length > 0) await desk.log.append(records)
@@ -87,14 +88,14 @@ const refused = (message: string, cure: string): WeirError =>
 /** The labels of a disposition, but for those that lie on the topic already. */
 async function missingLabels(
   desk: Desk,
-  found: DeskCase,
-  { action_time, disposition }: CaseAction,
+  closed: readonly DeskAlert[],
+  { case_id, customer_id, action_time, disposition }: CaseAction,
   isDone: boolean,
 ): Promise<Label[]> {
   if (disposition === 'inconclusive') return []
-  const wanted = found.alerts.map(
+  const wanted = closed.map(
     (alert): Label => ({
-      label_id: sha256(JSON.stringify([found.case_id, alert.transaction_id])).slice(0, 32),
+      label_id: sha256(JSON.stringify([case_id, alert.transaction_id])).slice(0, 32),
       transaction_id: alert.transaction_id,
       customer_id: alert.customer_id,
       merchant_id: alert.merchant_id,
@@ -109,7 +110,7 @@ async function missingLabels(
     }),
   )
   if (!isDone) return wanted
-  const there = await labelsOf(desk, found.customer_id, action_time)
+  const there = await labelsOf(desk, customer_id, action_time)
   const ids = new Set(there.map(({ label_id }) => label_id))
   return wanted.filter(({ label_id }) => !ids.has(label_id))
 }

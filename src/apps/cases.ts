@@ -1,6 +1,7 @@
 import { type Case, type CaseAction, casesOf, type ListedCase, workingList } from '../core/cases.ts'
 import { WeirError } from '../core/errors.ts'
 import type { Alert } from '../core/types.ts'
+import { shown } from '../files/shown.ts'
 import { type Desk, readAllSince } from './desk.ts'
 
 /** An alert as it lies on its topic. */
@@ -70,7 +71,11 @@ export function caseNamed(
   )
   if (found !== undefined) return found
   const days = cases.look_back_ms / 86_400_000
-  throw new WeirError('WEIR_CASE_NOT_FOUND', `no alert of the last ${days} days has the id ${id}`, {
-    cure: 'weir alerts list --all shows what there is; cases.look_back_ms says how far back it is looked',
-  })
+  throw new WeirError(
+    'WEIR_CASE_NOT_FOUND',
+    `no alert of the last ${days} days has the id ${shown(id, 300)}`,
+    {
+      cure: 'weir alerts list --all shows what there is; cases.look_back_ms says how far back it is looked',
+    },
+  )
 }

@@ -6,6 +6,7 @@ import type { NewRecord } from '../core/ports.ts'
 import type { Alert, Label, Transaction } from '../core/types.ts'
 import { validateLabel } from '../core/validate.ts'
 import { anyTime } from '../files/payments.ts'
+import { shown } from '../files/shown.ts'
 import { type Desk, readAllSince, readSince } from './desk.ts'
 
 /** What somebody says of a payment. */
@@ -41,7 +42,7 @@ export async function labelPayment(desk: Desk, request: LabelRequest, now: numbe
   const last = own.toSorted((a, b) => a.observed_time - b.observed_time).at(-1)
   if (state === 'reversed' && last === undefined)
     throw refused(
-      `${source} has said nothing of ${transaction_id}`,
+      `${source} has said nothing of ${shown(transaction_id)}`,
       'reverse the label of the source that said it',
     )
   const label: Label = {
@@ -114,10 +115,10 @@ async function findPayment(
     }
   }
   const days = cases.look_back_ms / 86_400_000
-  const whose = customer_id === null ? '' : ` of ${customer_id}`
+  const whose = customer_id === null ? '' : ` of ${shown(customer_id)}`
   throw new WeirError(
     'WEIR_LABEL_NOT_FOUND',
-    `no payment${whose} of the last ${days} days has the id ${transaction_id}`,
+    `no payment${whose} of the last ${days} days has the id ${shown(transaction_id)}`,
     {
       cure: 'check the id, or look further back: --set cases.look_back_ms=…; weir produce FILE --as labels labels payments of any age',
     },

@@ -16,7 +16,8 @@ const dispositionSet = new Set<unknown>(dispositions)
 /** An alert_id is topic-partition-offset, and Kafka's topics have up to 249 characters. */
 const longestAlertId = 300
 const longestText = 1_000
-const mostAlerts = 1_000
+/** Alerts that one action closes at most: more are closed one action after the other. */
+export const mostAlerts = 1_000
 
 /** Checks an action against its contract, schemas/case-action.avsc. No message contains a value. */
 export function validateCaseAction(candidate: Unchecked<CaseAction>): Checked<CaseAction> {

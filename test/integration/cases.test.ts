@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { actOnCase } from '../../src/apps/case-action.ts'
 import { type Desk, openDesk, readAllSince } from '../../src/apps/desk.ts'
+import { labelPayment } from '../../src/apps/label.ts'
 import { partitionOf } from '../../src/core/partition.ts'
 import type { Label, Transaction } from '../../src/core/types.ts'
 import { aDecision, anAlert, aTransaction } from '../helpers/contracts.ts'
@@ -153,15 +154,17 @@ describe('weir alerts', () => {
 
 describe('weir label', () => {
   it('labels a payment without an alert, and takes back what its own source said only', async () => {
-    const label = ['label', 'tx-3', '--source', 'chargeback']
-    expect((await run(...label, '--reverse')).stderr).toContain('chargeback has said nothing of tx-3')
-    const said = await run(...label, '--fraud', '--state', 'confirmed')
-    expect(said.json).toMatchObject({ is_new: true, view: { fraud: true, source: 'chargeback' } })
-    expect((await run(...label, '--fraud', '--state', 'confirmed')).json).toMatchObject({ is_new: false })
-    expect((await run('label', 'tx-3', '--good')).json).toMatchObject({ view: { fraud: true } })
-    expect((await run(...label, '--reverse')).json).toMatchObject({
-      view: { fraud: false, source: 'analyst' },
-    })
+    const say = (source: string, state: string, fraud: boolean) => {
+      const request = { transaction_id: 'tx-3', source, state, fraud, fraud_type: null, customer_id: null }
+      return labelPayment(desk, request, Date.now())
+    }
+    const charged = ['chargeback', 'confirmed', true] as const
+    await expect(say('chargeback', 'reversed', false)).rejects.toThrow('chargeback has said nothing of tx-3')
+    expect(await say(...charged)).toMatchObject({ isNew: true, view: { fraud: true, source: 'chargeback' } })
+    expect(await say(...charged)).toMatchObject({ isNew: false })
+    expect((await run('label', 'tx-3', '--good')).json).toMatchObject({ is_new: true, view: { fraud: true } })
+    const reversed = await run('label', 'tx-3', '--reverse', '--source', 'chargeback')
+    expect(reversed.json).toMatchObject({ view: { fraud: false, source: 'analyst' } })
     expect(await run('label', 'tx-9', '--fraud')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no payment of the last 30 days has the id tx-9'),
