@@ -12,12 +12,14 @@ import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
 import { registerLabel } from './label.ts'
+import { registerLists } from './lists.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
 import { registerReset } from './reset.ts'
+import { registerRules } from './rules.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -40,6 +42,8 @@ const commands: readonly ((program: Command) => void)[] = [
   registerReplay,
   registerCompare,
   registerThreshold,
+  registerRules,
+  registerLists,
   registerFeatures,
   registerExport,
   registerTrain,

@@ -1,10 +1,13 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type Language, worded } from './narrative/language.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
 
 /** A policy file: how a risk score becomes an outcome, and why in words. Documented in policy.yaml. */
 export interface PolicyFile {
   readonly version: string
+  /** Of reasons and narratives; English where it is not given. */
+  readonly language?: Language | undefined
   /** Least risk score (0-999) of each outcome; a lower one approves. Ascending. */
   readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
   /** Outcomes that a person should see. */
@@ -30,6 +33,8 @@ export interface ReasonRow {
   readonly at_most?: number | undefined
   /** `{value}` stands for the feature's value. */
   readonly text: string
+  /** The same in simplified Chinese. */
+  readonly text_zh?: string | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -70,7 +75,8 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const reasons = file.reasons.map((row) => {
+  const reasons = file.reasons.map((given) => {
+    const row = worded(given, languageOf(file))
     const column = features.names.indexOf(row.feature)
     if (column < 0)
       throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
@@ -78,6 +84,8 @@ export function compilePolicy(
   })
   return { file, id: policyId(file, sha256), reasons }
 }
+
+export const languageOf = ({ language }: PolicyFile): Language => language ?? 'en'
 
 /** version#hash, as decisions carry it. */
 export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>

@@ -10,9 +10,11 @@ const mostCharacters = 80
  */
 export function shown(text: string, most = mostCharacters): string {
   if (holdsPan(text)) return '(withheld: it looks like a card number)'
-  const cut = text.length > most ? `${text.slice(0, most)}...` : text
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)
+  return visible(text.length > most ? `${text.slice(0, most)}...` : text)
 }
+
+/** Characters that a terminal would obey are escaped. */
+export const visible = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)
 
 const escaped = (character: string): string =>
   `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`
