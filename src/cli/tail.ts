@@ -5,7 +5,7 @@ import type { Contracts } from '../adapters/avro-contracts.ts'
 import { withConnection } from '../apps/connect.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { CompiledFeatures } from '../core/features/compile.ts'
+import { readable } from '../core/feature-values.ts'
 import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
 import { configOf, count, wantsJson } from './flags.ts'
@@ -54,7 +54,7 @@ function formatter(
   if (name === 'alerts') return formatWith(contracts.alerts, json ? JSON.stringify : alertLine)
   if (!json) return formatWith(contracts.decisions, decisionLine)
   const features = loadFeatures(config.features)
-  return formatWith(contracts.decisions, (decision) => decisionJson(decision, features))
+  return formatWith(contracts.decisions, (decision) => JSON.stringify(readable(decision, features)))
 }
 
 function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
@@ -88,19 +88,6 @@ function alertLine(alert: Alert): string {
   const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`
   return [head, ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${text}`)].join('\n')
 }
-
-/** The vector by column name when it was made by the features that are configured here, else null. */
-function decisionJson(decision: Decision, { hash, names }: CompiledFeatures): string {
-  const { features: bytes, ...rest } = decision
-  const known = decision.feature_hash === hash && bytes.length === names.length * 4
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const features = known
-    ? names.map((name, column) => [name, finite(view.getFloat32(column * 4, true))])
-    : null
-  return JSON.stringify({ ...rest, features: features && Object.fromEntries(features) })
-}
-
-const finite = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
 /** Prints a topic, each partition in order, until the limit or a signal. */
 async function follow(log: Log, topic: string, { limit, fromStart }: Flags, toLines: Format): Promise<void> {
