@@ -1,5 +1,5 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
-import { type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
@@ -132,7 +132,7 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   )
   for (const [customer, packed] of enriched.states) recomputed.customers.set(customer, packed)
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
-  const { probabilities: scores } = await active.model.score(vectors, enriched.arrivals.length)
+  const { probabilities: scores, parts } = await active.model.score(vectors, enriched.arrivals.length)
   const width = active.features.names.length
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
@@ -156,7 +156,14 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
       ? degradedAnswer(chunk, arrival)
       : duplicateOf >= 0
         ? { decision: duplicate(chunk, arrival), alert: null }
-        : scored(chunk, arrival, vector, scores[row] as number, first?.value)
+        : scored(
+            chunk,
+            arrival,
+            vector,
+            scores[row] as number,
+            parts.map((of) => of[row] as number),
+            first?.value,
+          )
     compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
     const alerts = answers.alerts.get(id) ?? []
     answers.alerts.delete(id)
@@ -199,6 +206,12 @@ function common({ topic, partition, active }: ChunkToCheck, { offset, transactio
     model: active.model.id,
     model_sha256: active.model.sha256,
     policy: active.policy.id,
+    control_offset: null,
+    rules: null,
+    rules_hit: [],
+    lists_hit: [],
+    adjustment: 0,
+    sca: null,
   }
 }
 
@@ -220,12 +233,13 @@ function scored(
   arrival: EnrichedArrival,
   vector: Float32Array,
   score: number,
+  parts: readonly number[],
   recorded: Decision | undefined,
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
   const risk_score = model.riskScore(score)
   const outcome = outcomeOf(policy, risk_score)
-  const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
+  const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
   const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
   const age = recorded?.entity_age_ms ?? null
@@ -241,18 +255,34 @@ function scored(
     features,
   }
   const isAlert = policy.file.alert_on.includes(outcome)
-  return { decision, alert: isAlert ? alertOf(decision, arrival.transaction, reasons) : null }
+  return {
+    decision,
+    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts) : null,
+  }
 }
 
-function alertOf(decision: Decision, transaction: Transaction, reasons: readonly Reason[]): Alert {
-  const { decision_id: alert_id, outcome, status, risk_score } = decision
+function alertOf(
+  { model, features }: ActiveSet,
+  decision: Decision,
+  transaction: Transaction,
+  reasons: readonly Reason[],
+  parts: readonly number[],
+): Alert {
+  const { decision_id: alert_id, outcome, score } = decision
+  const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
+  const amount = (transaction.amount_minor * (currencyFactor(features, transaction.currency) as number)) / 100
   return {
     ...transaction,
+    ...decision,
     alert_id,
     outcome: outcome as NonNullable<typeof outcome>,
-    status,
-    risk_score,
     reasons,
+    loss: (score as number) * amount,
+    parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
+    disagreement: risks.length > 1 ? (risks.at(-1) as number) - (risks[0] as number) : null,
+    base: null,
+    contributions: [],
+    narrative: '',
   }
 }
 

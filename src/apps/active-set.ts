@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { admitModel } from '../adapters/model-admission.ts'
 import { loadFeatures, loadPolicy } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { ActiveSet } from '../core/decide.ts'
+import { type ActiveSet, uncontrolled } from '../core/decide.ts'
 
 /**
  * Loads what decides: features, champion and policy, each checked against the others.
@@ -19,5 +19,5 @@ export async function loadActiveSet(config: Config, log: (line: string) => void)
     log,
   })
   const policy = loadPolicy(config.policy, features)
-  return { features, policy, model, entityAgeLimitMs: config.limits.entity_age_ms }
+  return { features, policy, model, ...uncontrolled, entityAgeLimitMs: config.limits.entity_age_ms }
 }

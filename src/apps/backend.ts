@@ -12,7 +12,7 @@ export function createBackend(
   const { topics } = config
   return {
     scoreNow,
-    features: active.features,
+    features: active().features,
     findDecision: (id) => findDecision({ log, topics, contracts }, id),
     async appendLabel(candidate, timestamp) {
       const limits = { eventTimePastMs: 0, eventTimeFutureMs: config.limits.event_time_future_ms }

@@ -63,7 +63,7 @@ export async function startStream(
       log,
       store,
       contracts,
-      active,
+      active: () => active,
       observer,
       clock: Date.now,
       now,

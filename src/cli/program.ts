@@ -97,4 +97,5 @@ function report(error: unknown): number {
   return isUsersMistake(error) ? exitCodes.usage : exitCodes.failed
 }
 
-const isUsersMistake = ({ code }: WeirError): boolean => /^WEIR_(CONFIG|CLI_USAGE|FEATURES|POLICY)/.test(code)
+const isUsersMistake = ({ code }: WeirError): boolean =>
+  /^WEIR_(CONFIG|CLI_USAGE|FEATURES|POLICY|RULES_INVALID)/.test(code)

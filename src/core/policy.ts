@@ -40,7 +40,9 @@ export interface CompiledPolicy {
   readonly reasons: readonly { readonly row: ReasonRow; readonly column: number }[]
 }
 
-const mostReasons = 4
+export const mostReasons = 4
+/** Of the reason that is given where no other holds. */
+export const scoreCode = 'SCORE'
 export const staleReason: Reason = {
   code: 'ENTITY_VALUES_STALE',
   text: 'What is known of the merchant, terminal or device was too old to be used.',
@@ -133,7 +135,7 @@ export function reasonsOf(
   }
   if (reasons.length === 0) {
     reasons.push({
-      code: 'SCORE',
+      code: scoreCode,
       text: `The model sees a risk of ${riskScore} of 999 in the payment as a whole.`,
     })
   }

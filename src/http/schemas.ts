@@ -5,6 +5,15 @@ const features: JsonSchema = {
   type: ['object', 'null'],
   additionalProperties: { type: ['number', 'null'] },
 }
+/** A value may be missing: NaN, which JSON has not. */
+const contributions: JsonSchema = {
+  type: 'array',
+  items: record('What one column adds to the log-odds.', {
+    feature: { type: 'string' },
+    value: { type: ['number', 'null'] },
+    contribution: { type: 'number' },
+  }),
+}
 const exampleTime = Date.UTC(2026, 0, 15, 12)
 
 /** The schemas of the API by name. Those of contracts are made from schemas/, and what is sent is checked against them. */
@@ -40,7 +49,7 @@ export const schemas = {
     ],
   },
   Decision: contractSchema('decision.avsc', { features }),
-  Alert: contractSchema('alert.avsc'),
+  Alert: contractSchema('alert.avsc', { contributions }),
   Score: record('What would be decided now. decision_id and alert_id are not-recorded.', {
     decision: { $ref: 'Decision#' },
     alert: nullable('Alert'),

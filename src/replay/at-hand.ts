@@ -2,7 +2,7 @@ import { admitModel } from '../adapters/model-admission.ts'
 import { listModels, readManifest } from '../adapters/model-package.ts'
 import { loadFeatures, loadPolicy } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { ActiveSet } from '../core/decide.ts'
+import { type ActiveSet, uncontrolled } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Decision } from '../core/types.ts'
@@ -56,7 +56,7 @@ export async function findAtHand(config: Config, more: MoreFiles = {}): Promise<
       .flatMap((path) => policyFor(path, admitted.features))
       .find(({ id }) => id === policyId)
     if (policy === undefined) return { missing: `no policy ${policyId}: give --policy` }
-    return { active: { ...admitted, policy, entityAgeLimitMs: config.limits.entity_age_ms } }
+    return { active: { ...admitted, policy, ...uncontrolled, entityAgeLimitMs: config.limits.entity_age_ms } }
   }
 
   return {

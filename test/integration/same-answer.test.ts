@@ -46,7 +46,12 @@ beforeAll(async () => {
   const alertOnAll = 'alert_on: [approve, challenge, review, decline]'
   writeFileSync(policy, readFileSync('policy.yaml', 'utf8').replace(/^alert_on:.*$/m, alertOnAll))
   const services = [`kafka.brokers=${inject('kafkaBrokers')}`, `redis.url=${inject('redisUrl')}`]
-  live = await Installation.create([...services, `policy=${policy}`, 'redis.deadline_ms=5000', 'http.requests_per_second=100000'])
+  live = await Installation.create([
+    ...services,
+    `policy=${policy}`,
+    'redis.deadline_ms=5000',
+    'http.requests_per_second=100000',
+  ])
   contracts = live.contracts
   active = await loadActiveSet(live.config, () => {})
   embedded = await startEmbedded()
@@ -70,7 +75,7 @@ async function startEmbedded() {
     log,
     store: createMemoryStore(),
     contracts,
-    active,
+    active: () => active,
     clock: () => 0,
     now: () => performance.now() / 1000,
     newToken: () => String(tokens++),

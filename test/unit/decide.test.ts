@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createContracts } from '../../src/adapters/avro-contracts.ts'
 import { createFileSchemaSource } from '../../src/adapters/avro-schema-files.ts'
 import { sha256 } from '../../src/config/definitions.ts'
-import { type ActiveSet, decide, decideDegraded } from '../../src/core/decide.ts'
+import { type ActiveSet, decide, decideDegraded, uncontrolled } from '../../src/core/decide.ts'
 import { advance, type Past } from '../../src/core/enrich.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { compilePolicy } from '../../src/core/policy.ts'
@@ -35,7 +35,13 @@ const amountModel: Model = {
 
 const brokenModel: Model = { ...amountModel, score: () => Promise.reject(new Error('no session')) }
 
-const active: ActiveSet = { features: shipped, model: amountModel, policy, entityAgeLimitMs: minute }
+const active: ActiveSet = {
+  features: shipped,
+  model: amountModel,
+  policy,
+  ...uncontrolled,
+  entityAgeLimitMs: minute,
+}
 
 const chunkOf = (all: readonly Arrival[]) => ({ topic: 'payments', arrivals: all })
 const decided = (
@@ -217,6 +223,7 @@ test('the same chunks give the same bytes', async () => {
     decisions: 'decisions',
     alerts: 'alerts',
     entityUpdates: 'entity-updates',
+    control: 'control',
   }
   const limits = { eventTimePastMs: Infinity, eventTimeFutureMs: Infinity, maxRecordBytes: 65_536 }
   const contracts = await createContracts(createFileSchemaSource(), topics, limits)

@@ -48,13 +48,13 @@ export class EmbeddedMember {
       log,
       store,
       contracts,
-      active,
+      active: () => active,
       clock: () => 0,
       now: () => performance.now() / 1000,
       newToken: () => String(tokens++),
       observer: {},
     })
-    this.backend = createBackend({ config, log, contracts, active }, this.#scorer)
+    this.backend = createBackend({ config, log, contracts, active: () => active }, this.#scorer)
   }
 
   async stop(): Promise<void> {
