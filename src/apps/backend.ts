@@ -1,7 +1,7 @@
 import { partitionOf } from '../core/partition.ts'
 import { validateLabel } from '../core/validate.ts'
 import type { Backend } from '../http/api.ts'
-import { findDecision } from '../ledger/find-decision.ts'
+import { findAlert, findDecision } from '../ledger/find-decision.ts'
 import type { Scorer, ScorerParts } from '../stream/scorer.ts'
 
 /** What a running member answers over HTTP. */
@@ -14,6 +14,7 @@ export function createBackend(
     scoreNow,
     features: active().features,
     findDecision: (id) => findDecision({ log, topics, contracts }, id),
+    findAlert: (id) => findAlert({ log, topics, contracts }, id),
     async appendLabel(candidate, timestamp) {
       const limits = { eventTimePastMs: 0, eventTimeFutureMs: config.limits.event_time_future_ms }
       const checked = validateLabel(candidate, timestamp, limits)

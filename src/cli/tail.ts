@@ -6,8 +6,9 @@ import { withConnection } from '../apps/connect.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { readable } from '../core/feature-values.ts'
-import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
+import type { Log, LogRecord } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
+import { follow } from '../stream/follow.ts'
 import { configOf, count, wantsJson } from './flags.ts'
 import { money, note, print, styled } from './output.ts'
 import { stopOnSignal } from './shutdown.ts'
@@ -36,7 +37,7 @@ export function registerTail(program: Command): void {
       .action(async (flags: Flags, command: Command) => {
         const { config } = configOf(command)
         await withConnection(config, ({ log, contracts }) =>
-          follow(log, config.topics[name], flags, formatter(name, contracts, config, wantsJson(command))),
+          printTopic(log, config.topics[name], flags, formatter(name, contracts, config, wantsJson(command))),
         )
       })
   }
@@ -90,28 +91,20 @@ function alertLine(alert: Alert): string {
 }
 
 /** Prints a topic, each partition in order, until the limit or a signal. */
-async function follow(log: Log, topic: string, { limit, fromStart }: Flags, toLines: Format): Promise<void> {
-  const ends = new Map<number, number>()
-  if (!fromStart) {
-    for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
-      ends.set(partition, (await log.bounds({ topic, partition })).end)
-    }
-  }
+async function printTopic(
+  log: Log,
+  topic: string,
+  { limit, fromStart }: Flags,
+  toLines: Format,
+): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   let left = limit
-  const handler: RunHandler = {
-    onAssigned() {},
-    async onRun({ partition, from, records }) {
-      const begin = ends.get(partition) ?? 0
-      if (from < begin) return begin
-      for (const line of (await toLines(records)).slice(0, Math.max(0, left))) print(line)
-      left -= records.length
-      if (left <= 0) stop()
-      return (records.at(-1)?.offset ?? from) + 1
-    },
-  }
-  // A group of its own that never commits: it sees every partition and leaves nothing behind.
-  const subscription = await log.subscribe(`weir-tail-${randomUUID()}`, [topic], handler)
+  const options = { group: `weir-tail-${randomUUID()}`, fromStart }
+  const subscription = await follow(log, topic, options, async (records) => {
+    for (const line of (await toLines(records)).slice(0, Math.max(0, left))) print(line)
+    left -= records.length
+    if (left <= 0) stop()
+  })
   const forget = stopOnSignal(() => subscription.stop())
   if (!fromStart && process.stderr.isTTY) note(`waiting for ${topic}; Ctrl-C ends`)
   await stopped

@@ -2,7 +2,7 @@
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY, RULES,
  * CONTROL (changes of rules, lists and policy), LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of
- * states), REKEY, HTTP (the API), CLI,
+ * states), REKEY, HTTP (the API), CLIENT, CLI,
  * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
  */
 export const errorCodes = [
@@ -62,6 +62,7 @@ export const errorCodes = [
   'WEIR_HTTP_LIMIT',
   'WEIR_HTTP_BUSY',
   'WEIR_HTTP_FAILED',
+  'WEIR_CLIENT_CLOSED',
   'WEIR_CLI_USAGE',
   'WEIR_CLI_INPUT',
   'WEIR_TRAIN_PYTHON',

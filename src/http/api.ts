@@ -3,9 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Checked } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Clock } from '../core/ports.ts'
-import type { Label } from '../core/types.ts'
+import type { Alert, Decision, Label } from '../core/types.ts'
 import type { Unchecked } from '../core/validate.ts'
-import type { FoundDecision } from '../ledger/find-decision.ts'
 import type { ScoreNow } from '../stream/score-now.ts'
 import { serveDecisions } from './decisions.ts'
 import { type ApiKey, checkRole, createKeyring, type Role } from './keys.ts'
@@ -28,7 +27,9 @@ export interface Backend {
   readonly scoreNow: ScoreNow
   /** Those that are scored now. */
   readonly features: Pick<CompiledFeatures, 'hash' | 'names'>
-  readonly findDecision: (id: string) => Promise<FoundDecision | null>
+  readonly findDecision: (id: string) => Promise<Decision | null>
+  /** Of a decision_id. */
+  readonly findAlert: (id: string) => Promise<Alert | null>
   /** Checks a label as a record of this timestamp (epoch milliseconds) and appends it. */
   readonly appendLabel: (label: Unchecked<Label>, timestamp: number) => Promise<Checked<Label>>
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { nearestPath } from '../config/nearest.ts'
 import type { Rejection } from '../core/errors.ts'
-import type { JsonSchema } from './contract-schema.ts'
+import { contractDefaults } from './contract-schema.ts'
 import { Refused } from './problem.ts'
 import { schemas } from './schemas.ts'
 
@@ -32,10 +32,12 @@ export function candidateOf<T>(request: FastifyRequest, name: 'Transaction' | 'L
       `the body has a field that the schema ${name} lacks${hint}`,
     )
   }
-  return { ...defaultsOf(properties), ...body } as T
+  return { ...defaults[name], ...body } as T
 }
 
-const defaultsOf = (properties: Readonly<Record<string, JsonSchema>>) =>
-  Object.fromEntries(Object.entries(properties).map(([field, { default: value = null }]) => [field, value]))
+const defaults = {
+  Transaction: contractDefaults('transaction.avsc'),
+  Label: contractDefaults('label.avsc'),
+}
 
 export const refusedRecord = ({ code, message }: Rejection): Refused => new Refused(400, code, message)

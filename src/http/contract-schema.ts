@@ -56,6 +56,12 @@ export function contractSchema(file: string, instead: Readonly<Record<string, Js
   return recordSchema(JSON.parse(readSchema(file)) as AvroRecord, instead)
 }
 
+/** What is meant by leaving a field out: its default, null where it has none. */
+export function contractDefaults(file: string): Record<string, unknown> {
+  const { fields } = JSON.parse(readSchema(file)) as AvroRecord
+  return Object.fromEntries(fields.map(({ name, default: fallback = null }) => [name, fallback]))
+}
+
 function recordSchema(
   { doc, fields }: AvroRecord,
   instead: Readonly<Record<string, JsonSchema>> = {},

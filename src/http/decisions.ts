@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { readable } from '../core/feature-values.ts'
-import type { Outcome } from '../core/types.ts'
-import type { FoundDecision } from '../ledger/find-decision.ts'
-import type { ApiParts, Backend } from './api.ts'
+import type { Decision, Outcome } from '../core/types.ts'
+import type { ApiParts } from './api.ts'
 import { createGate } from './gate.ts'
 import { Refused } from './problem.ts'
 import { answers } from './schemas.ts'
@@ -27,12 +26,10 @@ const params = {
 export function serveDecisions(api: FastifyInstance, { backend, ready }: ApiParts): void {
   const gate = createGate(mostSearches, 'searches for a decision')
 
-  async function find(given: unknown): Promise<FoundDecision & { backend: Backend }> {
-    const { decision_id } = given as { decision_id: string }
-    const asked = ready(backend())
-    const found = await gate(() => asked.findDecision(decision_id))
+  async function find(id: string): Promise<Decision> {
+    const found = await ready(backend()).findDecision(id)
     if (found === null) throw new Refused(404, 'WEIR_HTTP_NOT_FOUND', 'no decision has this id')
-    return { ...found, backend: asked }
+    return found
   }
 
   api.get('/v1/decisions/:decision_id/explain', {
@@ -45,8 +42,13 @@ export function serveDecisions(api: FastifyInstance, { backend, ready }: ApiPart
       response: answers('Explanation', [404]),
     },
     async handler({ params }, reply) {
-      const { decision, alert, backend } = await find(params)
-      return reply.send({ decision: readable(decision, backend.features), alert })
+      const { decision_id } = params as { decision_id: string }
+      const { features, findAlert } = ready(backend())
+      const found = await gate(async () => ({
+        decision: readable(await find(decision_id), features),
+        alert: await findAlert(decision_id),
+      }))
+      return reply.send(found)
     },
   })
 
@@ -61,11 +63,12 @@ export function serveDecisions(api: FastifyInstance, { backend, ready }: ApiPart
     },
     async handler({ params }, reply) {
       const { decision_id } = params as { decision_id: string }
-      let { decision } = await find(params)
-      // Of a payment that was sent twice the first decision stands.
-      if (decision.duplicate_of !== null)
-        decision = (await find({ decision_id: decision.duplicate_of })).decision
-      return reply.send({ decision_id, ...publicWords[decision.outcome as Outcome] })
+      const { outcome } = await gate(async () => {
+        const decision = await find(decision_id)
+        // Of a payment that was sent twice the first decision stands.
+        return decision.duplicate_of === null ? decision : find(decision.duplicate_of)
+      })
+      return reply.send({ decision_id, ...publicWords[outcome as Outcome] })
     },
   })
 }

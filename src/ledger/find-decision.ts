@@ -6,12 +6,6 @@ import type { Log, LogRecord, TopicPartition } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
 import { type Answer, startOf } from '../replay/answers.ts'
 
-export interface FoundDecision {
-  readonly decision: Decision
-  /** The one that the decision called for. */
-  readonly alert: Alert | null
-}
-
 export interface FindOptions {
   readonly log: Pick<Log, 'bounds' | 'read' | 'partitions'>
   readonly topics: Pick<Config['topics'], 'transactions' | 'decisions' | 'alerts'>
@@ -19,26 +13,44 @@ export interface FindOptions {
 }
 
 /**
- * A decision as it lies on its topic, and its alert. The id says partition and offset of the payment, and answers lie in
- * the order of what they answer: a search in halves, then some thousand records.
+ * A decision as it lies on its topic. The id says partition and offset of the payment, and answers lie in the order of
+ * what they answer: a search in halves, then some thousand records.
  *
  * @returns null where no decision has this id, or retention has taken it.
  */
-export async function findDecision(options: FindOptions, id: string): Promise<FoundDecision | null> {
-  const { log, topics, contracts } = options
-  const place = placeIn(id, topics.transactions)
-  if (place === null || place.partition >= (await log.partitions(topics.decisions))) return null
-  const find = <T>(topic: string, codec: Codec<T>, idOf: (value: T) => string) =>
-    answerTo(log, { topic, partition: place.partition }, place.offset, async (records) => {
-      const checked = await codec.decode(records)
-      return checked.flatMap((one) => {
-        const offset = one.ok ? offsetIn(idOf(one.value), topics.transactions, place.partition) : null
-        return one.ok && offset !== null ? [{ offset, value: one.value }] : []
-      })
+export function findDecision({ log, topics, contracts }: FindOptions, id: string): Promise<Decision | null> {
+  const idOf = ({ decision_id }: Decision) => decision_id
+  return find(log, topics.transactions, { topic: topics.decisions, codec: contracts.decisions, idOf }, id)
+}
+
+/** Likewise the alert that a decision called for. */
+export function findAlert({ log, topics, contracts }: FindOptions, id: string): Promise<Alert | null> {
+  const idOf = ({ alert_id }: Alert) => alert_id
+  return find(log, topics.transactions, { topic: topics.alerts, codec: contracts.alerts, idOf }, id)
+}
+
+interface Output<T> {
+  readonly topic: string
+  readonly codec: Codec<T>
+  readonly idOf: (value: T) => string
+}
+
+async function find<T>(
+  log: FindOptions['log'],
+  input: string,
+  { topic, codec, idOf }: Output<T>,
+  id: string,
+): Promise<T | null> {
+  const place = placeIn(id, input)
+  if (place === null || place.partition >= (await log.partitions(topic))) return null
+  const { partition, offset } = place
+  return answerTo(log, { topic, partition }, offset, async (records) => {
+    const checked = await codec.decode(records)
+    return checked.flatMap((one) => {
+      const answered = one.ok ? offsetIn(idOf(one.value), input, partition) : null
+      return one.ok && answered !== null ? [{ offset: answered, value: one.value }] : []
     })
-  const decision = await find(topics.decisions, contracts.decisions, ({ decision_id }) => decision_id)
-  if (decision === null) return null
-  return { decision, alert: await find(topics.alerts, contracts.alerts, ({ alert_id }) => alert_id) }
+  })
 }
 
 function placeIn(id: string, topic: string): { partition: number; offset: number } | null {
