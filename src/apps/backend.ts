@@ -1,3 +1,4 @@
+import type { ControlState } from '../core/control.ts'
 import { partitionOf } from '../core/partition.ts'
 import { validateLabel } from '../core/validate.ts'
 import type { Backend } from '../http/api.ts'
@@ -8,11 +9,13 @@ import type { Scorer, ScorerParts } from '../stream/scorer.ts'
 export function createBackend(
   { config, log, contracts, active }: Pick<ScorerParts, 'config' | 'log' | 'contracts' | 'active'>,
   { scoreNow }: Pick<Scorer, 'scoreNow'>,
+  control: () => ControlState,
 ): Backend {
   const { topics } = config
   return {
     scoreNow,
     features: active().features,
+    control,
     findDecision: (id) => findDecision({ log, topics, contracts }, id),
     findAlert: (id) => findAlert({ log, topics, contracts }, id),
     async appendLabel(candidate, timestamp) {

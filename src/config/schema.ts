@@ -177,7 +177,12 @@ export const configSchema = z
     app: setting(name, 'weir', 'Names this installation: first part of the keys of its states.'),
     group: setting(name, 'weir', 'Kafka consumer group; members of one group share the partitions.'),
     features: setting(path, 'features.yaml', 'Feature definitions.'),
-    policy: setting(path, 'policy.yaml', 'Decision policy: thresholds, rules, degraded mode.'),
+    policy: setting(
+      path,
+      'policy.yaml',
+      'Decision policy: thresholds, reasons, degraded mode. One on the control topic replaces it.',
+    ),
+    rules: setting(path.nullable(), null, 'Rules; null: none. Those on the control topic replace them.'),
     topics,
     kafka,
     redis,

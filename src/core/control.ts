@@ -43,10 +43,13 @@ export interface RefusedChange {
 }
 
 /** Before any change: what the files of the configuration say. */
-export const initialControl = (
-  rules: CompiledRules | null,
-  policy: CompiledPolicy,
-): ControlState => ({ offset: 0, rules, policy, lists: ListBook.empty, snoozes: new Map() })
+export const initialControl = ({ rules, policy }: Pick<ControlState, 'rules' | 'policy'>): ControlState => ({
+  offset: 0,
+  rules,
+  policy,
+  lists: ListBook.empty,
+  snoozes: new Map(),
+})
 
 /**
  * Makes changes, in the order of the log. What cannot be made changes nothing, the same on every member: it depends on

@@ -30,7 +30,9 @@ export function parseRange(text: string): AddressRange | null {
   if (parsed === null || rest.length > 0) return null
   if (length === undefined) return { ...parsed, prefix: parsed.bits }
   // Of an IPv4 address that is written as IPv6, the length counts 128 bits.
-  const prefix = /^\d{1,3}$/.test(length) ? Number(length) - (address.includes(':') ? 128 - parsed.bits : 0) : -1
+  const prefix = /^\d{1,3}$/.test(length)
+    ? Number(length) - (address.includes(':') ? 128 - parsed.bits : 0)
+    : -1
   if (prefix < 0 || prefix > parsed.bits) return null
   return { ...parsed, value: beginning(parsed, prefix), prefix }
 }

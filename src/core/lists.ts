@@ -19,9 +19,7 @@ export interface ListEntry {
 /** Names an entry: a later one of the same name replaces it. */
 export type EntryName = Pick<ListEntry, 'list' | 'type' | 'value'>
 
-export type ListChange =
-  | ({ readonly op: 'add' } & ListEntry)
-  | ({ readonly op: 'remove' } & EntryName)
+export type ListChange = ({ readonly op: 'add' } & ListEntry) | ({ readonly op: 'remove' } & EntryName)
 
 /** What of a payment a list can name. */
 export const listedValue: Readonly<Record<ListType, (of: Transaction) => string | null>> = {

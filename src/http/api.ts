@@ -1,11 +1,13 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
+import type { ControlState } from '../core/control.ts'
 import type { Checked } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Alert, Decision, Label } from '../core/types.ts'
 import type { Unchecked } from '../core/validate.ts'
 import type { ScoreNow } from '../stream/score-now.ts'
+import { serveControl } from './control.ts'
 import { serveDecisions } from './decisions.ts'
 import { type ApiKey, checkRole, createKeyring, type Role } from './keys.ts'
 import { serveLabels } from './labels.ts'
@@ -27,6 +29,8 @@ export interface Backend {
   readonly scoreNow: ScoreNow
   /** Those that are scored now. */
   readonly features: Pick<CompiledFeatures, 'hash' | 'names'>
+  /** Rules and lists that hold now. */
+  readonly control: () => ControlState
   readonly findDecision: (id: string) => Promise<Decision | null>
   /** Of a decision_id. */
   readonly findAlert: (id: string) => Promise<Alert | null>
@@ -98,4 +102,5 @@ export async function serveApi(
   serveScore(api, parts)
   serveDecisions(api, parts)
   serveLabels(api, parts)
+  serveControl(api, parts)
 }

@@ -5,6 +5,17 @@ import { contractDefaults } from './contract-schema.ts'
 import { Refused } from './problem.ts'
 import { schemas } from './schemas.ts'
 
+/** @throws {Refused} for an address or a query that is not what the schema says. */
+export function checkQuery({ validationError }: FastifyRequest): void {
+  const { validationContext } = validationError ?? {}
+  if (validationContext === 'params') {
+    throw new Refused(404, 'WEIR_HTTP_NOT_FOUND', 'there is nothing at this address')
+  }
+  if (validationContext === 'querystring') {
+    throw new Refused(400, 'WEIR_HTTP_REQUEST', 'a query parameter is unknown, or not of its form')
+  }
+}
+
 /**
  * The body as a record's content, absent fields at their defaults, null where they have none. What a field holds is left
  * to the contract's own check, whose codes are those of dead letters.
@@ -15,9 +26,7 @@ export function candidateOf<T>(request: FastifyRequest, name: 'Transaction' | 'L
   const { properties = {} } = schemas[name]
   const { body, validationError } = request
   const [found] = validationError?.validation ?? []
-  if (validationError?.validationContext === 'querystring') {
-    throw new Refused(400, 'WEIR_HTTP_REQUEST', 'a query parameter is unknown, or not of its form')
-  }
+  checkQuery(request)
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new Refused(400, 'WEIR_RECORD_UNDECODABLE', 'the body is not a JSON object')
   }

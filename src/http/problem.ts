@@ -50,8 +50,10 @@ export function sendProblem(reply: FastifyReply, refused: Refused): FastifyReply
  */
 export function refusalOf(error: unknown, maxBytes: number): Refused | null {
   if (error instanceof Refused) return error
-  // Log and store: what cannot be had now may be had later.
-  if (error instanceof WeirError) return new Refused(503, error.code, error.message, 1)
+  // Log and store: what cannot be had now may be had later, unless they deny it.
+  if (error instanceof WeirError) {
+    return new Refused(503, error.code, error.message, error.retriable ? 1 : null)
+  }
   const { statusCode } = error as FastifyError
   if (statusCode === 413) {
     return new Refused(413, 'WEIR_RECORD_TOO_LARGE', `the body has more than ${maxBytes} bytes`)

@@ -14,6 +14,11 @@ const contributions: JsonSchema = {
     contribution: { type: 'number' },
   }),
 }
+const controlOffset: JsonSchema = {
+  type: 'integer',
+  description:
+    'Every record of the control topic before this offset was read; another one: what holds may have changed.',
+}
 const exampleTime = Date.UTC(2026, 0, 15, 12)
 
 /** The schemas of the API by name. Those of contracts are made from schemas/, and what is sent is checked against them. */
@@ -62,6 +67,28 @@ export const schemas = {
     decision_id: { type: 'string' },
     outcome: { type: 'string', enum: ['approved', 'confirm', 'pending', 'declined'] },
     reason: { type: 'string', description: 'One sentence for the payer, of the outcome alone.' },
+  }),
+  Rules: record('The rules that hold, as docs/rules.md describes them.', {
+    control_offset: controlOffset,
+    id: { type: ['string', 'null'], description: 'version#hash, as decisions name it; null: none.' },
+    rules: { type: 'array', items: { type: 'object', additionalProperties: true } },
+  }),
+  ListPage: record('Some entries of a list, in the order in which they were added.', {
+    control_offset: controlOffset,
+    total: { type: 'integer', description: 'Entries of the whole list.' },
+    next: { type: ['integer', 'null'], description: '`from` of the next page; null: there is none.' },
+    entries: {
+      type: 'array',
+      items: record('Something that stands on the list; docs/decisioning.md.', {
+        list: { type: 'string' },
+        type: { type: 'string' },
+        value: { type: 'string' },
+        strength: { type: 'string' },
+        expires: { type: ['integer', 'null'] },
+        reason: { type: 'string' },
+        who: { type: 'string' },
+      }),
+    },
   }),
   LabelReceipt: record('The label lies on the labels topic.', { label_id: { type: 'string' } }),
   Problem: record('Problem details, RFC 9457.', {

@@ -4,6 +4,7 @@ import {
   type ControlReader,
   type ControlState,
   controlled,
+  initialControl,
   type RefusedChange,
 } from '../core/control.ts'
 import type { ActiveSet } from '../core/decide.ts'
@@ -18,8 +19,7 @@ export interface ControlFollowerOptions {
   readonly codec: Codec<Control>
   readonly reader: ControlReader
   /** What decides where the topic has said nothing. */
-  readonly base: ActiveSet
-  readonly initial: ControlState
+  readonly base: ActiveSet & Pick<ControlState, 'rules'>
   readonly observer: ControlObserver
 }
 
@@ -43,8 +43,8 @@ export class ControlFollower {
 
   private constructor(options: ControlFollowerOptions) {
     this.#options = options
-    this.#state = options.initial
-    this.#active = controlled(options.base, options.initial)
+    this.#state = initialControl(options.base)
+    this.#active = controlled(options.base, this.#state)
   }
 
   /** Reads what there is. Rejects with WEIR_LOG_* where it cannot be had: rules and lists unknown are not none. */

@@ -235,6 +235,38 @@ describe('a label', () => {
   })
 })
 
+describe('what holds', () => {
+  it('rules as they were written', async () => {
+    const ask = await start()
+    const { body } = await ask('/v1/rules')
+    expect(body).toMatchObject({ control_offset: 0, id: expect.stringMatching(/^1\.0\.0#/) })
+    expect(body.rules[0]).toMatchObject({ id: 'card-testing', outcome: 'decline', priority: 90 })
+    const [decided] = await decidedOn('tx-3')
+    expect(decided?.rules).toBe(body.id)
+  })
+
+  it('lists, a page at a time', async () => {
+    const ask = await start()
+    const first = await ask('/v1/lists/deny?limit=3')
+    expect(first.body).toMatchObject({ total: 4, next: 3 })
+    const rest = await ask(`/v1/lists/deny?limit=3&from=${first.body.next}`)
+    const entries = [...first.body.entries, ...rest.body.entries]
+    expect(entries.map(({ value }) => value)).toEqual(['bad-0', 'bad-1', 'bad-2', 'bad-3'])
+    expect(rest.body.next).toBeNull()
+    expect((await ask('/v1/lists/watch')).body.entries).toMatchObject([{ value: 'bad-4', who: 'ana' }])
+    expect((await ask('/v1/lists/allow')).body).toMatchObject({ total: 0, entries: [] })
+  })
+
+  it('other lists there are not, nor other queries', async () => {
+    const ask = await start()
+    expect(await ask('/v1/lists/grey')).toMatchObject({ status: 404, body: { code: 'WEIR_HTTP_NOT_FOUND' } })
+    for (const query of ['limit=-1', 'from=x', 'order=up']) {
+      const answer = await ask(`/v1/lists/deny?${query}`)
+      expect(answer, query).toMatchObject({ status: 400, body: { code: 'WEIR_HTTP_REQUEST' } })
+    }
+  })
+})
+
 it('what is no fault of the request is told to the operator, not to the caller', async () => {
   const broken = member.backend as Backend
   const findDecision = async () => {
@@ -283,6 +315,8 @@ describe('the OpenAPI document', () => {
     const [decided] = await decidedOn('tx-5')
     isA('Explanation', (await ask(`/v1/decisions/${decided?.decision_id}/explain`)).body)
     isA('PublicDecision', (await ask(`/v1/decisions/${decided?.decision_id}/public`)).body)
+    isA('Rules', (await ask('/v1/rules')).body)
+    isA('ListPage', (await ask('/v1/lists/deny')).body)
     isA('Problem', (await ask('/v1/decisions/x/public')).body)
   })
 })

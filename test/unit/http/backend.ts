@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { loadActiveSet } from '../../../src/apps/active-set.ts'
 import { createBackend } from '../../../src/apps/backend.ts'
 import { openContracts } from '../../../src/apps/connect.ts'
+import { createControlReader } from '../../../src/config/control-texts.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { controlled, initialControl } from '../../../src/core/control.ts'
 import { WeirError } from '../../../src/core/errors.ts'
+import { ListBook } from '../../../src/core/lists.ts'
 import { partitionOf } from '../../../src/core/partition.ts'
 import type { StateStore } from '../../../src/core/ports.ts'
 import { outcomes, type Transaction } from '../../../src/core/types.ts'
@@ -17,6 +21,18 @@ const champion = await loadActiveSet(config, () => {})
 const contracts = await openContracts(config)
 const { transactions, labels, decisions, alerts, dead_letters, entity_updates } = config.topics
 export const topics = [transactions, labels, decisions, alerts, dead_letters, entity_updates]
+
+const reader = createControlReader(champion)
+const rules = reader.rules(readFileSync(new URL('../../../rules/example.yaml', import.meta.url), 'utf8'))
+const changes = Array.from({ length: 5 }, (_, i) => ({
+  op: 'add',
+  list: i === 4 ? 'watch' : 'deny',
+  type: 'customer',
+  value: `bad-${i}`,
+  reason: 'seen before',
+  who: 'ana',
+}))
+const lists = ListBook.empty.with(reader.lists(JSON.stringify({ changes })))
 
 /** A member on the embedded log and store, whose every decision is one that a person should see. */
 export class EmbeddedMember {
@@ -42,7 +58,9 @@ export class EmbeddedMember {
         return this.kept.peek(...given)
       },
     }
-    const { log, active } = this
+    const { log } = this
+    const state = { ...initialControl(this.active), rules, lists }
+    const active = controlled(this.active, state)
     this.#scorer = await startScorer({
       config,
       log,
@@ -54,7 +72,7 @@ export class EmbeddedMember {
       newToken: () => String(tokens++),
       observer: {},
     })
-    this.backend = createBackend({ config, log, contracts, active: () => active }, this.#scorer)
+    this.backend = createBackend({ config, log, contracts, active: () => active }, this.#scorer, () => state)
   }
 
   async stop(): Promise<void> {
