@@ -8,6 +8,8 @@ import { freePort } from '../test/helpers/services-ready.ts'
 import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
 import { measureBacklog } from './backlog.ts'
 import { type Running, start, startReplay } from './contestant.ts'
+import { benchHttp } from './http.ts'
+import { httpUsage, readHttpOptions } from './http-options.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import { type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
@@ -128,6 +130,10 @@ try {
     const options = readReplayOptions(args)
     if (options === 'help') print(replayUsage)
     else await benchReplay(options)
+  } else if (part === 'http') {
+    const options = readHttpOptions(args)
+    if (options === 'help') print(httpUsage)
+    else await benchHttp(options)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)
