@@ -16,6 +16,7 @@ import { registerProduce } from './produce.ts'
 import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
 import { registerReset } from './reset.ts'
+import { registerRules } from './rules.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -36,6 +37,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerReplay,
   registerCompare,
   registerThreshold,
+  registerRules,
   registerFeatures,
   registerExport,
   registerTrain,
