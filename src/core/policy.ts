@@ -39,14 +39,14 @@ export interface ReasonRow {
   /** The same in simplified Chinese. */
   readonly text_zh?: string | undefined
   /** What is usual for the customer, said after `text` where it is known; `{usual}` stands for `feature` / `per`. */
-  readonly usual?: UsualText | undefined
-}
-
-interface UsualText {
-  readonly feature: string
-  readonly per: number
-  readonly text: string
-  readonly text_zh?: string | undefined
+  readonly usual?:
+    | {
+        readonly feature: string
+        readonly per: number
+        readonly text: string
+        readonly text_zh?: string | undefined
+      }
+    | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -96,9 +96,8 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const language = languageOf(file)
   const reasons = file.reasons.map((given): CompiledReason => {
-    const row = worded(given, language)
+    const row = worded(given, languageOf(file))
     const columnOf = (feature: string): number => {
       const column = features.names.indexOf(feature)
       if (column >= 0) return column
@@ -167,9 +166,10 @@ export function reasonsOf(
     return value >= (row.at_least ?? -Infinity) && value <= (row.at_most ?? Infinity)
   })
   const ordered = contributions === null ? holding : byContribution(holding, contributions)
+  const language = languageOf(policy.file)
   const reasons = ordered.map((reason) => ({
     code: reason.row.code,
-    text: inFull(reason, features, languageOf(policy.file)),
+    text: inFull(reason, features, language),
   }))
   if (stale) reasons.unshift(staleReason)
   if (reasons.length === 0) {
@@ -197,21 +197,18 @@ function byContribution(
 }
 
 function inFull({ row, column, usual }: CompiledReason, features: Buffer, language: Language): string {
-  const { less, joint, end } = punctuation[language]
-  /** At most one decimal: reasons are for people. */
-  const inWords = (value: number): string =>
-    value > 0 && value < 0.05 ? less : String(Math.round(value * 10) / 10)
-  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4)))
+  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4), language))
   const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
   if (row.usual === undefined || Number.isNaN(known)) return text
-  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per))
-  return `${text.replace(/[.。]$/, '')}${joint}${beside}${end}`
+  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per, language))
+  const [between, end] = language === 'zh' ? ['，', '。'] : ['; ', '.']
+  return `${text.replace(/[.。]$/, '')}${between}${beside}${end}`
 }
 
-const punctuation = {
-  en: { less: 'less than 0.1', joint: '; ', end: '.' },
-  zh: { less: '不到0.1', joint: '，', end: '。' },
-} as const
+/** At most one decimal: reasons are for people. */
+const inWords = (value: number, language: Language): string =>
+  value > 0 && value < 0.05 ? least[language] : String(Math.round(value * 10) / 10)
+const least: Readonly<Record<Language, string>> = { en: 'less than 0.1', zh: '不到0.1' }
 
 function invalid(what: string): WeirError {
   return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {

@@ -92,7 +92,7 @@ test('what is usual is said beside the value, where it is known', () => {
 test('a Chinese policy says both in Chinese, and what it has no words for by its names', () => {
   const usual = { feature: 'customer_count_30d', per: 30, text: 'usual {usual}' }
   const limits = { feature: 'customer_count_10m', at_least: 3, text: '{value} in 10 minutes.' }
-  const zh = { text_zh: '此前10分钟内已付款{value}笔。', usual: { ...usual, text_zh: '平时每天{usual}笔' } }
+  const zh = { text_zh: '此前10分钟内已付款{value}笔。', usual: { ...usual, text_zh: '平常每天{usual}笔' } }
   const policy = compiled({
     language: 'zh',
     reasons: [
@@ -105,10 +105,10 @@ test('a Chinese policy says both in Chinese, and what it has no words for by its
       ({ text }) => text,
     )
   expect(text(30)).toEqual([
-    '此前10分钟内已付款4笔，平时每天1笔。',
-    'QUICK（customer_count_10m为4），平时为1。',
+    '此前10分钟内已付款4笔，平常每天1笔。',
+    'QUICK（customer_count_10m为4），平常为1。',
   ])
-  expect(text(1)[0]).toBe('此前10分钟内已付款4笔，平时每天不到0.1笔。')
+  expect(text(1)[0]).toBe('此前10分钟内已付款4笔，平常每天不到0.1笔。')
   expect(text(Number.NaN)).toEqual(['此前10分钟内已付款4笔。', 'QUICK（customer_count_10m为4）。'])
 })
 
