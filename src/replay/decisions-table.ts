@@ -61,6 +61,9 @@ export async function readDecisionTable(
       outcome: await numbers(columns.outcome, new Uint8Array(size), (value) =>
         outcomes.indexOf(value as never),
       ),
+      rules: hasColumn(parts, columns.rulesHit)
+        ? { hit: await texts(columns.rulesHit), without: await texts(columns.outcomesWithout) }
+        : null,
     })
   }
   const segments: Partial<Record<(typeof segmentFields)[number], TextColumn>> = {}
@@ -153,6 +156,9 @@ async function readTexts(parts: readonly Part[], column: string, kept: Kept): Pr
   })
   return { values: [...known.keys()], codes }
 }
+
+const hasColumn = ([first]: readonly Part[], column: string): boolean =>
+  first?.metadata.schema.some(({ name }) => name === column) ?? false
 
 function candidateNames([first]: readonly Part[]): string[] {
   const columns = first?.metadata.schema.map(({ name }) => name) ?? []
