@@ -110,7 +110,7 @@ export function createDecisionsFolder(
         for (const [c, ofCandidate] of decisions.entries()) {
           const decision = ofCandidate[i] as Decision
           addVerdict(pending, c, decision)
-          addRules(pending, c, decision, transaction, candidates[c] as Ruled)
+          addRules(pending, c, decision, transaction, amounts[i] as number, candidates[c] as Ruled)
         }
         if (pending.times.length === partRows) flush()
       }
@@ -161,11 +161,12 @@ function addRules(
   candidate: number,
   decision: Decision,
   transaction: Transaction,
+  amount: number,
   { rules, active }: Ruled,
 ): void {
   if (rules === null) return
   to.rulesHit[candidate]?.push(decision.rules_hit.join())
-  to.outcomesWithout[candidate]?.push(outcomesWithout(decision, transaction, rules, active).join())
+  to.outcomesWithout[candidate]?.push(outcomesWithout(decision, transaction, amount, rules, active).join())
 }
 
 function schemaOf(candidates: readonly Ruled[]): SchemaElement[] {

@@ -16,8 +16,14 @@ const rules = rulesOf(
 )
 
 function without(riskScore: number, hit: readonly string[]) {
-  const decision = { rules_hit: hit, features: Buffer.alloc(0), score: 0.5, risk_score: riskScore }
-  return outcomesWithout(decision, {} as Transaction, rules, { policy, lists: null, rules })
+  const decision = {
+    rules_hit: hit,
+    features: Buffer.alloc(0),
+    score: 0.5,
+    risk_score: riskScore,
+    late: false,
+  }
+  return outcomesWithout(decision, {} as Transaction, 10, rules, { policy, lists: null, rules })
 }
 
 describe('the outcome without each rule that hit', () => {
