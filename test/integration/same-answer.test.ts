@@ -210,7 +210,7 @@ async function embeddedAnswers(): Promise<Answers> {
 async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<Answers> {
   const { topics } = live.config
   const found = new Map<string, Said>()
-  const candidates = [{ name: 'champion', active }]
+  const candidates = [{ name: 'champion', active, rules: null }]
   const tally = newTally()
   const pass = new Pass({
     topic: topics.transactions,
