@@ -1,8 +1,9 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
 import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
+import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
-import { reasonsOf } from '../../src/core/policy.ts'
+import { languageOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import {
   type Alert,
@@ -290,7 +291,7 @@ function scored(
 }
 
 function alertOf(
-  { model, features }: ActiveSet,
+  { model, features, policy }: ActiveSet,
   decision: Decision,
   transaction: Transaction,
   reasons: readonly Reason[],
@@ -300,7 +301,7 @@ function alertOf(
   const { decision_id: alert_id, outcome, score } = decision
   const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
   const amount = (transaction.amount_minor * (currencyFactor(features, transaction.currency) as number)) / 100
-  return {
+  const alert = {
     ...transaction,
     ...decision,
     alert_id,
@@ -313,6 +314,7 @@ function alertOf(
     contributions: explained === null ? [] : weightiest(features.names, decision.features, explained),
     narrative: '',
   }
+  return { ...alert, narrative: narrate(alert, languageOf(policy.file)) }
 }
 
 /** Compares bytes; in words it names the fields. */

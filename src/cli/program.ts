@@ -10,6 +10,7 @@ import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
+import { registerLists } from './lists.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
@@ -38,6 +39,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerCompare,
   registerThreshold,
   registerRules,
+  registerLists,
   registerFeatures,
   registerExport,
   registerTrain,

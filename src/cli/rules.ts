@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
-import { type ActiveRules, activeRules, publishRules, rulesWorldOf } from '../apps/rules.ts'
+import { publishChange } from '../apps/control.ts'
+import { type ActiveRules, activeRules, rulesWorldOf } from '../apps/rules.ts'
+import { readText } from '../config/definitions.ts'
 import { assertTestsPass, failuresOf, loadRules } from '../config/rules-file.ts'
 import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
@@ -76,7 +78,14 @@ export function registerRules(program: Command): void {
       assertTestsPass(path, rules, world)
       const { author, comment = null } = flags
       const control_id = await withConnection(config, (connection) =>
-        publishRules(connection, config, path, rules, { author, comment }),
+        publishChange(connection, config, {
+          kind: 'rules',
+          name: 'rules',
+          version: rules.file.version,
+          body: readText(path, 'WEIR_RULES_INVALID'),
+          author,
+          comment,
+        }),
       )
       if (wantsJson(command)) return printJson({ id: rules.id, control_id, topic: config.topics.control })
       print(`${styled('green', 'published')}  ${rules.id}, ${rules.file.rules.length} rules`)

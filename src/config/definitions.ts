@@ -18,6 +18,7 @@ import {
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
+import { languages } from '../core/narrative/language.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
 import { nearestPath } from './nearest.ts'
@@ -146,6 +147,7 @@ function policyFile(features: readonly string[] | null) {
   })
   return only({
     version: z.string().min(1).max(32),
+    language: oneOf(languages).optional(),
     thresholds: only({
       challenge: z.int().min(0).max(1000),
       review: z.int().min(0).max(1000),
@@ -170,10 +172,12 @@ function policyFile(features: readonly string[] | null) {
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
+        text_zh: z.string().min(1).max(256).optional(),
         usual: only({
           feature: known,
           per: z.number().positive().default(1),
           text: z.string().min(1).max(256),
+          text_zh: z.string().min(1).max(256).optional(),
         }).optional(),
       }),
     ),

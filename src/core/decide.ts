@@ -8,12 +8,14 @@ import {
 } from './enrich.ts'
 import { weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
 import {
   type CompiledPolicy,
   type DegradedRow,
   degradedReason,
   degradedRow,
+  languageOf,
   mostReasons,
   reasonsOf,
   scoreCode,
@@ -90,7 +92,7 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
           ? degraded(chunk, arrival, active)
           : scored(chunk, arrival, sight, active)
     decisions.push(answer.decision)
-    if (answer.alert !== null) alerts.push(answer.alert)
+    if (answer.alert !== null) alerts.push(told(answer.alert, active))
   })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
@@ -106,10 +108,16 @@ export function decideDegraded(
   const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
   return {
     decisions: answers.map(({ decision }) => decision),
-    alerts: answers.flatMap(({ alert }) => alert ?? []),
+    alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
     deltas: deltasAlone(chunk.arrivals, active.features),
   }
 }
+
+/** In words, once all else is known of it. */
+const told = (alert: Alert, { policy }: ActiveSet): Alert => ({
+  ...alert,
+  narrative: narrate(alert, languageOf(policy.file)),
+})
 
 interface Answer {
   readonly decision: Decision

@@ -1,10 +1,13 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type Language, worded } from './narrative/language.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
 
 /** A policy file: how a risk score becomes an outcome, and why in words. Documented in policy.yaml. */
 export interface PolicyFile {
   readonly version: string
+  /** Of reasons and narratives; English where it is not given. */
+  readonly language?: Language | undefined
   /** Least risk score (0-999) of each outcome; a lower one approves. Ascending. */
   readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
   /** Outcomes that a person should see. */
@@ -23,6 +26,14 @@ export interface DegradedRow {
   readonly alert: boolean
 }
 
+/** What is usual for the customer or the merchant: `{usual}` stands for `feature` / `per`, major units of amounts. */
+interface Usual {
+  readonly feature: string
+  readonly per: number
+  readonly text: string
+  readonly text_zh?: string | undefined
+}
+
 export interface ReasonRow {
   readonly code: string
   /** Whose value must lie within the limits. */
@@ -33,8 +44,10 @@ export interface ReasonRow {
   readonly at_most?: number | undefined
   /** `{value}` stands for the feature's value. */
   readonly text: string
-  /** What is usual for the customer, said after `text` where it is known; `{usual}` stands for `feature` / `per`. */
-  readonly usual?: { readonly feature: string; readonly per: number; readonly text: string } | undefined
+  /** The same in simplified Chinese. */
+  readonly text_zh?: string | undefined
+  /** Said after `text` where it is known. */
+  readonly usual?: Usual | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -84,7 +97,8 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const reasons = file.reasons.map((row): CompiledReason => {
+  const reasons = file.reasons.map((given): CompiledReason => {
+    const row = worded(given, languageOf(file))
     const columnOf = (feature: string): number => {
       const column = features.names.indexOf(feature)
       if (column >= 0) return column
@@ -92,10 +106,12 @@ export function compilePolicy(
     }
     const column = columnOf(row.feature)
     const group = [...new Set([column, ...(row.features ?? []).map(columnOf)])]
-    return { row, column, group, usual: row.usual === undefined ? -1 : columnOf(row.usual.feature) }
+    return { row, column, group, usual: given.usual === undefined ? -1 : columnOf(given.usual.feature) }
   })
   return { file, id: policyId(file, sha256), reasons }
 }
+
+export const languageOf = ({ language }: PolicyFile): Language => language ?? 'en'
 
 /** version#hash, as decisions carry it. */
 export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>
@@ -182,12 +198,13 @@ function inFull({ row, column, usual }: CompiledReason, features: Buffer): strin
   const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
   if (row.usual === undefined || Number.isNaN(known)) return text
   const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per))
-  return `${text.replace(/\.$/, '')}; ${beside}.`
+  const [joint, stop] = text.endsWith('。') ? ['；', '。'] : ['; ', '.']
+  return `${text.replace(/[.。]$/, '')}${joint}${beside}${stop}`
 }
 
 /** At most one decimal: reasons are for people. */
 const inWords = (value: number): string =>
-  value > 0 && value < 0.05 ? 'less than 0.1' : String(Math.round(value * 10) / 10)
+  value > 0 && value < 0.05 ? '<0.1' : String(Math.round(value * 10) / 10)
 
 function invalid(what: string): WeirError {
   return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {
