@@ -145,6 +145,7 @@ async function createSession(
 ): Promise<InferenceSession> {
   const refusals: string[] = []
   for (const provider of providers) {
+    if (provider === 'cuda') forbidTf32()
     try {
       const session = await InferenceSession.create(onnx, {
         executionProviders: [provider],
@@ -152,7 +153,8 @@ async function createSession(
         interOpNumThreads: 1,
         logSeverityLevel: 4,
       })
-      log([`model ${name} runs on ${provider}`, ...refusals].join('; '))
+      const where = provider === 'cpu' ? 'cpu' : `${provider}, and on cpu what ${provider} lacks`
+      log([`model ${name} runs on ${where}`, ...refusals].join('; '))
       return session
     } catch (error) {
       refusals.push(`not on ${provider}: ${firstLine(error)}`)
@@ -161,6 +163,15 @@ async function createSession(
   throw new WeirError('WEIR_MODEL_PROVIDER', `No provider takes model ${name}: ${refusals.join('; ')}`, {
     cure: "Name 'cpu' among the providers; if cpu refuses, export the model for an operator set that onnxruntime 1.30 knows.",
   })
+}
+
+/**
+ * NVIDIA's libraries else round the factors of float32 products to 10 bits (TF32), and onnxruntime-node has no option
+ * that forbids it. They read the variable as the process has it, which a worker thread cannot set: admission, on the
+ * main thread, comes first.
+ */
+function forbidTf32(): void {
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0'
 }
 
 function checkSignature(session: InferenceSession, { name, input, output }: Part): void {

@@ -26,14 +26,6 @@ export interface DegradedRow {
   readonly alert: boolean
 }
 
-/** What is usual for the customer or the merchant: `{usual}` stands for `feature` / `per`, major units of amounts. */
-interface Usual {
-  readonly feature: string
-  readonly per: number
-  readonly text: string
-  readonly text_zh?: string | undefined
-}
-
 export interface ReasonRow {
   readonly code: string
   /** Whose value must lie within the limits. */
@@ -46,8 +38,15 @@ export interface ReasonRow {
   readonly text: string
   /** The same in simplified Chinese. */
   readonly text_zh?: string | undefined
-  /** Said after `text` where it is known. */
-  readonly usual?: Usual | undefined
+  /** What is usual for the customer, said after `text` where it is known; `{usual}` stands for `feature` / `per`. */
+  readonly usual?:
+    | {
+        readonly feature: string
+        readonly per: number
+        readonly text: string
+        readonly text_zh?: string | undefined
+      }
+    | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -106,7 +105,7 @@ export function compilePolicy(
     }
     const column = columnOf(row.feature)
     const group = [...new Set([column, ...(row.features ?? []).map(columnOf)])]
-    return { row, column, group, usual: given.usual === undefined ? -1 : columnOf(given.usual.feature) }
+    return { row, column, group, usual: row.usual === undefined ? -1 : columnOf(row.usual.feature) }
   })
   return { file, id: policyId(file, sha256), reasons }
 }
@@ -167,7 +166,11 @@ export function reasonsOf(
     return value >= (row.at_least ?? -Infinity) && value <= (row.at_most ?? Infinity)
   })
   const ordered = contributions === null ? holding : byContribution(holding, contributions)
-  const reasons = ordered.map((reason) => ({ code: reason.row.code, text: inFull(reason, features) }))
+  const language = languageOf(policy.file)
+  const reasons = ordered.map((reason) => ({
+    code: reason.row.code,
+    text: inFull(reason, features, language),
+  }))
   if (stale) reasons.unshift(staleReason)
   if (reasons.length === 0) {
     reasons.push({
@@ -193,18 +196,19 @@ function byContribution(
     .map(({ reason }) => reason)
 }
 
-function inFull({ row, column, usual }: CompiledReason, features: Buffer): string {
-  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4)))
+function inFull({ row, column, usual }: CompiledReason, features: Buffer, language: Language): string {
+  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4), language))
   const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
   if (row.usual === undefined || Number.isNaN(known)) return text
-  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per))
-  const [joint, stop] = text.endsWith('。') ? ['；', '。'] : ['; ', '.']
-  return `${text.replace(/[.。]$/, '')}${joint}${beside}${stop}`
+  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per, language))
+  const [between, end] = language === 'zh' ? ['；', '。'] : ['; ', '.']
+  return `${text.replace(/[.。]$/, '')}${between}${beside}${end}`
 }
 
 /** At most one decimal: reasons are for people. */
-const inWords = (value: number): string =>
-  value > 0 && value < 0.05 ? '<0.1' : String(Math.round(value * 10) / 10)
+const inWords = (value: number, language: Language): string =>
+  value > 0 && value < 0.05 ? least[language] : String(Math.round(value * 10) / 10)
+const least: Readonly<Record<Language, string>> = { en: 'less than 0.1', zh: '不到0.1' }
 
 function invalid(what: string): WeirError {
   return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {

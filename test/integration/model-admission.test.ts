@@ -308,6 +308,13 @@ describe('admission', () => {
     )
   })
 
+  it("forbids NVIDIA's libraries to round factors before one is loaded", async () => {
+    await admitModel(small, { ...options, providers: ['cpu'] })
+    expect(process.env['NVIDIA_TF32_OVERRIDE']).toBeUndefined()
+    await admitModel(small, { ...options, providers: ['cuda', 'cpu'] })
+    expect(process.env['NVIDIA_TF32_OVERRIDE']).toBe('0')
+  })
+
   it('reports the checks up to the one that fails', async () => {
     const checks = await checkModel(await aPackage({ onnx: 'zipmap.onnx' }), options)
     expect(checks.map(({ check, error }) => [check, error?.code ?? 'passed'])).toEqual([

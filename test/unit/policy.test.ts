@@ -84,7 +84,7 @@ test('what is usual is said beside the value, where it is known', () => {
   const text = (values: Readonly<Record<string, number>>) =>
     reasonsOf(policy, 'review', row({ customer_count_10m: 4, ...values }), 700, false)[0]?.text
   expect(text({ customer_count_30d: 30 })).toBe('4 in 10 minutes; usual 1 a day.')
-  expect(text({ customer_count_30d: 1 })).toBe('4 in 10 minutes; usual <0.1 a day.')
+  expect(text({ customer_count_30d: 1 })).toBe('4 in 10 minutes; usual less than 0.1 a day.')
   expect(text({ customer_count_30d: 0 })).toBe('4 in 10 minutes; usual 0 a day.')
   expect(text({})).toBe('4 in 10 minutes.')
   const inChinese = compiled({

@@ -4,9 +4,9 @@ import type { ReasonRow } from '../policy.ts'
 export const languages = ['en', 'zh'] as const
 export type Language = (typeof languages)[number]
 
-/** The row with its sentences in the language; one without gives its code, feature and value, and nothing usual. */
+/** The row with its sentence in the language; one without gives its code, feature and value. */
 export function worded(row: ReasonRow, language: Language): ReasonRow {
   if (language === 'en') return row
-  const usual = row.usual?.text_zh === undefined ? undefined : { ...row.usual, text: row.usual.text_zh }
+  const usual = row.usual && { ...row.usual, text: row.usual.text_zh ?? '平常为{usual}' }
   return { ...row, text: row.text_zh ?? `${row.code}（${row.feature}为{value}）。`, usual }
 }

@@ -114,7 +114,7 @@ def train_family(
         "kind": kind.kind,
         "columns": columns,
         "shape": list(fitted.shape),
-        "rows_at_once": kind.rows_at_once,
+        "rows_at_once": getattr(settings, "rows_at_once", kind.rows_at_once),
         "settings": settings.model_dump(),
         "importance": _importance(fitted, columns),
         "history": fitted.history,
