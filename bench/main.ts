@@ -16,6 +16,7 @@ import { printProfile } from './profile.ts'
 import { benchReplay } from './replay.ts'
 import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, printResultsJson, type Result } from './report.ts'
+import { benchRules } from './rules.ts'
 
 /** Until a replay has loaded its model and reads. */
 const replayStartMs = 4_000
@@ -128,6 +129,8 @@ try {
     const options = readReplayOptions(args)
     if (options === 'help') print(replayUsage)
     else await benchReplay(options)
+  } else if (part === 'rules') {
+    await benchRules(args)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)

@@ -1,8 +1,7 @@
 import type { Codec } from '../../src/adapters/avro.ts'
-import { loadActiveSet } from '../../src/apps/active-set.ts'
+import { type LoadedSet, loadActiveSet } from '../../src/apps/active-set.ts'
 import { openContracts } from '../../src/apps/connect.ts'
 import type { Config } from '../../src/config/schema.ts'
-import type { ActiveSet } from '../../src/core/decide.ts'
 import type { Label, Transaction } from '../../src/core/types.ts'
 import { withRates } from '../../src/stream/scorer.ts'
 
@@ -13,7 +12,8 @@ export interface Installation {
   readonly prefix: string
   readonly codec: Codec<Transaction>
   readonly labelCodec: Codec<Label>
-  readonly active: ActiveSet
+  /** What decides before any change on the control topic. */
+  readonly active: LoadedSet
 }
 
 export async function loadInstallation(config: Config): Promise<Installation> {

@@ -1,8 +1,9 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
 import type { CompiledFeatures } from '../../src/core/features/compile.ts'
+import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
-import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
+import { languageOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import {
   type Alert,
@@ -11,7 +12,9 @@ import {
   type Reason,
   type Transaction,
 } from '../../src/core/types.ts'
+import { verdictOf } from '../../src/core/verdict.ts'
 import { checkRecords } from '../../src/stream/decoded.ts'
+import { type ActiveAt, activeAt } from './active-at.ts'
 import { type AnswerBefore, Before } from './before.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Evidence } from './evidence.ts'
@@ -58,6 +61,7 @@ export async function recheckDecisions(
   before = new Before(null),
 ): Promise<Recomputed> {
   const { topics, codec, active } = installation
+  const activeFor = activeAt(installation, records.control[0], findings)
   const topic = topics.transactions
   const answers = {
     decisions: readAnswers(records.decisions[partition], avro.decision.read, 'decision_id', findings),
@@ -100,7 +104,11 @@ export async function recheckDecisions(
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
-    await recheckChunk({ topic, partition, arrivals, answers, active, history }, recomputed, findings)
+    await recheckChunk(
+      { topic, partition, arrivals, answers, active, activeFor, history },
+      recomputed,
+      findings,
+    )
   }
   for (const kind of ['decisions', 'alerts'] as const) {
     for (const id of answers[kind].keys())
@@ -114,6 +122,7 @@ interface ChunkToCheck {
   readonly partition: number
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
+  readonly activeFor: ActiveAt
   /** By offset: what was answered before, and enters the states only. */
   readonly history: ReadonlyMap<number, AnswerBefore>
   /** What was answered; what has been compared is taken away. */
@@ -153,12 +162,13 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
     // Without states nobody can see that it is a duplicate.
     if (degraded || duplicateOf < 0) recomputed.counted.push({ partition, offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
+    const active = chunk.activeFor(first?.value)
     const wanted = degraded
-      ? degradedAnswer(chunk, arrival)
+      ? degradedAnswer({ ...chunk, active }, arrival)
       : duplicateOf >= 0
-        ? { decision: duplicate(chunk, arrival), alert: null }
+        ? { decision: duplicate({ ...chunk, active }, arrival), alert: null }
         : scored(
-            chunk,
+            { ...chunk, active },
             arrival,
             vector,
             scores[row] as number,
@@ -207,8 +217,8 @@ function common({ topic, partition, active }: ChunkToCheck, { offset, transactio
     model: active.model.id,
     model_sha256: active.model.sha256,
     policy: active.policy.id,
-    control_offset: null,
-    rules: null,
+    control_offset: active.controlOffset,
+    rules: active.rules?.id ?? null,
     rules_hit: [],
     lists_hit: [],
     adjustment: 0,
@@ -239,12 +249,15 @@ function scored(
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
   const risk_score = model.riskScore(score)
-  const { transaction } = arrival
-  const amount = amountOf(chunk.active.features, transaction)
-  const outcome = outcomeOf(policy, risk_score, transaction, amount)
   const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-  const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
+  const { transaction, late } = arrival
+  const amount = amountOf(chunk.active.features, transaction)
+  const facts = { transaction, features, score, riskScore: risk_score, parts, amount, late }
+  const { outcome, rules, lists, adjustment, reasons: told, sca } = verdictOf(facts, chunk.active)
+  const modelled = reasonsOf(policy, outcome, features, risk_score, stale)
+  const own = told.length === 0 ? modelled : modelled.filter(({ code }) => code !== 'SCORE')
+  const reasons = [...own.slice(0, stale ? 1 : 0), ...told, ...own.slice(stale ? 1 : 0)].slice(0, 4)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -256,11 +269,15 @@ function scored(
     reasons: reasons.map(({ code }) => code),
     entity_age_ms,
     features,
+    rules_hit: rules.map(({ id }) => id),
+    lists_hit: lists.map(({ list, type }) => `${list}:${type}`),
+    adjustment,
+    sca,
   }
-  const isAlert = policy.file.alert_on.includes(outcome)
+  const isAlert = policy.file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
   return {
     decision,
-    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts) : null,
+    alert: isAlert ? alertOf(chunk.active, decision, transaction, reasons, parts) : null,
   }
 }
 
@@ -268,7 +285,7 @@ const amountOf = (features: CompiledFeatures, { amount_minor, currency }: Transa
   (amount_minor * (currencyFactor(features, currency) as number)) / 100
 
 function alertOf(
-  { model, features }: ActiveSet,
+  { model, features, policy }: ActiveSet,
   decision: Decision,
   transaction: Transaction,
   reasons: readonly Reason[],
@@ -277,7 +294,7 @@ function alertOf(
   const { decision_id: alert_id, outcome, score } = decision
   const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
   const amount = amountOf(features, transaction)
-  return {
+  const alert = {
     ...transaction,
     ...decision,
     alert_id,
@@ -290,6 +307,7 @@ function alertOf(
     contributions: [],
     narrative: '',
   }
+  return { ...alert, narrative: narrate(alert, languageOf(policy.file)) }
 }
 
 /** Compares bytes; in words it names the fields. */

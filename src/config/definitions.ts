@@ -18,6 +18,7 @@ import {
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
+import { languages } from '../core/narrative/language.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
 import { nearestPath } from './nearest.ts'
@@ -171,6 +172,7 @@ const scaSection = (named: z.ZodType<string>) =>
 const policyFile = (features: readonly string[] | null) =>
   only({
     version: z.string().min(1).max(32),
+    language: oneOf(languages).optional(),
     thresholds,
     segments: z
       .array(
@@ -208,6 +210,7 @@ const policyFile = (features: readonly string[] | null) =>
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
+        text_zh: z.string().min(1).max(256).optional(),
       }),
     ),
   })

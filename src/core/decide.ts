@@ -1,11 +1,13 @@
 import { amountIn, deltasAlone, type Enriched, type EnrichedArrival, enrich, type Past } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
 import {
   type CompiledPolicy,
   type DegradedRow,
   degradedReason,
   degradedRow,
+  languageOf,
   mostReasons,
   reasonsOf,
   scoreCode,
@@ -97,7 +99,7 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
               active,
             )
     decisions.push(answer.decision)
-    if (answer.alert !== null) alerts.push(answer.alert)
+    if (answer.alert !== null) alerts.push(told(answer.alert, active))
   })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
@@ -113,10 +115,16 @@ export function decideDegraded(
   const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
   return {
     decisions: answers.map(({ decision }) => decision),
-    alerts: answers.flatMap(({ alert }) => alert ?? []),
+    alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
     deltas: deltasAlone(chunk.arrivals, active.features),
   }
 }
+
+/** In words, once all else is known of it. */
+const told = (alert: Alert, { policy }: ActiveSet): Alert => ({
+  ...alert,
+  narrative: narrate(alert, languageOf(policy.file)),
+})
 
 interface Answer {
   readonly decision: Decision

@@ -1,5 +1,6 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type Language, worded } from './narrative/language.ts'
 import { type CompiledSca, compileSca, type ScaFile } from './sca-policy.ts'
 import { type CutOffs, mistakeIn, outcomeAt, thresholdsFor } from './thresholds.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
@@ -7,6 +8,8 @@ import { type Outcome, outcomes, type Reason, type Transaction } from './types.t
 /** A policy file: how a risk score becomes an outcome, and why in words. Documented in docs/policy.md. */
 export interface PolicyFile extends CutOffs {
   readonly version: string
+  /** Of reasons and narratives; English where it is not given. */
+  readonly language?: Language | undefined
   /** Outcomes that a person should see. */
   readonly alert_on: readonly Outcome[]
   /** What is decided when no score can be had in time: the first row that matches. The last row matches all. */
@@ -32,6 +35,8 @@ export interface ReasonRow {
   readonly at_most?: number | undefined
   /** `{value}` stands for the feature's value. */
   readonly text: string
+  /** The same in simplified Chinese. */
+  readonly text_zh?: string | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -72,7 +77,8 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const reasons = file.reasons.map((row) => {
+  const reasons = file.reasons.map((given) => {
+    const row = worded(given, languageOf(file))
     const column = features.names.indexOf(row.feature)
     if (column < 0)
       throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
@@ -81,6 +87,8 @@ export function compilePolicy(
   const sca = file.sca === undefined ? null : compileSca(file.sca, features, invalid)
   return { file, id: policyId(file, sha256), sca, reasons }
 }
+
+export const languageOf = ({ language }: PolicyFile): Language => language ?? 'en'
 
 /** version#hash, as decisions carry it. */
 export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>

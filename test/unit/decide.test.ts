@@ -4,6 +4,7 @@ import { createFileSchemaSource } from '../../src/adapters/avro-schema-files.ts'
 import { sha256 } from '../../src/config/definitions.ts'
 import { type ActiveSet, decide, decideDegraded, uncontrolled } from '../../src/core/decide.ts'
 import { advance, type Past } from '../../src/core/enrich.ts'
+import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { compilePolicy } from '../../src/core/policy.ts'
 import type { Model } from '../../src/core/ports.ts'
@@ -281,4 +282,36 @@ test('the same chunks give the same bytes', async () => {
   const [first, second] = [await run(), await run()]
   expect(first.length).toBeGreaterThan(100_000)
   expect(second.equals(first)).toBe(true)
+})
+
+describe('an alert in words', () => {
+  const rows = [
+    { code: 'LARGE', feature: 'amount', at_least: 1, text: '{value} is much.', text_zh: '金额{value}过高。' },
+    { code: 'NIGHT', feature: 'night', at_least: 0, text: 'At night.' },
+  ]
+  const speaking = (language: 'en' | 'zh'): ActiveSet => ({
+    ...active,
+    policy: compilePolicy({ ...aPolicy, language, reasons: rows }, shipped, sha256),
+  })
+
+  test.each(['en', 'zh'] as const)('is told in the language of the policy: %s', async (language) => {
+    const using = speaking(language)
+    const { alerts } = await decided([{ event_time: noon, amount_minor: decline * 100 }], { using })
+    expect(alerts).toHaveLength(1)
+    const [alert] = alerts as [(typeof alerts)[0]]
+    expect(alert.reasons.map(({ text }) => text)).toEqual(
+      language === 'en'
+        ? [`${decline} is much.`, 'At night.']
+        : [`金额${decline}过高。`, 'NIGHT（night为0）。'],
+    )
+    expect(alert.narrative).toBe(narrate(alert, language))
+    expect(alert.narrative).toContain(language === 'en' ? 'At night.' : `金额${decline}过高；`)
+  })
+
+  test('is told when it is degraded, too, and the language is part of the policy that a decision names', () => {
+    const all = arrivals([{ amount_minor: 50_000, channel: 'ecommerce' }])
+    const { decisions, alerts } = decideDegraded(chunkOf(all), speaking('zh'))
+    expect(alerts[0]?.narrative).toContain('策略仅依据金额和渠道作出决定。')
+    expect(decisions[0]?.policy).not.toBe(decideDegraded(chunkOf(all), speaking('en')).decisions[0]?.policy)
+  })
 })
