@@ -1,5 +1,6 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
 import type { CompiledFeatures } from '../../src/core/features/compile.ts'
 import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
@@ -21,6 +22,7 @@ import type { Evidence } from './evidence.ts'
 import type { Findings } from './findings.ts'
 import type { Installation } from './installation.ts'
 import { plainAvro } from './plain-avro.ts'
+import { explainAgain } from './recheck-reasons.ts'
 
 const avro = {
   transaction: plainAvro<Transaction>('transaction.avsc'),
@@ -60,7 +62,7 @@ export async function recheckDecisions(
   findings: Findings,
   before = new Before(null),
 ): Promise<Recomputed> {
-  const { topics, codec, active } = installation
+  const { topics, codec, active, trees } = installation
   const activeFor = activeAt(installation, records.control[0], findings)
   const topic = topics.transactions
   const answers = {
@@ -105,7 +107,7 @@ export async function recheckDecisions(
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
     await recheckChunk(
-      { topic, partition, arrivals, answers, active, activeFor, history },
+      { topic, partition, arrivals, answers, active, activeFor, trees, history },
       recomputed,
       findings,
     )
@@ -123,6 +125,7 @@ interface ChunkToCheck {
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
   readonly activeFor: ActiveAt
+  readonly trees: Installation['trees']
   /** By offset: what was answered before, and enters the states only. */
   readonly history: ReadonlyMap<number, AnswerBefore>
   /** What was answered; what has been compared is taken away. */
@@ -144,6 +147,13 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
   const { probabilities: scores, parts } = await active.model.score(vectors, enriched.arrivals.length)
   const width = active.features.names.length
+  // What was approved against all reason differs in more than reasons.
+  const which = [...scores.keys()].filter((row) => {
+    const id = `${topic}-${partition}-${enriched.arrivals[row]?.offset}`
+    const [first] = answers.decisions.get(id) ?? []
+    return first?.value.status === 'scored' && (first.value.outcome !== 'approve' || answers.alerts.has(id))
+  })
+  const explained = await explainAgain(chunk, vectors, scores, which, findings)
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
@@ -173,6 +183,7 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
             vector,
             scores[row] as number,
             parts.map((of) => of[row] as number),
+            explained.get(row) ?? null,
             first?.value,
           )
     compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
@@ -245,6 +256,7 @@ function scored(
   vector: Float32Array,
   score: number,
   parts: readonly number[],
+  explained: Explained | null,
   recorded: Decision | undefined,
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
@@ -253,9 +265,10 @@ function scored(
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
   const { transaction, late } = arrival
   const amount = amountOf(chunk.active.features, transaction)
-  const facts = { transaction, features, score, riskScore: risk_score, parts, amount, late }
+  const facts = { transaction, features, amount, late, score, riskScore: risk_score, parts }
   const { outcome, rules, lists, adjustment, reasons: told, sca } = verdictOf(facts, chunk.active)
-  const modelled = reasonsOf(policy, outcome, features, risk_score, stale)
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, risk_score, stale, contributions)
   const own = told.length === 0 ? modelled : modelled.filter(({ code }) => code !== 'SCORE')
   const reasons = [...own.slice(0, stale ? 1 : 0), ...told, ...own.slice(stale ? 1 : 0)].slice(0, 4)
   const age = recorded?.entity_age_ms ?? null
@@ -277,7 +290,7 @@ function scored(
   const isAlert = policy.file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
   return {
     decision,
-    alert: isAlert ? alertOf(chunk.active, decision, transaction, reasons, parts) : null,
+    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts, explained) : null,
   }
 }
 
@@ -290,6 +303,7 @@ function alertOf(
   transaction: Transaction,
   reasons: readonly Reason[],
   parts: readonly number[],
+  explained: Explained | null,
 ): Alert {
   const { decision_id: alert_id, outcome, score } = decision
   const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
@@ -303,8 +317,8 @@ function alertOf(
     loss: (score as number) * amount,
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: risks.length > 1 ? (risks.at(-1) as number) - (risks[0] as number) : null,
-    base: null,
-    contributions: [],
+    base: explained?.base ?? null,
+    contributions: explained === null ? [] : weightiest(features.names, decision.features, explained),
     narrative: '',
   }
   return { ...alert, narrative: narrate(alert, languageOf(policy.file)) }

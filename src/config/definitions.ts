@@ -169,8 +169,9 @@ const scaSection = (named: z.ZodType<string>) =>
   })
 
 /** @param features that reasons may name; null: any. */
-const policyFile = (features: readonly string[] | null) =>
-  only({
+function policyFile(features: readonly string[] | null) {
+  const known = featureAmong(features)
+  return only({
     version: z.string().min(1).max(32),
     language: oneOf(languages).optional(),
     thresholds,
@@ -206,14 +207,22 @@ const policyFile = (features: readonly string[] | null) =>
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: featureAmong(features),
+        feature: known,
+        features: z.array(known).optional(),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
         text_zh: z.string().min(1).max(256).optional(),
+        usual: only({
+          feature: known,
+          per: z.number().positive().default(1),
+          text: z.string().min(1).max(256),
+          text_zh: z.string().min(1).max(256).optional(),
+        }).optional(),
       }),
     ),
   })
+}
 
 const missing: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is missing' : undefined)
 

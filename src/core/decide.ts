@@ -1,4 +1,5 @@
 import { amountIn, deltasAlone, type Enriched, type EnrichedArrival, enrich, type Past } from './enrich.ts'
+import { weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
@@ -13,18 +14,11 @@ import {
   scoreCode,
   staleReason,
 } from './policy.ts'
-import type { Model, Scores } from './ports.ts'
+import type { Model } from './ports.ts'
 import { scaOf } from './sca.ts'
+import { type Sight, see } from './sight.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
-import {
-  type Case,
-  isFlagged,
-  isWatched,
-  nameOfHit,
-  outcomeOfLists,
-  reasonsOfLists,
-  verdictOf,
-} from './verdict.ts'
+import { type Case, isFlagged, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
@@ -61,7 +55,8 @@ export interface Decided {
  * The heart: transactions to decisions. The live stream, replay, export and the tests all call it. It knows no
  * clock, no randomness and no I/O: the same chunk, past and active set give the same bytes.
  *
- * Scoring is the only asynchronous step: one call of the model for the whole chunk.
+ * The model is the only asynchronous step: one call that scores the whole chunk, and where something is not approved
+ * another one that says why.
  *
  * @param parties those of the chunk, where they are known already.
  */
@@ -79,25 +74,17 @@ export async function decide(
  * active sets that differ in model or policy judge the same enriched chunk.
  */
 export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet): Promise<Decided> {
-  const { scores, failure } = await score(enriched, active)
+  const { sights, failure } = await see(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
-  const width = active.features.names.length
-  const bytes = Buffer.from(enriched.rows.buffer)
   enriched.arrivals.forEach((arrival, i) => {
+    const sight = sights?.[i] ?? null
     const answer =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
-        : scores === null
+        : sight === null
           ? degraded(chunk, arrival, active)
-          : scored(
-              chunk,
-              arrival,
-              bytes.subarray(i * width * 4, (i + 1) * width * 4),
-              scores.probabilities[i] as number,
-              scores.parts.map((of) => of[i] as number),
-              active,
-            )
+          : scored(chunk, arrival, sight, active)
     decisions.push(answer.decision)
     if (answer.alert !== null) alerts.push(told(answer.alert, active))
   })
@@ -131,33 +118,13 @@ interface Answer {
   readonly alert: Alert | null
 }
 
-async function score(
-  { rows, arrivals }: Enriched,
-  { model }: ActiveSet,
-): Promise<{ scores: Scores | null; failure: Error | null }> {
-  try {
-    return { scores: await model.score(rows, arrivals.length), failure: null }
-  } catch (error) {
-    return { scores: null, failure: error as Error }
-  }
-}
-
-function scored(
-  chunk: Chunk,
-  arrival: EnrichedArrival,
-  features: Buffer,
-  score: number,
-  parts: readonly number[],
-  active: ActiveSet,
-): Answer {
+function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
   const { model, policy } = active
   const { transaction } = arrival
-  const riskScore = model.riskScore(score)
-  const amount = amountIn(active.features, transaction)
-  const facts = { transaction, features, score, riskScore, parts, amount, late: arrival.late }
-  const verdict = verdictOf(facts, active)
+  const { features, amount, score, riskScore, parts, verdict, explained } = sight
   const { outcome, rules, lists, adjustment, sca } = verdict
-  const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale)
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
   const reasons = verdict.reasons.length === 0 ? modelled : mergeReasons(verdict.reasons, modelled)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
@@ -183,6 +150,8 @@ function scored(
     loss: score * amount,
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: parts.length < 2 ? null : Math.max(...risks) - Math.min(...risks),
+    base: explained?.base ?? null,
+    contributions: explained === null ? none : weightiest(active.features.names, features, explained),
   }
   return { decision, alert }
 }

@@ -315,3 +315,77 @@ describe('an alert in words', () => {
     expect(decisions[0]?.policy).not.toBe(decideDegraded(chunkOf(all), speaking('en')).decisions[0]?.policy)
   })
 })
+
+describe('why', () => {
+  /** The amount weighs more than it is, the hour speaks against it; it writes down what it is asked. */
+  function explaining() {
+    const asked: (readonly number[])[] = []
+    const model: Model = {
+      ...amountModel,
+      async explain(features, rows, which) {
+        asked.push(which)
+        const width = features.length / rows
+        const contributions = new Float64Array(which.length * width)
+        which.forEach((row, i) => {
+          contributions[i * width] = (features[row * width] as number) / 100
+          contributions[i * width + shipped.names.indexOf('hour')] = -0.25
+          contributions[i * width + shipped.names.indexOf('first_device')] = 0.25
+        })
+        return { base: -3, contributions, exact: true }
+      },
+    }
+    return { asked, using: { ...active, model } }
+  }
+  const payments = [10, 990, 990, challenge, 20].map((amount, i) => ({
+    event_time: noon + i * minute,
+    transaction_id: `t-${i === 2 ? 1 : i}`,
+    amount_minor: amount * 100,
+    ...(i === 1 ? { device_id: 'a-new-one', merchant_id: 'another' } : {}),
+  }))
+
+  test('is asked once for all that is not approved; alerts carry what weighs most', async () => {
+    const { asked, using } = explaining()
+    const { decisions, alerts } = await decided(payments, { using })
+    expect(decisions.map(({ outcome }) => outcome)).toEqual([
+      'approve',
+      'decline',
+      null,
+      'challenge',
+      'approve',
+    ])
+    expect(asked).toEqual([[1, 3]])
+    expect(alerts.map(({ base, contributions }) => ({ base, contributions }))).toEqual([
+      {
+        base: -3,
+        contributions: [
+          { feature: 'amount', value: 990, contribution: expect.closeTo(9.9, 6) },
+          { feature: 'hour', value: 13, contribution: -0.25 },
+          { feature: 'first_device', value: 1, contribution: 0.25 },
+        ],
+      },
+    ])
+  })
+
+  test('gives the order of the reasons, and what speaks for fraud only', async () => {
+    const { using } = explaining()
+    const { decisions } = await decided(payments, { using })
+    expect(decisions[1]?.reasons).toEqual(['FIRST_DEVICE'])
+    const { decisions: plain, alerts } = await decided(payments)
+    expect(plain[1]?.reasons.length).toBeGreaterThan(1)
+    expect(alerts[0]).toMatchObject({ base: null, contributions: [] })
+  })
+
+  test('where it cannot be had the chunk is decided as if there were no scores', async () => {
+    const { using } = explaining()
+    const failing: Model = { ...using.model, explain: () => Promise.reject(new Error('no memory')) }
+    const { decisions, modelFailure } = await decided(payments, { using: { ...active, model: failing } })
+    expect(modelFailure?.message).toBe('no memory')
+    expect(decisions.map(({ status }) => status)).toEqual([
+      'degraded',
+      'degraded',
+      'duplicate',
+      'degraded',
+      'degraded',
+    ])
+  })
+})
