@@ -52,6 +52,14 @@ const tls = (server: string) =>
     error: 'cert_file and key_file are given together or not at all',
   })
 
+const apiKey = z
+  .strictObject({
+    name,
+    role: z.enum(['payer', 'score', 'analyst']),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  })
+  .meta({ title: '{name, role, sha256} with the role payer, score or analyst and 64 hexadecimal digits' })
+
 const topics = section('Topic names, and what `weir topics create` makes of them.', {
   transactions: setting(name, 'payments.transactions.v1', 'Input: payments to decide, keyed by customer.'),
   labels: setting(name, 'fraud.labels.v1', 'Input: what became known about transactions, keyed by customer.'),
@@ -253,13 +261,25 @@ export const configSchema = z
       ),
     }),
     cases,
-    http: section('Health, metrics and test events. No authentication: keep it inside.', {
+    http: section('Health, metrics and the API. Health and metrics answer everybody: keep them inside.', {
       host: setting(text, '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container.'),
       port: setting(z.int().min(0).max(65_535), 8_080, 'Port; 0: any free one.'),
-      test_events: setting(
-        z.boolean().nullable(),
-        null,
-        'Whether POST /v1/test-event answers; null: only where `host` is a loopback address, since the answer tells of a customer.',
+      keys: setting(
+        z.array(apiKey).refine((keys) => new Set(keys.map((key) => key.name)).size === keys.length, {
+          error: 'two keys have one name',
+        }),
+        [],
+        'Who may call /v1, each by a key of its own, of which only the SHA-256 stands here; empty: this machine alone, and only where `host` is a loopback address.',
+      ),
+      requests_per_second: setting(
+        z.int().min(1).max(100_000),
+        1_000,
+        'Requests of one key a second; more are refused with 429.',
+      ),
+      concurrent_scores: setting(
+        z.int().min(1).max(10_000),
+        64,
+        'Payments that POST /v1/score decides side by side; more are refused with 503.',
       ),
     }),
     narrative,
