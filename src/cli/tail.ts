@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { readable } from '../core/feature-values.ts'
 import type { Log, LogRecord } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
+import { visible } from '../files/shown.ts'
 import { follow } from '../stream/follow.ts'
 import { configOf, count, wantsJson } from './flags.ts'
 import { money, note, print, styled } from './output.ts'
@@ -22,7 +23,7 @@ export function registerTail(program: Command): void {
   const tail = program.command('tail').description('print decisions or alerts as they are made')
   const topics: readonly (readonly [name: 'decisions' | 'alerts', description: string])[] = [
     ['decisions', 'one line for each decision; --json: everything, features by name'],
-    ['alerts', 'one line for each alert, and why'],
+    ['alerts', 'each alert with its reasons and in words'],
   ]
   for (const [name, description] of topics) {
     tail
@@ -84,10 +85,14 @@ function decisionLine(decision: Decision): string {
 }
 
 function alertLine(alert: Alert): string {
-  const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
-    alert
+  const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id } = alert
+  const { reasons, narrative } = alert
   const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`
-  return [head, ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${text}`)].join('\n')
+  return [
+    visible(head),
+    ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${visible(text)}`),
+    ...(narrative === '' ? [] : [`    ${visible(narrative)}`]),
+  ].join('\n')
 }
 
 /** Prints a topic, each partition in order, until the limit or a signal. */

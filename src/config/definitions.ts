@@ -18,6 +18,7 @@ import {
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
+import { languages } from '../core/narrative/language.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
 import { nearestPath } from './nearest.ts'
@@ -139,9 +140,14 @@ const featureFile = only({
 })
 
 /** @param features that reasons may name; null: any. */
-const policyFile = (features: readonly string[] | null) =>
-  only({
+function policyFile(features: readonly string[] | null) {
+  const known = z.string().refine((name) => features?.includes(name) ?? true, {
+    error: ({ input }) =>
+      `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
+  })
+  return only({
     version: z.string().min(1).max(32),
+    language: oneOf(languages).optional(),
     thresholds: only({
       challenge: z.int().min(0).max(1000),
       review: z.int().min(0).max(1000),
@@ -161,16 +167,22 @@ const policyFile = (features: readonly string[] | null) =>
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: z.string().refine((name) => features?.includes(name) ?? true, {
-          error: ({ input }) =>
-            `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
-        }),
+        feature: known,
+        features: z.array(known).optional(),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
+        text_zh: z.string().min(1).max(256).optional(),
+        usual: only({
+          feature: known,
+          per: z.number().positive().default(1),
+          text: z.string().min(1).max(256),
+          text_zh: z.string().min(1).max(256).optional(),
+        }).optional(),
       }),
     ),
   })
+}
 
 const missing: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is missing' : undefined)
 

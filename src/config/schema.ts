@@ -171,6 +171,29 @@ const models = section('The models.', {
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
 })
 
+const narrative = section(
+  'Texts about alerts by an external language model, for a person who asks. Nothing that decides waits for it.',
+  {
+    language: setting(z.enum(['en', 'zh']), 'en', 'English or simplified Chinese.'),
+    endpoint: setting(
+      url(['http', 'https']).nullable(),
+      null,
+      'OpenAI-compatible chat completions, the whole address; it gets the facts of an alert, no ids of customer, card, device or address. null: off.',
+    ),
+    model: setting(text.nullable(), null, 'Name of the model as the endpoint knows it.'),
+    api_key: secret('Sent as a bearer token.'),
+    timeout_ms: setting(ms, 10_000, "Milliseconds for the whole answer; past them weir's own text is shown."),
+  },
+)
+  .refine(({ endpoint, model }) => endpoint === null || model !== null, {
+    path: ['model'],
+    error: 'an endpoint needs narrative.model',
+  })
+  .refine(({ endpoint }) => endpoint === null || new URL(endpoint).username === '', {
+    path: ['endpoint'],
+    error: 'holds a user name; give narrative.api_key',
+  })
+
 /** Everything that can be set. The order here is the order of every listing. */
 export const configSchema = z
   .strictObject({
@@ -235,6 +258,7 @@ export const configSchema = z
         'Payments that POST /v1/score decides side by side; more are refused with 503.',
       ),
     }),
+    narrative,
     log: section("weir's own log, on standard error.", {
       level: setting(
         z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),

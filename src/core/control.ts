@@ -35,6 +35,13 @@ export interface ControlState {
   readonly snoozes: ReadonlyMap<string, ReadonlyMap<string, number>>
 }
 
+/** A record of the control topic. */
+export interface ControlChange {
+  readonly offset: number
+  /** Null: it cannot be read. */
+  readonly control: Control | null
+}
+
 /** A change that was not made, and why. */
 export interface RefusedChange {
   readonly offset: number
@@ -54,12 +61,10 @@ export const initialControl = ({ rules, policy }: Pick<ControlState, 'rules' | '
 /**
  * Makes changes, in the order of the log. What cannot be made changes nothing, the same on every member: it depends on
  * the record and the features alone.
- *
- * @param changes records with their offsets; null for one that could not be read.
  */
 export function applyControl(
   state: ControlState,
-  changes: readonly { readonly offset: number; readonly control: Control | null }[],
+  changes: readonly ControlChange[],
   reader: ControlReader,
   onRefused: (refused: RefusedChange) => void,
 ): ControlState {

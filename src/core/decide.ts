@@ -6,21 +6,25 @@ import {
   enrich,
   type Past,
 } from './enrich.ts'
+import { weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
 import {
   type CompiledPolicy,
   type DegradedRow,
   degradedReason,
   degradedRow,
+  languageOf,
   mostReasons,
   reasonsOf,
   scoreCode,
   staleReason,
 } from './policy.ts'
-import type { Model, Scores } from './ports.ts'
+import type { Model } from './ports.ts'
+import { type Sight, see } from './sight.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
-import { type Case, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists, verdictOf } from './verdict.ts'
+import { type Case, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
@@ -57,7 +61,8 @@ export interface Decided {
  * The heart: transactions to decisions. The live stream, replay, export and the tests all call it. It knows no
  * clock, no randomness and no I/O: the same chunk, past and active set give the same bytes.
  *
- * Scoring is the only asynchronous step: one call of the model for the whole chunk.
+ * The model is the only asynchronous step: one call that scores the whole chunk, and where something is not approved
+ * another one that says why.
  *
  * @param parties those of the chunk, where they are known already.
  */
@@ -75,27 +80,19 @@ export async function decide(
  * active sets that differ in model or policy judge the same enriched chunk.
  */
 export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet): Promise<Decided> {
-  const { scores, failure } = await score(enriched, active)
+  const { sights, failure } = await see(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
-  const width = active.features.names.length
-  const bytes = Buffer.from(enriched.rows.buffer)
   enriched.arrivals.forEach((arrival, i) => {
+    const sight = sights?.[i] ?? null
     const answer =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
-        : scores === null
+        : sight === null
           ? degraded(chunk, arrival, active)
-          : scored(
-              chunk,
-              arrival,
-              bytes.subarray(i * width * 4, (i + 1) * width * 4),
-              scores.probabilities[i] as number,
-              scores.parts.map((of) => of[i] as number),
-              active,
-            )
+          : scored(chunk, arrival, sight, active)
     decisions.push(answer.decision)
-    if (answer.alert !== null) alerts.push(answer.alert)
+    if (answer.alert !== null) alerts.push(told(answer.alert, active))
   })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
@@ -111,41 +108,29 @@ export function decideDegraded(
   const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
   return {
     decisions: answers.map(({ decision }) => decision),
-    alerts: answers.flatMap(({ alert }) => alert ?? []),
+    alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
     deltas: deltasAlone(chunk.arrivals, active.features),
   }
 }
+
+/** In words, once all else is known of it. */
+const told = (alert: Alert, { policy }: ActiveSet): Alert => ({
+  ...alert,
+  narrative: narrate(alert, languageOf(policy.file)),
+})
 
 interface Answer {
   readonly decision: Decision
   readonly alert: Alert | null
 }
 
-async function score(
-  { rows, arrivals }: Enriched,
-  { model }: ActiveSet,
-): Promise<{ scores: Scores | null; failure: Error | null }> {
-  try {
-    return { scores: await model.score(rows, arrivals.length), failure: null }
-  } catch (error) {
-    return { scores: null, failure: error as Error }
-  }
-}
-
-function scored(
-  chunk: Chunk,
-  arrival: EnrichedArrival,
-  features: Buffer,
-  score: number,
-  parts: readonly number[],
-  active: ActiveSet,
-): Answer {
+function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
   const { model, policy } = active
   const { transaction } = arrival
-  const riskScore = model.riskScore(score)
-  const verdict = verdictOf({ transaction, features, score, riskScore, parts }, active)
+  const { features, score, riskScore, parts, verdict, explained } = sight
   const { outcome, rules, lists, adjustment } = verdict
-  const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale)
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
   const reasons = verdict.reasons.length === 0 ? modelled : mergeReasons(verdict.reasons, modelled)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
@@ -170,6 +155,8 @@ function scored(
     loss: score * amountOf(transaction, active.features),
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: parts.length < 2 ? null : Math.max(...risks) - Math.min(...risks),
+    base: explained?.base ?? null,
+    contributions: explained === null ? none : weightiest(active.features.names, features, explained),
   }
   return { decision, alert }
 }

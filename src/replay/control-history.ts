@@ -1,19 +1,14 @@
 import type { Codec } from '../adapters/avro.ts'
-import { applyControl, type ControlReader, type ControlState } from '../core/control.ts'
+import { applyControl, type ControlChange, type ControlReader, type ControlState } from '../core/control.ts'
 import type { Log } from '../core/ports.ts'
 import type { Control } from '../core/types.ts'
-import { checkRecords } from '../stream/decoded.ts'
-
-interface Change {
-  readonly offset: number
-  readonly control: Control | null
-}
+import { readChanges } from '../stream/control-changes.ts'
 
 /** All changes of a control topic, to tell what decided when it had been read up to some offset. */
 export class ControlHistory {
-  readonly #changes: readonly Change[]
+  readonly #changes: readonly ControlChange[]
 
-  private constructor(changes: readonly Change[]) {
+  private constructor(changes: readonly ControlChange[]) {
     this.#changes = changes
   }
 
@@ -22,19 +17,9 @@ export class ControlHistory {
     topic: string,
     codec: Codec<Control>,
   ): Promise<ControlHistory> {
-    const at = { topic, partition: 0 }
-    const { end } = await log.bounds(at)
-    const changes: Change[] = []
+    const changes: ControlChange[] = []
     // From 0, not from what is left: rules of which a part is gone are other rules.
-    if (end > 0) {
-      for await (const records of log.read(at, 0, end)) {
-        const checked = await checkRecords(codec, records)
-        records.forEach(({ offset }, i) => {
-          const one = checked[i]
-          changes.push({ offset, control: one?.ok ? one.value : null })
-        })
-      }
-    }
+    for await (const some of readChanges(log, topic, codec, 0)) changes.push(...some)
     return new ControlHistory(changes)
   }
 
@@ -46,12 +31,12 @@ export class ControlHistory {
 
 /** What decided at any offset of the control topic. Goes on from the nearest that was asked for before. */
 export class Timeline {
-  readonly #changes: readonly Change[]
+  readonly #changes: readonly ControlChange[]
   readonly #reader: ControlReader
   /** Ascending by offset. */
   readonly #known: ControlState[]
 
-  constructor(changes: readonly Change[], initial: ControlState, reader: ControlReader) {
+  constructor(changes: readonly ControlChange[], initial: ControlState, reader: ControlReader) {
     this.#changes = changes
     this.#reader = reader
     this.#known = [initial]

@@ -8,9 +8,9 @@ import {
   type RefusedChange,
 } from '../core/control.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import type { Log, LogRecord } from '../core/ports.ts'
+import type { Log } from '../core/ports.ts'
 import type { Control } from '../core/types.ts'
-import { checkRecords } from './decoded.ts'
+import { readChanges } from './control-changes.ts'
 
 export interface ControlFollowerOptions {
   readonly log: Pick<Log, 'bounds' | 'read'>
@@ -74,25 +74,14 @@ export class ControlFollower {
   }
 
   async #read(): Promise<void> {
-    const { log, topic, base, observer } = this.#options
-    const at = { topic, partition: 0 }
-    const { end } = await log.bounds(at)
-    if (end <= this.#state.offset) return
+    const { log, topic, codec, reader, base, observer } = this.#options
     let state = this.#state
-    for await (const records of log.read(at, state.offset, end)) state = await this.#applied(state, records)
+    for await (const changes of readChanges(log, topic, codec, state.offset)) {
+      state = applyControl(state, changes, reader, (refused) => observer.controlRefused?.(refused))
+    }
     if (state === this.#state) return
     this.#state = state
     this.#active = controlled(base, state)
     observer.controlChanged?.(state)
-  }
-
-  async #applied(state: ControlState, records: readonly LogRecord[]): Promise<ControlState> {
-    const { codec, reader, observer } = this.#options
-    const checked = await checkRecords(codec, records)
-    const changes = records.map(({ offset }, i) => {
-      const one = checked[i]
-      return { offset, control: one?.ok ? one.value : null }
-    })
-    return applyControl(state, changes, reader, (refused) => observer.controlRefused?.(refused))
   }
 }

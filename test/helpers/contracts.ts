@@ -109,7 +109,7 @@ export function anAlert(changes: Partial<Alert> = {}): Alert {
     disagreement: null,
     base: -4.5,
     contributions: [{ feature: 'amount', value: 12.99, contribution: 0.125 }],
-    narrative: '',
+    narrative: 'The online purchase of EUR 12.99 at “Kiosk am Eck” was sent to a person for review.',
     ...changes,
   }
 }

@@ -81,8 +81,12 @@ function compareNumbers(
   leftTree: NumberExpression,
   rightTree: NumberExpression,
 ): Condition {
+  if (rightTree.kind === 'number') {
+    return leftTree.kind === 'feature'
+      ? compareFeature(comparison, leftTree.column, rightTree.value)
+      : compareWith(comparison, compileNumber(leftTree), rightTree.value)
+  }
   const left = compileNumber(leftTree)
-  if (rightTree.kind === 'number') return compareWith(comparison, left, rightTree.value)
   const right = compileNumber(rightTree)
   switch (comparison) {
     case '==':
@@ -100,7 +104,25 @@ function compareNumbers(
   }
 }
 
-/** Most comparisons are with a constant: one call less. */
+/** Most comparisons are of a feature with a constant: two calls less. */
+function compareFeature(comparison: Comparison, column: number, value: number): Condition {
+  switch (comparison) {
+    case '==':
+      return ({ features }) => features[column] === value
+    case '!=':
+      return ({ features }) => different(features[column] as number, value)
+    case '<':
+      return ({ features }) => (features[column] as number) < value
+    case '<=':
+      return ({ features }) => (features[column] as number) <= value
+    case '>':
+      return ({ features }) => (features[column] as number) > value
+    case '>=':
+      return ({ features }) => (features[column] as number) >= value
+  }
+}
+
+/** One call less. */
 function compareWith(comparison: Comparison, left: NumberOf, value: number): Condition {
   switch (comparison) {
     case '==':
