@@ -68,7 +68,7 @@ function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
 
 const outcomeColours = { approve: 'green', challenge: 'yellow', review: 'yellow', decline: 'red' } as const
 
-function verdict({
+export function verdict({
   outcome,
   status,
   risk_score,
@@ -77,7 +77,7 @@ function verdict({
   return `${word.padEnd(9)} ${String(risk_score ?? '-').padStart(3)}${status === 'degraded' ? ' degraded' : ''}`
 }
 
-const when = (eventTime: number): string => new Date(eventTime).toISOString()
+export const when = (eventTime: number): string => new Date(eventTime).toISOString()
 
 function decisionLine(decision: Decision): string {
   const { event_time, customer_id, transaction_id, reasons } = decision

@@ -70,6 +70,11 @@ const topics = section('Topic names, and what `weir topics create` makes of them
   ),
   decisions: setting(name, 'fraud.decisions.v1', 'Output: one decision for every transaction.'),
   alerts: setting(name, 'fraud.alerts.v1', 'Output: the decisions that a person should see.'),
+  case_actions: setting(
+    name,
+    'fraud.case-actions.v1',
+    'What people do with cases of alerts, keyed by customer; no member of the stream reads it.',
+  ),
   dead_letters: setting(name, 'fraud.dead-letters.v1', 'Output: what could not be read, with the reason.'),
   entity_updates: setting(
     name,
@@ -171,6 +176,24 @@ const models = section('The models.', {
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
 })
 
+const cases = section('Alerts that people work on together.', {
+  window_ms: setting(
+    ms,
+    86_400_000,
+    "Milliseconds of event time from a case's first alert; later alerts of the customer within are linked to it while it is not closed.",
+  ),
+  per_day: setting(
+    z.int().min(0).nullable(),
+    null,
+    'Alert budget: cases a day on the working list, those of the largest expected loss; null: all.',
+  ),
+  look_back_ms: setting(
+    ms,
+    2_592_000_000,
+    'Milliseconds of record timestamps before now that `weir alerts` and `weir label` read.',
+  ),
+})
+
 const narrative = section(
   'Texts about alerts by an external language model, for a person who asks. Nothing that decides waits for it.',
   {
@@ -237,6 +260,7 @@ export const configSchema = z
         'Milliseconds of event time that merchant, terminal and device values may be behind; older ones count as missing.',
       ),
     }),
+    cases,
     http: section('Health, metrics and the API. Health and metrics answer everybody: keep them inside.', {
       host: setting(text, '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container.'),
       port: setting(z.int().min(0).max(65_535), 8_080, 'Port; 0: any free one.'),
