@@ -33,6 +33,7 @@ interface Pending {
   readonly frauds: boolean[]
   readonly fraudTypes: (string | null)[]
   readonly knownTimes: (bigint | null)[]
+  readonly before: (string | null)[]
   /** By candidate. */
   readonly scores: number[][]
   readonly riskScores: number[][]
@@ -62,6 +63,9 @@ interface FolderState {
 
 /** Name of the n-th file, from 0. */
 const partName = (part: number): string => `decisions-${String(part).padStart(5, '0')}.parquet`
+
+/** Column of what labels said before the last change: null for the most. */
+export const labelsBefore = 'label_before'
 
 /** Columns of one candidate. */
 export const candidateColumns = (name: string) => ({
@@ -133,6 +137,7 @@ function noRows(candidates: number): Pending {
     frauds: [],
     fraudTypes: [],
     knownTimes: [],
+    before: [],
     scores: lists(),
     riskScores: lists(),
     outcomes: lists(),
@@ -148,7 +153,12 @@ function addPayment(to: Pending, transaction: Transaction, amount: number, truth
   to.frauds.push(truth?.fraud ?? false)
   to.fraudTypes.push(truth?.fraud === true ? truth.fraud_type : null)
   to.knownTimes.push(truth === null ? null : BigInt(truth.observed_time))
+  to.before.push(truth === null || truth.before.length === 0 ? null : shownBefore(truth))
 }
+
+/** What was held before, as JSON: `[[1767225600000,true]]`. */
+const shownBefore = ({ before }: Truth): string =>
+  JSON.stringify(before.map(({ observed_time, fraud }) => [observed_time, fraud]))
 
 function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome }: Decision): void {
   to.scores[candidate]?.push(score ?? Number.NaN)
@@ -178,6 +188,7 @@ function schemaOf(candidates: readonly Ruled[]): SchemaElement[] {
     { name: 'fraud', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     text('fraud_type', 'OPTIONAL'),
     timestamp('label_known_time', 'OPTIONAL'),
+    text(labelsBefore, 'OPTIONAL'),
     ...candidates.flatMap(({ name, rules }): SchemaElement[] => {
       const { score, riskScore, outcome, rulesHit, outcomesWithout } = candidateColumns(name)
       return [
@@ -200,6 +211,7 @@ function columnsOf(rows: Pending, candidates: readonly Ruled[]) {
     { name: 'fraud', data: rows.frauds },
     { name: 'fraud_type', data: rows.fraudTypes },
     { name: 'label_known_time', data: rows.knownTimes },
+    { name: labelsBefore, data: rows.before },
     ...candidates.flatMap(({ name, rules }, c) => {
       const { score, riskScore, outcome, rulesHit, outcomesWithout } = candidateColumns(name)
       return [

@@ -40,6 +40,7 @@ export function tableOf(payments: readonly Payment[]): {
     customer: new Int32Array(payments.length),
     fraud: Uint8Array.from(payments, ({ fraud }) => (fraud ? 1 : 0)),
     labelKnownTime: new Float64Array(payments.length).fill(Number.NaN),
+    labelBefore: new Map(),
     segments: { type: none, channel, country: none, mcc: none, currency: none, fraud_type: none },
     candidates: [candidate],
   }
