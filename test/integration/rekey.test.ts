@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { addPartitions } from '../../faults/partitions-added.ts'
 import { Before } from '../../faults/verifier/before.ts'
@@ -148,6 +149,34 @@ it('moves everything once, and again what came since', async () => {
   for (const undecided of [1, 0]) {
     const again = await rekey('--partitions', '5', '--yes', '--json')
     expect(JSON.parse(again.stdout).moved).toEqual({ history: 0, undecided })
+  }
+})
+
+it('the old installation has what was moved on its books, and a reset of its group puts nothing back', async () => {
+  const { group, topics } = old.config
+  const inputs = [topics.transactions, topics.labels]
+  const ends = (topic: string) =>
+    Promise.all([0, 1].map(async (partition) => (await old.log.bounds({ topic, partition })).end))
+  const audit = await weir([...old.flags(), 'audit', '--json'])
+  expect(audit.code, audit.stdout).toBe(0)
+  const { total } = JSON.parse(audit.stdout)
+  expect(total).toMatchObject({ missing: 0, double: 0, decisions: old.decisions.length })
+  expect(total.skipped).toBeGreaterThan(0)
+
+  const admin = new Kafka({ brokers: [...old.config.kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  for (const topic of inputs) await admin.resetOffsets({ groupId: group, topic, earliest: true })
+  await admin.disconnect()
+  const reset = await weir([...old.flags(), 'reset', '--yes', '--json'])
+  expect(reset.code, reset.stderr).toBe(0)
+  for (const topic of inputs) {
+    const waiting = (await ends(topic)).map(async (end, partition) => {
+      const from = (await old.log.committed(group, { topic, partition })) ?? 0
+      const left = []
+      for await (const records of old.log.read({ topic, partition }, from, end)) left.push(...records)
+      return left.length
+    })
+    expect(await Promise.all(waiting), topic).toEqual([0, 0])
   }
 })
 
