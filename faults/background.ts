@@ -12,7 +12,9 @@ export function inBackground<T>(
     await working.finally(() => running.delete(stop))
     return result()
   }
-  working.catch(() => {})
+  working.catch((error: Error) =>
+    process.stderr.write(`faults: what ran in the background failed: ${error.stack}\n`),
+  )
   running.add(stop)
   return { stop }
 }

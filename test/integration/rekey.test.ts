@@ -158,7 +158,7 @@ it('the old installation has what was moved on its books, and a reset of its gro
   const ends = (topic: string) =>
     Promise.all([0, 1].map(async (partition) => (await old.log.bounds({ topic, partition })).end))
   const audit = await weir([...old.flags(), 'audit', '--json'])
-  expect(audit.code, audit.stdout).toBe(0)
+  expect(audit.code, audit.stdout + audit.stderr).toBe(0)
   const { total } = JSON.parse(audit.stdout)
   expect(total).toMatchObject({ missing: 0, double: 0, decisions: old.decisions.length })
   expect(total.skipped).toBeGreaterThan(0)
