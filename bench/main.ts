@@ -8,6 +8,9 @@ import { freePort } from '../test/helpers/services-ready.ts'
 import { type Arena, createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
 import { measureBacklog } from './backlog.ts'
 import { type Running, start, startReplay } from './contestant.ts'
+import { benchExplain, explainUsage } from './explain.ts'
+import { benchGpu } from './gpu.ts'
+import { gpuUsage, readGpuOptions } from './gpu-options.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import { type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
@@ -16,6 +19,7 @@ import { printProfile } from './profile.ts'
 import { benchReplay } from './replay.ts'
 import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, printResultsJson, type Result } from './report.ts'
+import { benchRules } from './rules.ts'
 
 /** Until a replay has loaded its model and reads. */
 const replayStartMs = 4_000
@@ -128,6 +132,15 @@ try {
     const options = readReplayOptions(args)
     if (options === 'help') print(replayUsage)
     else await benchReplay(options)
+  } else if (part === 'explain') {
+    if (args.includes('--help')) print(explainUsage)
+    else await benchExplain(args)
+  } else if (part === 'gpu') {
+    const options = readGpuOptions(args)
+    if (options === 'help') print(gpuUsage)
+    else await benchGpu(options)
+  } else if (part === 'rules') {
+    await benchRules(args)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)

@@ -1,9 +1,9 @@
 import { listModels, readPackage } from '../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../src/adapters/onnx-model.ts'
+import { processorTime } from './processor-time.ts'
 
 // Processor time of scoring, microseconds a row, of every package in a folder: node bench/models.ts [models]
 const batches = [1, 64, 500, 2000]
-const leastSeconds = 0.5
 
 const [root = 'models'] = process.argv.slice(2)
 const lines: Record<string, Record<string, number>> = {}
@@ -19,23 +19,12 @@ for (const listing of await listModels(root)) {
       { length: rows * columns.length },
       (_, i) => features[i % features.length] as number,
     )
-    costs[`${rows} rows`] = await cost(() => model.score(batch, rows), rows)
+    const cost = await processorTime(async () => {
+      await model.score(batch, rows)
+      return rows
+    })
+    costs[`${rows} rows`] = Math.round(cost * 10) / 10
   }
   lines[`${name}@${version}`] = costs
 }
 console.table(lines)
-
-/** Microseconds of processor time a row, all threads; the first call does not count. */
-async function cost(score: () => Promise<unknown>, rows: number): Promise<number> {
-  await score()
-  const began = process.cpuUsage()
-  let used = 0
-  let scored = 0
-  while (used < leastSeconds * 1e6) {
-    await score()
-    scored += rows
-    const { user, system } = process.cpuUsage(began)
-    used = user + system
-  }
-  return Math.round((used / scored) * 10) / 10
-}

@@ -234,6 +234,12 @@ function frames({ labels, decisions, entityUpdates }: Contracts): Buffer[] {
     model: '',
     model_sha256: '',
     policy: '',
+    control_offset: null,
+    rules: null,
+    rules_hit: [],
+    lists_hit: [],
+    adjustment: 0,
+    sca: null,
   } satisfies Decision
   const times = { effective_time: time, observed_time: time }
   return [

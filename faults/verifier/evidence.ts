@@ -15,6 +15,7 @@ export const topicNames = [
   'decisions',
   'alerts',
   'dead_letters',
+  'control',
 ] as const
 export type TopicName = (typeof topicNames)[number]
 

@@ -1,7 +1,9 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
-import { type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
+import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
+import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
-import { outcomeOf, reasonsOf } from '../../src/core/policy.ts'
+import { languageOf, reasonsOf } from '../../src/core/policy.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
 import {
   type Alert,
@@ -10,13 +12,16 @@ import {
   type Reason,
   type Transaction,
 } from '../../src/core/types.ts'
+import { verdictOf } from '../../src/core/verdict.ts'
 import { checkRecords } from '../../src/stream/decoded.ts'
+import { type ActiveAt, activeAt } from './active-at.ts'
 import { type AnswerBefore, Before } from './before.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Evidence } from './evidence.ts'
 import type { Findings } from './findings.ts'
 import type { Installation } from './installation.ts'
 import { plainAvro } from './plain-avro.ts'
+import { explainAgain } from './recheck-reasons.ts'
 
 const avro = {
   transaction: plainAvro<Transaction>('transaction.avsc'),
@@ -56,7 +61,8 @@ export async function recheckDecisions(
   findings: Findings,
   before = new Before(null),
 ): Promise<Recomputed> {
-  const { topics, codec, active } = installation
+  const { topics, codec, active, trees } = installation
+  const activeFor = activeAt(installation, records.control[0], findings)
   const topic = topics.transactions
   const answers = {
     decisions: readAnswers(records.decisions[partition], avro.decision.read, 'decision_id', findings),
@@ -99,7 +105,11 @@ export async function recheckDecisions(
       else if (decided > 0)
         findings.add('changed', `${id} was decided, but must be refused: ${one.rejection.code}`)
     })
-    await recheckChunk({ topic, partition, arrivals, answers, active, history }, recomputed, findings)
+    await recheckChunk(
+      { topic, partition, arrivals, answers, active, activeFor, trees, history },
+      recomputed,
+      findings,
+    )
   }
   for (const kind of ['decisions', 'alerts'] as const) {
     for (const id of answers[kind].keys())
@@ -113,6 +123,8 @@ interface ChunkToCheck {
   readonly partition: number
   readonly arrivals: readonly Arrival[]
   readonly active: ActiveSet
+  readonly activeFor: ActiveAt
+  readonly trees: Installation['trees']
   /** By offset: what was answered before, and enters the states only. */
   readonly history: ReadonlyMap<number, AnswerBefore>
   /** What was answered; what has been compared is taken away. */
@@ -132,8 +144,15 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
   )
   for (const [customer, packed] of enriched.states) recomputed.customers.set(customer, packed)
   const vectors = withRecordedEntities(chunk, enriched.arrivals, enriched.rows)
-  const { probabilities: scores } = await active.model.score(vectors, enriched.arrivals.length)
+  const { probabilities: scores, parts } = await active.model.score(vectors, enriched.arrivals.length)
   const width = active.features.names.length
+  // What was approved against all reason differs in more than reasons.
+  const which = [...scores.keys()].filter((row) => {
+    const id = `${topic}-${partition}-${enriched.arrivals[row]?.offset}`
+    const [first] = answers.decisions.get(id) ?? []
+    return first?.value.status === 'scored' && (first.value.outcome !== 'approve' || answers.alerts.has(id))
+  })
+  const explained = await explainAgain(chunk, vectors, scores, which, findings)
   for (const [row, arrival] of enriched.arrivals.entries()) {
     const { offset, transaction, duplicateOf } = arrival
     const id = `${topic}-${partition}-${offset}`
@@ -152,11 +171,20 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
     // Without states nobody can see that it is a duplicate.
     if (degraded || duplicateOf < 0) recomputed.counted.push({ partition, offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
+    const active = chunk.activeFor(first?.value)
     const wanted = degraded
-      ? degradedAnswer(chunk, arrival)
+      ? degradedAnswer({ ...chunk, active }, arrival)
       : duplicateOf >= 0
-        ? { decision: duplicate(chunk, arrival), alert: null }
-        : scored(chunk, arrival, vector, scores[row] as number, first?.value)
+        ? { decision: duplicate({ ...chunk, active }, arrival), alert: null }
+        : scored(
+            { ...chunk, active },
+            arrival,
+            vector,
+            scores[row] as number,
+            parts.map((of) => of[row] as number),
+            explained.get(row) ?? null,
+            first?.value,
+          )
     compare(recorded, wanted.decision, avro.decision.write, `decision ${id}`, findings)
     const alerts = answers.alerts.get(id) ?? []
     answers.alerts.delete(id)
@@ -199,6 +227,12 @@ function common({ topic, partition, active }: ChunkToCheck, { offset, transactio
     model: active.model.id,
     model_sha256: active.model.sha256,
     policy: active.policy.id,
+    control_offset: active.controlOffset,
+    rules: active.rules?.id ?? null,
+    rules_hit: [],
+    lists_hit: [],
+    adjustment: 0,
+    sca: null,
   }
 }
 
@@ -220,14 +254,20 @@ function scored(
   arrival: EnrichedArrival,
   vector: Float32Array,
   score: number,
+  parts: readonly number[],
+  explained: Explained | null,
   recorded: Decision | undefined,
 ): { decision: Decision; alert: Alert | null } {
   const { policy, model, entityAgeLimitMs } = chunk.active
   const risk_score = model.riskScore(score)
-  const outcome = outcomeOf(policy, risk_score)
-  const stale = recorded?.reasons[0] === 'ENTITY_VALUES_STALE'
+  const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-  const reasons = reasonsOf(policy, outcome, features, risk_score, stale)
+  const facts = { transaction: arrival.transaction, features, score, riskScore: risk_score, parts }
+  const { outcome, rules, lists, adjustment, reasons: told } = verdictOf(facts, chunk.active)
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, risk_score, stale, contributions)
+  const own = told.length === 0 ? modelled : modelled.filter(({ code }) => code !== 'SCORE')
+  const reasons = [...own.slice(0, stale ? 1 : 0), ...told, ...own.slice(stale ? 1 : 0)].slice(0, 4)
   const age = recorded?.entity_age_ms ?? null
   const entity_age_ms = age === null ? null : Math.max(0, Math.min(age, entityAgeLimitMs))
   const decision: Decision = {
@@ -239,21 +279,42 @@ function scored(
     reasons: reasons.map(({ code }) => code),
     entity_age_ms,
     features,
+    rules_hit: rules.map(({ id }) => id),
+    lists_hit: lists.map(({ list, type }) => `${list}:${type}`),
+    adjustment,
   }
-  const isAlert = policy.file.alert_on.includes(outcome)
-  return { decision, alert: isAlert ? alertOf(decision, arrival.transaction, reasons) : null }
+  const isAlert = policy.file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
+  return {
+    decision,
+    alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts, explained) : null,
+  }
 }
 
-function alertOf(decision: Decision, transaction: Transaction, reasons: readonly Reason[]): Alert {
-  const { decision_id: alert_id, outcome, status, risk_score } = decision
-  return {
+function alertOf(
+  { model, features, policy }: ActiveSet,
+  decision: Decision,
+  transaction: Transaction,
+  reasons: readonly Reason[],
+  parts: readonly number[],
+  explained: Explained | null,
+): Alert {
+  const { decision_id: alert_id, outcome, score } = decision
+  const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
+  const amount = (transaction.amount_minor * (currencyFactor(features, transaction.currency) as number)) / 100
+  const alert = {
     ...transaction,
+    ...decision,
     alert_id,
     outcome: outcome as NonNullable<typeof outcome>,
-    status,
-    risk_score,
     reasons,
+    loss: (score as number) * amount,
+    parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
+    disagreement: risks.length > 1 ? (risks.at(-1) as number) - (risks[0] as number) : null,
+    base: explained?.base ?? null,
+    contributions: explained === null ? [] : weightiest(features.names, decision.features, explained),
+    narrative: '',
   }
+  return { ...alert, narrative: narrate(alert, languageOf(policy.file)) }
 }
 
 /** Compares bytes; in words it names the fields. */

@@ -1,8 +1,9 @@
 import type { Checked } from '../core/errors.ts'
 import type { LogRecord } from '../core/ports.ts'
-import type { Alert, Decision, EntityUpdate, Label, Transaction } from '../core/types.ts'
+import type { Alert, Control, Decision, EntityUpdate, Label, Transaction } from '../core/types.ts'
 import {
   type EventTimeLimits,
+  validateControl,
   validateEntityUpdate,
   validateKey,
   validateLabel,
@@ -18,6 +19,7 @@ export interface Contracts {
   readonly decisions: Codec<Decision>
   readonly alerts: Codec<Alert>
   readonly entityUpdates: Codec<EntityUpdate>
+  readonly control: Codec<Control>
 }
 
 /** Names of the topics: a Schema Registry knows a schema by its topic. */
@@ -62,10 +64,11 @@ export async function createContracts(
       validateEntityUpdate,
       maxOwnRecordBytes,
     ),
+    control: await codec<Control>(topics.control, 'control.avsc', validateControl, maxOwnRecordBytes),
   }
 }
 
-/** Brokers accept no more by default; the limit for what others send does not hold for weir's own records. */
+/** Brokers accept no more by default; the limit for payments and labels does not hold for weir's own records and for changes. */
 const maxOwnRecordBytes = 1_048_576
 
 function keyed<T extends { readonly customer_id: string }>(

@@ -14,6 +14,7 @@ import {
 } from './model-package.ts'
 import { hasExternalData } from './onnx-external-data.ts'
 import { type Execution, loadOnnxModel, notFinite, type OnnxModel } from './onnx-model.ts'
+import { type Trees, treesFile } from './trees.ts'
 
 /** What a package is held against. */
 export interface AdmissionOptions extends Execution {
@@ -41,6 +42,8 @@ export interface ModelCheck {
 const rawTolerance = 1e-5
 /** Calibration is the same float64 arithmetic on both sides. */
 const calibratedTolerance = 1e-9
+/** The same Shapley values of the same doubles, by another algorithm. */
+const contributionTolerance = 1e-9
 /** onnxruntime takes other paths for one row, for few and for more than 50. */
 const batchSizes = [1, 2, 7, 51]
 const largestFloat32 = 3.4028234663852886e38
@@ -87,6 +90,10 @@ async function admit(
     loadOnnxModel(files, options, options.log ?? (() => {})),
   )
   const scores = await check('golden scores', () => checkGolden(model, files))
+  const { trees } = files
+  if (trees !== null) {
+    await check('golden contributions', () => checkContributions(model, files, trees, scores))
+  }
   await check('same bits in any batch', () => checkBatches(model, files.golden, scores))
   await check('finite on missing and extreme values', () => checkExtremes(model, manifest.columns.length))
   return { model, features }
@@ -172,6 +179,36 @@ function notGolden(row: number, what: string, found: number, expected: number): 
     `The model does not score as it did where it was trained: ${what} of golden row ${row} is ${found}, should be ${expected}`,
     { cure: 'Export the raw model, without its calibrator, and let `weir-training` write the package.' },
   )
+}
+
+/** The trees are those of the graph, and weir explains them as their own library does, missing values included. */
+async function checkContributions(
+  model: OnnxModel,
+  { golden: { features, rows }, manifest }: ModelPackage,
+  { golden }: Trees,
+  [raw]: readonly Float64Array[],
+): Promise<void> {
+  const { columns, parts } = manifest
+  const { base, contributions } = await model.explain(features, rows, [...Array(rows).keys()])
+  const width = columns.length
+  for (let row = 0; row < rows; row++) {
+    const sum = contributions.subarray(row * width, (row + 1) * width).reduce((a, b) => a + b, base)
+    const [score, expected] = [1 / (1 + Math.exp(-sum)), raw?.[row] as number]
+    if (!(Math.abs(score - expected) <= rawTolerance)) {
+      throw notGolden(row, `raw score of ${treesFile}`, score, expected)
+    }
+  }
+  const own = parts[0]?.columns ?? []
+  for (const [i, row] of golden.rows.entries()) {
+    for (const [place, name] of [...own, 'base'].entries()) {
+      const expected = golden.contributions[i * (own.length + 1) + place] as number
+      const at = row * width + columns.indexOf(name)
+      const found = place === own.length ? base : (contributions[at] as number)
+      if (!(Math.abs(found - expected) <= contributionTolerance)) {
+        throw notGolden(row, `contribution of ${name}`, found, expected)
+      }
+    }
+  }
 }
 
 /** A decision must come out the same whatever other transactions were in its chunk. */

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { WeirError } from '../core/errors.ts'
 import type { Lookups } from '../core/features/lookups.ts'
 import { float32, lookupsFile, lookupsSchema } from './lookups.ts'
+import { type Trees, treesFile, treesSchema } from './trees.ts'
 
 /**
  * A model package: the folder models/<name>/<version>/ with a manifest that vouches for every other file.
@@ -94,6 +95,10 @@ const manifestSchema = z
     'fusion.weights must have one weight a part',
   )
   .refine(
+    (m) => m.fusion === null || !(treesFile in m.files),
+    `${treesFile} explains a package of one part only`,
+  )
+  .refine(
     (m) => packageFiles(m).every((name) => name in m.files),
     'files must name every file of the package',
   )
@@ -141,7 +146,7 @@ const baselineSchema = z.strictObject({
 export type Manifest = z.infer<typeof manifestSchema>
 export type Part = Manifest['parts'][number]
 /** Counts of what the model saw: `counts[i]` values lie in (edges[i-1], edges[i]]; `missing` were NaN. */
-type Baseline = z.infer<typeof baselineSchema>
+export type Baseline = z.infer<typeof baselineSchema>
 
 /** Rows whose scores are known, computed where the model was trained. */
 export interface Golden {
@@ -163,6 +168,8 @@ export interface ModelPackage {
   readonly graphs: readonly Buffer[]
   /** Columns of its own, after those of the feature file; null when it has none. */
   readonly lookups: Lookups | null
+  /** Of a single part of boosted trees, for exact contributions; null where there is no such file. */
+  readonly trees: Trees | null
   readonly golden: Golden
   readonly baseline: Baseline
 }
@@ -196,6 +203,15 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
     await readVerified(dir, manifest, 'baseline.json'),
     baselineSchema,
   )
+  const [{ columns }] = manifest.parts as [Part]
+  const trees =
+    treesFile in manifest.files
+      ? parseFile(
+          treesFile,
+          await readVerified(dir, manifest, treesFile),
+          treesSchema(columns.length, golden.rows),
+        )
+      : null
   const lookups =
     lookupsFile in manifest.files
       ? parseFile(lookupsFile, await readVerified(dir, manifest, lookupsFile), lookupsSchema)
@@ -211,7 +227,7 @@ export async function readPackage(dir: string, file: ManifestFile): Promise<Mode
   for (const { name } of manifest.parts) {
     if (!(name in golden.raw)) throw notAsDescribed('golden.json', `it has no raw scores of ${name}`)
   }
-  return { ...file, graphs, lookups, golden: { ...golden, features }, baseline }
+  return { ...file, graphs, lookups, trees, golden: { ...golden, features }, baseline }
 }
 
 /** Lookups that lie outside a package, and the file's text, for training. WEIR_MODEL_UNREADABLE, WEIR_MODEL_MANIFEST. */

@@ -2,7 +2,8 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-node'
 import { interpolate } from '../core/calibration.ts'
 import { WeirError } from '../core/errors.ts'
 import { type Fusion, fuse } from '../core/fusion.ts'
-import type { Model } from '../core/ports.ts'
+import type { Model, Scores } from '../core/ports.ts'
+import { explainer } from './explainer.ts'
 import type { ModelPackage, Part } from './model-package.ts'
 
 // What goes wrong is thrown; onnxruntime would also write it to stderr, in colour.
@@ -18,6 +19,7 @@ export interface Execution {
 
 /** A loaded model; `raw` gives scores before calibration. */
 export interface OnnxModel extends Model {
+  readonly explain: NonNullable<Model['explain']>
   /** Raw scores of each part, one a row, as the graphs give them: nothing is checked but that they run. */
   raw(features: Float32Array, rows: number): Promise<Float64Array[]>
 }
@@ -28,10 +30,11 @@ export interface OnnxModel extends Model {
  * which provider runs it and why those before it do not.
  */
 export async function loadOnnxModel(
-  { manifest, graphs, sha256 }: ModelPackage,
+  files: ModelPackage,
   execution: Execution,
   log: (line: string) => void,
 ): Promise<OnnxModel> {
+  const { manifest, graphs, sha256 } = files
   const id = `${manifest.name}@${manifest.version}`
   const { parts, fusion, columns, score_map: scoreMap } = manifest
   const run: Score[] = []
@@ -48,24 +51,27 @@ export async function loadOnnxModel(
     return scores
   }
 
+  async function score(features: Float32Array, rows: number): Promise<Scores> {
+    const scores = await raw(features, rows)
+    for (const [i, { name, calibration }] of parts.entries()) {
+      const column = scores[i] as Float64Array
+      for (let row = 0; row < rows; row++) {
+        const score = column[row] as number
+        if (!Number.isFinite(score)) throw notFinite(`${id} (${name})`, row, score)
+        column[row] = interpolate(calibration, score)
+      }
+    }
+    return { probabilities: fuseRows(fusion, scores, rows), parts: scores }
+  }
+
   return {
     id,
     sha256: sha256.slice(0, 16),
     featureHash: manifest.feature_hash,
     parts: parts.map(({ name }) => name),
     raw,
-    async score(features, rows) {
-      const scores = await raw(features, rows)
-      for (const [i, { name, calibration }] of parts.entries()) {
-        const column = scores[i] as Float64Array
-        for (let row = 0; row < rows; row++) {
-          const score = column[row] as number
-          if (!Number.isFinite(score)) throw notFinite(`${id} (${name})`, row, score)
-          column[row] = interpolate(calibration, score)
-        }
-      }
-      return { probabilities: fuseRows(fusion, scores, rows), parts: scores }
-    },
+    score,
+    explain: explainer(files, score),
     riskScore: (probability) => Math.floor(interpolate(scoreMap, probability) + 0.5),
   }
 }
@@ -139,6 +145,7 @@ async function createSession(
 ): Promise<InferenceSession> {
   const refusals: string[] = []
   for (const provider of providers) {
+    if (provider === 'cuda') forbidTf32()
     try {
       const session = await InferenceSession.create(onnx, {
         executionProviders: [provider],
@@ -146,7 +153,8 @@ async function createSession(
         interOpNumThreads: 1,
         logSeverityLevel: 4,
       })
-      log([`model ${name} runs on ${provider}`, ...refusals].join('; '))
+      const where = provider === 'cpu' ? 'cpu' : `${provider}, and on cpu what ${provider} lacks`
+      log([`model ${name} runs on ${where}`, ...refusals].join('; '))
       return session
     } catch (error) {
       refusals.push(`not on ${provider}: ${firstLine(error)}`)
@@ -155,6 +163,15 @@ async function createSession(
   throw new WeirError('WEIR_MODEL_PROVIDER', `No provider takes model ${name}: ${refusals.join('; ')}`, {
     cure: "Name 'cpu' among the providers; if cpu refuses, export the model for an operator set that onnxruntime 1.30 knows.",
   })
+}
+
+/**
+ * NVIDIA's libraries else round the factors of float32 products to 10 bits (TF32), and onnxruntime-node has no option
+ * that forbids it. They read the variable as the process has it, which a worker thread cannot set: admission, on the
+ * main thread, comes first.
+ */
+function forbidTf32(): void {
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0'
 }
 
 function checkSignature(session: InferenceSession, { name, input, output }: Part): void {

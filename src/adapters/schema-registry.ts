@@ -3,6 +3,7 @@ import { WeirError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import type { SchemaSource } from './avro.ts'
 import { readSchema } from './avro-schema-files.ts'
+import { textOf } from './response-text.ts'
 
 /** As in the configuration's `schema_registry`. */
 export interface SchemaRegistryOptions {
@@ -93,7 +94,7 @@ async function request(
       ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
       signal: AbortSignal.timeout(timeoutMs),
     })
-    return { status: response.status, body: parse(await readText(response)) }
+    return { status: response.status, body: parse(await textOf(response, mostResponseBytes)) }
   } catch (cause) {
     throw new WeirError(
       'WEIR_SCHEMA_REGISTRY',
@@ -119,17 +120,6 @@ function authorization({ url, username, password }: SchemaRegistryOptions): Reco
   if (user === '') return {}
   const credentials = `${user}:${password ?? decodeURIComponent(given.password)}`
   return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > mostResponseBytes) throw new Error(`an answer of more than ${mostResponseBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 function parse(text: string): Answer['body'] {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { WeirError } from '../core/errors.ts'
-import type { Scores } from '../core/ports.ts'
+import type { Explanations, Scores } from '../core/ports.ts'
 import { readManifest, readPackage } from './model-package.ts'
 import { loadOnnxModel } from './onnx-model.ts'
 import type { Answer, Batch, ThreadData } from './threaded-model.ts'
@@ -22,9 +22,11 @@ parentPort?.on('message', async (batch: Batch | null) => {
 })
 parentPort?.postMessage('ready')
 
-async function answer({ features, rows }: Batch): Promise<{ scores: Scores } | { error: Error }> {
+async function answer(batch: Batch): Promise<{ result: Scores | Explanations } | { error: Error }> {
+  const { wanted, features, rows } = batch
   try {
-    return { scores: await model.score(features, rows) }
+    if (wanted === 'scores') return { result: await model.score(features, rows) }
+    return { result: await model.explain(features, rows, [...Array(rows).keys()]) }
   } catch (error) {
     return { error: error as Error }
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { Model, Scores } from '../core/ports.ts'
+import type { Explanations, Model, Scores } from '../core/ports.ts'
 import type { Execution } from './onnx-model.ts'
 
 /** What the thread is told to load. */
@@ -13,12 +13,13 @@ export interface ThreadData extends Execution {
 
 /** A batch for the thread, and its answer. */
 export interface Batch {
+  readonly wanted: 'scores' | 'explanations'
   readonly features: Float32Array
   readonly rows: number
 }
 /** The memory of the batch comes back with it. */
 export type Answer = { readonly memory: ArrayBuffer } & (
-  | { readonly scores: Scores }
+  | { readonly result: Scores | Explanations }
   | { readonly error: Error }
 )
 
@@ -38,13 +39,13 @@ export async function openThreadedModel(
   // Rejects when the thread fails before it has loaded the model.
   await once(thread, 'message')
   const exited = once(thread, 'exit')
-  const waiting: { resolve(scores: Scores): void; reject(error: Error): void }[] = []
+  const waiting: { resolve(result: Scores | Explanations): void; reject(error: Error): void }[] = []
   // Memory for batches to come: new memory for each would be collected long after.
   const spare: ArrayBuffer[] = []
   thread.on('message', (answer: Answer) => {
     spare.push(answer.memory)
     const asked = waiting.shift()
-    if ('scores' in answer) asked?.resolve(answer.scores)
+    if ('result' in answer) asked?.resolve(answer.result)
     else asked?.reject(answer.error)
     if (waiting.length === 0) thread.unref()
   })
@@ -53,21 +54,36 @@ export async function openThreadedModel(
   })
   // Only after a listener has been put on: that makes the program wait for the thread again.
   thread.unref()
+  function ask<T extends Scores | Explanations>(
+    wanted: Batch['wanted'],
+    rows: number,
+    length: number,
+    fill: (copy: Float32Array) => void,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<Scores | Explanations>()
+    waiting.push({ resolve, reject })
+    // While an answer is due, the program waits for it.
+    thread.ref()
+    const bytes = length * Float32Array.BYTES_PER_ELEMENT
+    const last = spare.pop()
+    const memory = last !== undefined && last.byteLength >= bytes ? last : new ArrayBuffer(bytes)
+    const features = new Float32Array(memory, 0, length)
+    fill(features)
+    // Handed over: to clone it would cost more.
+    thread.postMessage({ wanted, features, rows } satisfies Batch, [memory])
+    return promise as Promise<T>
+  }
+
   return {
     ...model,
-    score(features, rows) {
-      const { promise, resolve, reject } = Promise.withResolvers<Scores>()
-      waiting.push({ resolve, reject })
-      // While an answer is due, the program waits for it.
-      thread.ref()
-      const bytes = features.byteLength
-      const last = spare.pop()
-      const memory = last !== undefined && last.byteLength >= bytes ? last : new ArrayBuffer(bytes)
-      const copy = new Float32Array(memory, 0, features.length)
-      copy.set(features)
-      // Handed over: to clone it would cost more.
-      thread.postMessage({ features: copy, rows } satisfies Batch, [memory])
-      return promise
+    score: (features, rows) => ask('scores', rows, features.length, (copy) => copy.set(features)),
+    explain(features, rows, which) {
+      const width = rows === 0 ? 0 : features.length / rows
+      // Only what is asked about goes over.
+      return ask('explanations', which.length, which.length * width, (copy) => {
+        for (const [i, row] of which.entries())
+          copy.set(features.subarray(row * width, (row + 1) * width), i * width)
+      })
     },
     async close() {
       // Not terminate(): in the middle of a batch that would take the whole process down.

@@ -135,6 +135,7 @@ export function openContracts(config: Config): Promise<Contracts> {
       decisions: topics.decisions,
       alerts: topics.alerts,
       entityUpdates: topics.entity_updates,
+      control: topics.control,
     },
     {
       maxRecordBytes: limits.record_bytes,

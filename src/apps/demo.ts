@@ -137,7 +137,7 @@ function startEmbedded(
     config: { ...config, topics: { ...config.topics, features: null } },
     log,
     contracts,
-    active,
+    active: () => active,
     store: createMemoryStore(),
     clock: Date.now,
     now: () => performance.now() / 1000,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { createCachedStore } from '../adapters/cached-store.ts'
 import type { KafkaLog } from '../adapters/kafka-log.ts'
 import type { RedisStore } from '../adapters/redis-store.ts'
+import { createControlReader } from '../config/control-texts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
 import { contractFields } from '../files/contract.ts'
@@ -10,6 +11,7 @@ import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
 import type { TestEventRoute } from '../http/test-event.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
+import { ControlFollower } from '../stream/control-follower.ts'
 import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
 import { QuietLanes } from '../stream/quiet-lanes.ts'
@@ -28,6 +30,9 @@ export interface Stream {
 /** Every step of a chunk has a time limit of its own, together shorter: then something waits for nothing. */
 const wedgedSeconds = 600
 
+/** A change of rules and lists takes effect within about this, milliseconds. */
+const followEveryMs = 1_000
+
 /** Prometheus asks no more often. */
 const caretakerEveryMs = 5_000
 
@@ -42,11 +47,11 @@ export async function startStream(
   logger: Logger,
   reached?: LaneObserver['reached'],
 ): Promise<Stream> {
-  const active = await loadActiveSet(config, (line) => logger.info(line))
+  const base = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
-  metrics.modelInfo.set({ model: active.model.id, sha256: active.model.sha256, alias: 'champion' }, 1)
+  metrics.modelInfo.set({ model: base.model.id, sha256: base.model.sha256, alias: 'champion' }, 1)
   const watch = new StoreWatch(logger, metrics)
-  const store = openCachedStore(config, active, watch)
+  const store = openCachedStore(config, base, watch)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
@@ -57,25 +62,34 @@ export async function startStream(
     await checkStore(store)
     await checkTopics(config, log)
     const contracts = await openContracts(config)
+    const control = await ControlFollower.open({
+      log,
+      topic: config.topics.control,
+      codec: contracts.control,
+      reader: createControlReader(base),
+      base,
+      observer,
+    })
     const now = () => performance.now() / 1000
     const parts = {
       config,
       log,
       store,
       contracts,
-      active,
+      active: () => control.active,
       observer,
       clock: Date.now,
       now,
       newToken: randomUUID,
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
-    const testEvents = testEventsOf(config, active, () => scorer?.testEvent ?? null)
+    const testEvents = testEventsOf(config, base, () => scorer?.testEvent ?? null)
     http = await serve(config, metrics, () => scorer, log, watch, testEvents)
     scorer = await startScorer(parts)
     const quiet = new QuietLanes({ ...scorer, log, store })
     const caretaker = startCaretaker({ scorer, quiet, log, store, watch }, metrics, logger)
-    const running = { scorer, http, log, store, caretaker }
+    const following = setInterval(() => void control.look(), followEveryMs)
+    const running = { scorer, http, log, store, timers: [caretaker, following] }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
@@ -225,12 +239,12 @@ interface Running {
   readonly http: HttpServer
   readonly log: KafkaLog
   readonly store: RedisStore
-  readonly caretaker: NodeJS.Timeout
+  readonly timers: readonly NodeJS.Timeout[]
 }
 
-async function stop({ scorer, http, log, store, caretaker }: Running): Promise<void> {
+async function stop({ scorer, http, log, store, timers }: Running): Promise<void> {
   http.drain()
-  clearInterval(caretaker)
+  for (const timer of timers) clearInterval(timer)
   await scorer.stop()
   await Promise.all([log.close(), store.close(), http.close()])
 }

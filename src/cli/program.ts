@@ -10,12 +10,14 @@ import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
+import { registerLists } from './lists.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
 import { registerProduce } from './produce.ts'
 import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
 import { registerReset } from './reset.ts'
+import { registerRules } from './rules.ts'
 import { registerState } from './state.ts'
 import { registerStream } from './stream.ts'
 import { registerTail } from './tail.ts'
@@ -36,6 +38,8 @@ const commands: readonly ((program: Command) => void)[] = [
   registerReplay,
   registerCompare,
   registerThreshold,
+  registerRules,
+  registerLists,
   registerFeatures,
   registerExport,
   registerTrain,
@@ -97,4 +101,5 @@ function report(error: unknown): number {
   return isUsersMistake(error) ? exitCodes.usage : exitCodes.failed
 }
 
-const isUsersMistake = ({ code }: WeirError): boolean => /^WEIR_(CONFIG|CLI_USAGE|FEATURES|POLICY)/.test(code)
+const isUsersMistake = ({ code }: WeirError): boolean =>
+  /^WEIR_(CONFIG|CLI_USAGE|FEATURES|POLICY|RULES_INVALID)/.test(code)

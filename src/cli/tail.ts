@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
+import { visible } from '../files/shown.ts'
 import { configOf, count, wantsJson } from './flags.ts'
 import { money, note, print, styled } from './output.ts'
 import { stopOnSignal } from './shutdown.ts'
@@ -21,7 +22,7 @@ export function registerTail(program: Command): void {
   const tail = program.command('tail').description('print decisions or alerts as they are made')
   const topics: readonly (readonly [name: 'decisions' | 'alerts', description: string])[] = [
     ['decisions', 'one line for each decision; --json: everything, features by name'],
-    ['alerts', 'one line for each alert, and why'],
+    ['alerts', 'each alert with its reasons and in words'],
   ]
   for (const [name, description] of topics) {
     tail
@@ -83,10 +84,14 @@ function decisionLine(decision: Decision): string {
 }
 
 function alertLine(alert: Alert): string {
-  const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id, reasons } =
-    alert
+  const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id } = alert
+  const { reasons, narrative } = alert
   const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`
-  return [head, ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${text}`)].join('\n')
+  return [
+    visible(head),
+    ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${visible(text)}`),
+    ...(narrative === '' ? [] : [`    ${visible(narrative)}`]),
+  ].join('\n')
 }
 
 /** The vector by column name when it was made by the features that are configured here, else null. */

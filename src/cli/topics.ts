@@ -75,6 +75,8 @@ export function wantedTopics({ topics, limits }: Config): TopicDescription[] {
   const inputs = { ...settings, 'message.timestamp.after.max.ms': String(limits.event_time_future_ms) }
   const settingsOf = (name: string) => {
     if (name === 'features') return changelog(settings)
+    // Rules of which a part is gone are other rules: whatever the retention, changes are kept for ever.
+    if (name === 'control') return { ...settings, 'retention.ms': '-1' }
     return name === 'transactions' || name === 'labels' ? inputs : settings
   }
   return Object.entries(names).flatMap(([name, topic]) =>

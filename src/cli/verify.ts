@@ -17,6 +17,7 @@ export interface VerifyFlags {
   readonly model?: string
   readonly policy?: string
   readonly features?: string
+  readonly rules?: string
   /** A snapshot. */
   readonly start?: string
 }
@@ -31,12 +32,7 @@ export async function verify(flags: VerifyFlags, command: Command): Promise<void
   // onnxruntime takes a while to load.
   const { findAtHand } = await import('../replay/at-hand.ts')
   const { verifyDecisions } = await import('../replay/verify.ts')
-  const atHand = await findAtHand(config, {
-    models: listOf(flags.model),
-    policies: listOf(flags.policy),
-    features: listOf(flags.features),
-  })
-  const start = flags.start === undefined ? undefined : await startOf(flags.start, atHand.features)
+  const { ControlHistory } = await import('../replay/control-history.ts')
   const progress = startProgress('payments', Number.POSITIVE_INFINITY)
   let reported = 0
   const onProgress = (done: number, of: number) => {
@@ -44,7 +40,15 @@ export async function verify(flags: VerifyFlags, command: Command): Promise<void
     progress.add(done - reported)
     reported = done
   }
-  const verdict = await withConnection(config, ({ log, contracts }) => {
+  const verdict = await withConnection(config, async ({ log, contracts }) => {
+    const atHand = await findAtHand(config, {
+      models: listOf(flags.model),
+      policies: listOf(flags.policy),
+      features: listOf(flags.features),
+      rules: listOf(flags.rules),
+      control: await ControlHistory.read(log, config.topics.control, contracts.control),
+    })
+    const start = flags.start === undefined ? undefined : await startOf(flags.start, atHand.features)
     return verifyDecisions({
       config,
       log,

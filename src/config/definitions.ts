@@ -18,6 +18,7 @@ import {
   transactionValues,
   windowAggregates,
 } from '../core/features/definition.ts'
+import { languages } from '../core/narrative/language.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
 import { nearestPath } from './nearest.ts'
@@ -32,7 +33,7 @@ export const only = <Shape extends z.ZodRawShape>(shape: Shape) =>
       issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, Object.keys(shape)) : undefined,
   })
 
-const oneOf = <const Values extends readonly string[]>(values: Values) =>
+export const oneOf = <const Values extends readonly string[]>(values: Values) =>
   z.enum(values, { error: ({ input }) => notAmong(input, values) })
 
 const duration = z.string().refine((text) => !Number.isNaN(durationMs(text)), {
@@ -139,9 +140,14 @@ const featureFile = only({
 })
 
 /** @param features that reasons may name; null: any. */
-const policyFile = (features: readonly string[] | null) =>
-  only({
+function policyFile(features: readonly string[] | null) {
+  const known = z.string().refine((name) => features?.includes(name) ?? true, {
+    error: ({ input }) =>
+      `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
+  })
+  return only({
     version: z.string().min(1).max(32),
+    language: oneOf(languages).optional(),
     thresholds: only({
       challenge: z.int().min(0).max(1000),
       review: z.int().min(0).max(1000),
@@ -161,16 +167,22 @@ const policyFile = (features: readonly string[] | null) =>
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-        feature: z.string().refine((name) => features?.includes(name) ?? true, {
-          error: ({ input }) =>
-            `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
-        }),
+        feature: known,
+        features: z.array(known).optional(),
         at_least: z.number().optional(),
         at_most: z.number().optional(),
         text: z.string().min(1).max(256),
+        text_zh: z.string().min(1).max(256).optional(),
+        usual: only({
+          feature: known,
+          per: z.number().positive().default(1),
+          text: z.string().min(1).max(256),
+          text_zh: z.string().min(1).max(256).optional(),
+        }).optional(),
       }),
     ),
   })
+}
 
 const missing: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is missing' : undefined)
 
@@ -185,7 +197,7 @@ function unknownKeys(keys: readonly string[], known: readonly string[]): string 
     .join('; ')
 }
 
-const hint = (given: string, known: readonly string[]): string[] => {
+export const hint = (given: string, known: readonly string[]): string[] => {
   const nearest = nearestPath(given, known)
   return nearest === undefined ? [] : [`; did you mean ${nearest}?`]
 }
@@ -228,6 +240,23 @@ export function loadPolicy(path: string, features: CompiledFeatures): CompiledPo
 }
 
 /**
+ * A policy of the text of a whole one.
+ *
+ * @param source where the text comes from, for messages.
+ * @throws WeirError WEIR_POLICY_INVALID that names the place in the text.
+ */
+export function policyOf(source: string, text: string, features: CompiledFeatures): CompiledPolicy {
+  const code = 'WEIR_POLICY_INVALID'
+  const cure = 'mend the lines that are named; policy.yaml has the syntax'
+  const content = yamlOf(source, text, code)
+  return compilePolicy(
+    checked(source, content, policyFile(features.names), code, cure) as PolicyFile,
+    features,
+    sha256,
+  )
+}
+
+/**
  * A policy for what it says without a vector: whatever features its reasons name.
  *
  * @throws WeirError WEIR_POLICY_INVALID that names the place in the file.
@@ -249,11 +278,26 @@ export function readYaml(
   code: ErrorCode,
   cure = 'mend the lines that are named; docs/features.md has the syntax',
 ): unknown {
-  const content = extended(path, parseYaml(path, code), code)
+  return checked(path, extended(path, parseYaml(path, code), code), schema, code, cure)
+}
+
+/**
+ * Content that the schema has.
+ *
+ * @param source where it comes from, for the message.
+ * @throws WeirError of `code` that names the place in the content.
+ */
+export function checked(
+  source: string,
+  content: unknown,
+  schema: z.ZodType,
+  code: ErrorCode,
+  cure: string,
+): unknown {
   const parsed = schema.safeParse(content, { error: missing })
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map((issue) =>
-    `${path}: ${place(content, issue.path)} ${issue.message}`.replace(':  ', ': '),
+    `${source}: ${place(content, issue.path)} ${issue.message}`.replace(':  ', ': '),
   )
   throw new WeirError(code, lines.join('\n'), { cure })
 }
@@ -266,20 +310,24 @@ function extended(path: string, content: unknown, code: ErrorCode): unknown {
   return { ...(parseYaml(basePath, code) as object), ...own }
 }
 
-function parseYaml(path: string, code: ErrorCode): unknown {
-  let text: string
+const parseYaml = (path: string, code: ErrorCode): unknown => yamlOf(path, readText(path, code), code)
+
+export function readText(path: string, code: ErrorCode): string {
   try {
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new WeirError(code, `cannot read ${path}: ${(cause as Error).message}`, {
       cure: 'name the file in the configuration, or let this user read it',
       cause,
     })
   }
+}
+
+export function yamlOf(source: string, text: string, code: ErrorCode): unknown {
   const document = parseDocument(text)
   const [mistake] = document.errors
   if (mistake !== undefined) {
-    throw new WeirError(code, `${path} is not YAML: ${mistake.message}`, {
+    throw new WeirError(code, `${source} is not YAML: ${mistake.message}`, {
       cure: 'mend the line that is named',
     })
   }
@@ -292,8 +340,9 @@ function place(content: unknown, path: readonly PropertyKey[]): string {
   return path
     .map((key) => {
       node = (node as Record<PropertyKey, unknown> | undefined)?.[key]
-      const name = (node as { name?: unknown } | undefined)?.name
-      return typeof name === 'string' ? `${String(key)} (${name})` : String(key)
+      const { name, id } = (node ?? {}) as { readonly name?: unknown; readonly id?: unknown }
+      const known = name ?? id
+      return typeof known === 'string' ? `${String(key)} (${known})` : String(key)
     })
     .join('.')
 }

@@ -163,13 +163,41 @@ const models = section('The models.', {
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
 })
 
+const narrative = section(
+  'Texts about alerts by an external language model, for a person who asks. Nothing that decides waits for it.',
+  {
+    language: setting(z.enum(['en', 'zh']), 'en', 'English or simplified Chinese.'),
+    endpoint: setting(
+      url(['http', 'https']).nullable(),
+      null,
+      'OpenAI-compatible chat completions, the whole address; it gets the facts of an alert, no ids of customer, card, device or address. null: off.',
+    ),
+    model: setting(text.nullable(), null, 'Name of the model as the endpoint knows it.'),
+    api_key: secret('Sent as a bearer token.'),
+    timeout_ms: setting(ms, 10_000, "Milliseconds for the whole answer; past them weir's own text is shown."),
+  },
+)
+  .refine(({ endpoint, model }) => endpoint === null || model !== null, {
+    path: ['model'],
+    error: 'an endpoint needs narrative.model',
+  })
+  .refine(({ endpoint }) => endpoint === null || new URL(endpoint).username === '', {
+    path: ['endpoint'],
+    error: 'holds a user name; give narrative.api_key',
+  })
+
 /** Everything that can be set. The order here is the order of every listing. */
 export const configSchema = z
   .strictObject({
     app: setting(name, 'weir', 'Names this installation: first part of the keys of its states.'),
     group: setting(name, 'weir', 'Kafka consumer group; members of one group share the partitions.'),
     features: setting(path, 'features.yaml', 'Feature definitions.'),
-    policy: setting(path, 'policy.yaml', 'Decision policy: thresholds, rules, degraded mode.'),
+    policy: setting(
+      path,
+      'policy.yaml',
+      'Decision policy: thresholds, reasons, degraded mode. One on the control topic replaces it.',
+    ),
+    rules: setting(path.nullable(), null, 'Rules; null: none. Those on the control topic replace them.'),
     topics,
     kafka,
     redis,
@@ -210,6 +238,7 @@ export const configSchema = z
         'Whether POST /v1/test-event answers; null: only where `host` is a loopback address, since the answer tells of a customer.',
       ),
     }),
+    narrative,
     log: section("weir's own log, on standard error.", {
       level: setting(
         z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),

@@ -6,11 +6,25 @@ import {
   enrich,
   type Past,
 } from './enrich.ts'
+import { weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
+import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
-import { type CompiledPolicy, degradedReason, degradedRow, outcomeOf, reasonsOf } from './policy.ts'
+import {
+  type CompiledPolicy,
+  type DegradedRow,
+  degradedReason,
+  degradedRow,
+  languageOf,
+  mostReasons,
+  reasonsOf,
+  scoreCode,
+  staleReason,
+} from './policy.ts'
 import type { Model } from './ports.ts'
+import { type Sight, see } from './sight.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
+import { type Case, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
@@ -18,14 +32,18 @@ export interface Chunk {
   readonly arrivals: readonly Arrival[]
 }
 
-/** All that decides: what every decision names. Rules and lists will stand here, beside the policy. */
-export interface ActiveSet {
+/** All that decides: what every decision names. It never changes: a change makes a new one, for the next chunk. */
+export interface ActiveSet extends Case {
   readonly features: CompiledFeatures
   readonly model: Model
-  readonly policy: CompiledPolicy
+  /** The control topic's offset that rules, lists and policy are of; null where none is followed. */
+  readonly controlOffset: number | null
   /** An entity value that is further behind is missing, milliseconds of event time. */
   readonly entityAgeLimitMs: number
 }
+
+/** Where no control topic is followed and no rules file is given. */
+export const uncontrolled = { rules: null, lists: null, controlOffset: null } as const
 
 export interface Decided {
   /** One for every arrival, in order. */
@@ -43,7 +61,8 @@ export interface Decided {
  * The heart: transactions to decisions. The live stream, replay, export and the tests all call it. It knows no
  * clock, no randomness and no I/O: the same chunk, past and active set give the same bytes.
  *
- * Scoring is the only asynchronous step: one call of the model for the whole chunk.
+ * The model is the only asynchronous step: one call that scores the whole chunk, and where something is not approved
+ * another one that says why.
  *
  * @param parties those of the chunk, where they are known already.
  */
@@ -61,26 +80,19 @@ export async function decide(
  * active sets that differ in model or policy judge the same enriched chunk.
  */
 export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet): Promise<Decided> {
-  const { scores, failure } = await score(enriched, active)
+  const { sights, failure } = await see(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
-  const width = active.features.names.length
-  const bytes = Buffer.from(enriched.rows.buffer)
   enriched.arrivals.forEach((arrival, i) => {
-    const verdict =
+    const sight = sights?.[i] ?? null
+    const answer =
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
-        : scores === null
+        : sight === null
           ? degraded(chunk, arrival, active)
-          : scored(
-              chunk,
-              arrival,
-              bytes.subarray(i * width * 4, (i + 1) * width * 4),
-              scores[i] as number,
-              active,
-            )
-    decisions.push(verdict.decision)
-    if (verdict.alert !== null) alerts.push(verdict.alert)
+          : scored(chunk, arrival, sight, active)
+    decisions.push(answer.decision)
+    if (answer.alert !== null) alerts.push(told(answer.alert, active))
   })
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
@@ -93,41 +105,33 @@ export function decideDegraded(
   chunk: Chunk,
   active: ActiveSet,
 ): Pick<Decided, 'decisions' | 'alerts' | 'deltas'> {
-  const verdicts = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
+  const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
   return {
-    decisions: verdicts.map(({ decision }) => decision),
-    alerts: verdicts.flatMap(({ alert }) => alert ?? []),
+    decisions: answers.map(({ decision }) => decision),
+    alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
     deltas: deltasAlone(chunk.arrivals, active.features),
   }
 }
 
-interface Verdict {
+/** In words, once all else is known of it. */
+const told = (alert: Alert, { policy }: ActiveSet): Alert => ({
+  ...alert,
+  narrative: narrate(alert, languageOf(policy.file)),
+})
+
+interface Answer {
   readonly decision: Decision
   readonly alert: Alert | null
 }
 
-async function score(
-  { rows, arrivals }: Enriched,
-  { model }: ActiveSet,
-): Promise<{ scores: Float64Array | null; failure: Error | null }> {
-  try {
-    return { scores: (await model.score(rows, arrivals.length)).probabilities, failure: null }
-  } catch (error) {
-    return { scores: null, failure: error as Error }
-  }
-}
-
-function scored(
-  chunk: Chunk,
-  arrival: EnrichedArrival,
-  features: Buffer,
-  score: number,
-  active: ActiveSet,
-): Verdict {
+function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
   const { model, policy } = active
-  const riskScore = model.riskScore(score)
-  const outcome = outcomeOf(policy, riskScore)
-  const reasons = reasonsOf(policy, outcome, features, riskScore, arrival.stale)
+  const { transaction } = arrival
+  const { features, score, riskScore, parts, verdict, explained } = sight
+  const { outcome, rules, lists, adjustment } = verdict
+  const contributions = explained?.contributions ?? null
+  const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
+  const reasons = verdict.reasons.length === 0 ? modelled : mergeReasons(verdict.reasons, modelled)
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'scored',
@@ -139,10 +143,21 @@ function scored(
     late: arrival.late,
     entity_age_ms: arrival.entityAgeMs,
     features,
+    rules_hit: rules.length === 0 ? none : rules.map(({ id }) => id),
+    lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
+    adjustment,
   }
-  const alert = policy.file.alert_on.includes(outcome)
-    ? alertOf(decision, arrival.transaction, outcome, reasons)
-    : null
+  const isDue = policy.file.alert_on.includes(outcome) || isWatched(decision.lists_hit)
+  if (!isDue) return { decision, alert: null }
+  const risks = parts.map((part) => model.riskScore(part))
+  const alert: Alert = {
+    ...alertOf(decision, transaction, outcome, reasons),
+    loss: score * amountOf(transaction, active.features),
+    parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
+    disagreement: parts.length < 2 ? null : Math.max(...risks) - Math.min(...risks),
+    base: explained?.base ?? null,
+    contributions: explained === null ? none : weightiest(active.features.names, features, explained),
+  }
   return { decision, alert }
 }
 
@@ -154,47 +169,64 @@ function scored(
  * @returns null where that cannot be told without the transaction.
  */
 export function callsForAlert(
-  { status, outcome }: Pick<Decision, 'status' | 'outcome'>,
+  { status, outcome, lists_hit }: Pick<Decision, 'status' | 'outcome' | 'lists_hit'>,
   transaction: Transaction | null,
   features: CompiledFeatures,
   policy: Pick<CompiledPolicy, 'file'>,
 ): boolean | null {
   if (outcome === null) return false
-  if (status === 'degraded') return transaction && rowFor(transaction, features, policy).alert
-  return policy.file.alert_on.includes(outcome)
+  if (status === 'degraded' && lists_hit.length === 0) {
+    return transaction && rowFor(transaction, features, policy).alert
+  }
+  return policy.file.alert_on.includes(outcome) || isWatched(lists_hit)
 }
 
-function rowFor(transaction: Transaction, features: CompiledFeatures, policy: Pick<CompiledPolicy, 'file'>) {
-  const factor = currencyFactor(features, transaction.currency) as number
-  return degradedRow(policy, transaction, (transaction.amount_minor * factor) / 100)
-}
+/** Major units of the reference currency. */
+const amountOf = ({ amount_minor, currency }: Transaction, features: CompiledFeatures): number =>
+  (amount_minor * (currencyFactor(features, currency) as number)) / 100
 
-function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Verdict {
+const rowFor = (
+  transaction: Transaction,
+  features: CompiledFeatures,
+  policy: Pick<CompiledPolicy, 'file'>,
+): DegradedRow => degradedRow(policy, transaction, amountOf(transaction, features))
+
+/** Lists hold without states, too; rules, which look at features, do not. */
+function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
   const { transaction } = arrival
+  const lists = active.lists?.hits(transaction) ?? []
   const row = rowFor(transaction, active.features, active.policy)
+  const outcome = outcomeOfLists(lists) ?? row.outcome
+  const reasons =
+    lists.length === 0 ? onlyDegraded : [...reasonsOfLists(lists).slice(0, mostReasons - 1), degradedReason]
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'degraded',
-    outcome: row.outcome,
+    outcome,
     score: null,
     risk_score: null,
-    reasons: [degradedReason.code],
+    reasons: reasons.map(({ code }) => code),
     duplicate_of: null,
     late: false,
     entity_age_ms: null,
     features: noFeatures,
+    lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
   }
-  return { decision, alert: row.alert ? alertOf(decision, transaction, row.outcome, [degradedReason]) : null }
+  const isDue =
+    lists.length === 0
+      ? row.alert
+      : active.policy.file.alert_on.includes(outcome) || isWatched(decision.lists_hit)
+  return { decision, alert: isDue ? alertOf(decision, transaction, outcome, reasons) : null }
 }
 
-function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Verdict {
+function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Answer {
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'duplicate',
     outcome: null,
     score: null,
     risk_score: null,
-    reasons: [],
+    reasons: none,
     duplicate_of: decisionId(chunk, arrival, arrival.duplicateOf),
     late: arrival.late,
     entity_age_ms: null,
@@ -203,6 +235,15 @@ function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): V
   return { decision, alert: null }
 }
 
+/** What lists and rules say stands before what the model sees, and after that values were too old. */
+function mergeReasons(first: readonly Reason[], modelled: readonly Reason[]): readonly Reason[] {
+  const isStale = modelled[0] === staleReason
+  const rest = modelled.slice(isStale ? 1 : 0).filter(({ code }) => code !== scoreCode)
+  return [...(isStale ? [staleReason] : []), ...first, ...rest].slice(0, mostReasons)
+}
+
+const none: readonly never[] = []
+const onlyDegraded = [degradedReason]
 const noFeatures = Buffer.alloc(0)
 
 /** Unique, and it says where the transaction lies. */
@@ -216,7 +257,8 @@ export function offsetIn(id: string, topic: string, partition: number): number |
   return /^(0|[1-9]\d{0,15})$/.test(offset) ? Number(offset) : null
 }
 
-function commonFields(chunk: Chunk, arrival: Arrival, { features, model, policy }: ActiveSet) {
+function commonFields(chunk: Chunk, arrival: Arrival, active: ActiveSet) {
+  const { features, model, policy, rules, controlOffset } = active
   const { transaction } = arrival
   return {
     decision_id: decisionId(chunk, arrival, arrival.offset),
@@ -227,6 +269,12 @@ function commonFields(chunk: Chunk, arrival: Arrival, { features, model, policy 
     model: model.id,
     model_sha256: model.sha256,
     policy: policy.id,
+    control_offset: controlOffset,
+    rules: rules === null ? null : rules.id,
+    rules_hit: none,
+    lists_hit: none,
+    adjustment: 0,
+    sca: null,
   }
 }
 
@@ -255,5 +303,15 @@ function alertOf(
     terminal_id: transaction.terminal_id,
     device_id: transaction.device_id,
     reasons,
+    score: decision.score,
+    rules_hit: decision.rules_hit,
+    lists_hit: decision.lists_hit,
+    sca: decision.sca,
+    loss: null,
+    parts: none,
+    disagreement: null,
+    base: null,
+    contributions: none,
+    narrative: '',
   }
 }

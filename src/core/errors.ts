@@ -1,7 +1,8 @@
 /**
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
- * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY,
- * LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of states), REKEY, HTTP (test events), CLI,
+ * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY, RULES,
+ * CONTROL (changes of rules, lists and policy), LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of
+ * states), REKEY, HTTP (test events), CLI,
  * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
  */
 export const errorCodes = [
@@ -20,6 +21,9 @@ export const errorCodes = [
   'WEIR_RECORD_SKIPPED',
   'WEIR_FEATURES_INVALID',
   'WEIR_POLICY_INVALID',
+  'WEIR_CONTROL_REFUSED',
+  'WEIR_RULES_INVALID',
+  'WEIR_RULES_TESTS',
   'WEIR_MODEL_UNREADABLE',
   'WEIR_MODEL_MANIFEST',
   'WEIR_MODEL_HASH',

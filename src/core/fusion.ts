@@ -21,10 +21,15 @@ const margin = 1e-6
 export function fuse(fusion: Fusion | null, probabilities: ArrayLike<number>): number {
   if (fusion === null) return probabilities[0] as number
   const { intercept, weights, calibration } = fusion
-  let logOdds = intercept
+  let sum = intercept
   for (let i = 0; i < weights.length; i++) {
-    const p = Math.min(1 - margin, Math.max(margin, probabilities[i] as number))
-    logOdds += (weights[i] as number) * Math.log(p / (1 - p))
+    sum += (weights[i] as number) * logOdds(probabilities[i] as number)
   }
-  return interpolate(calibration, 1 / (1 + Math.exp(-logOdds)))
+  return interpolate(calibration, 1 / (1 + Math.exp(-sum)))
+}
+
+/** Of a probability, held within 1e-6 of 0 and 1. */
+export function logOdds(probability: number): number {
+  const p = Math.min(1 - margin, Math.max(margin, probability))
+  return Math.log(p / (1 - p))
 }

@@ -1,10 +1,13 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
+import { type Language, worded } from './narrative/language.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
 
 /** A policy file: how a risk score becomes an outcome, and why in words. Documented in policy.yaml. */
 export interface PolicyFile {
   readonly version: string
+  /** Of reasons and narratives; English where it is not given. */
+  readonly language?: Language | undefined
   /** Least risk score (0-999) of each outcome; a lower one approves. Ascending. */
   readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
   /** Outcomes that a person should see. */
@@ -25,11 +28,25 @@ export interface DegradedRow {
 
 export interface ReasonRow {
   readonly code: string
+  /** Whose value must lie within the limits. */
   readonly feature: string
+  /** Others that tell of the same: their contributions count for this reason, too. */
+  readonly features?: readonly string[] | undefined
   readonly at_least?: number | undefined
   readonly at_most?: number | undefined
   /** `{value}` stands for the feature's value. */
   readonly text: string
+  /** The same in simplified Chinese. */
+  readonly text_zh?: string | undefined
+  /** What is usual for the customer, said after `text` where it is known; `{usual}` stands for `feature` / `per`. */
+  readonly usual?:
+    | {
+        readonly feature: string
+        readonly per: number
+        readonly text: string
+        readonly text_zh?: string | undefined
+      }
+    | undefined
 }
 
 /** A policy made ready for one set of features. */
@@ -37,10 +54,21 @@ export interface CompiledPolicy {
   readonly file: PolicyFile
   /** version#hash, as decisions carry it. */
   readonly id: string
-  readonly reasons: readonly { readonly row: ReasonRow; readonly column: number }[]
+  readonly reasons: readonly CompiledReason[]
 }
 
-const mostReasons = 4
+interface CompiledReason {
+  readonly row: ReasonRow
+  readonly column: number
+  /** `column`, and those of the others. */
+  readonly group: readonly number[]
+  /** -1: nothing usual is said. */
+  readonly usual: number
+}
+
+export const mostReasons = 4
+/** Of the reason that is given where no other holds. */
+export const scoreCode = 'SCORE'
 export const staleReason: Reason = {
   code: 'ENTITY_VALUES_STALE',
   text: 'What is known of the merchant, terminal or device was too old to be used.',
@@ -68,14 +96,21 @@ export function compilePolicy(
       'the last row of `degraded` must match every transaction: give it an outcome and no condition',
     )
   }
-  const reasons = file.reasons.map((row) => {
-    const column = features.names.indexOf(row.feature)
-    if (column < 0)
-      throw invalid(`reason ${row.code} names the feature ${row.feature}, which the feature file lacks`)
-    return { row, column }
+  const reasons = file.reasons.map((given): CompiledReason => {
+    const row = worded(given, languageOf(file))
+    const columnOf = (feature: string): number => {
+      const column = features.names.indexOf(feature)
+      if (column >= 0) return column
+      throw invalid(`reason ${row.code} names the feature ${feature}, which the feature file lacks`)
+    }
+    const column = columnOf(row.feature)
+    const group = [...new Set([column, ...(row.features ?? []).map(columnOf)])]
+    return { row, column, group, usual: row.usual === undefined ? -1 : columnOf(row.usual.feature) }
   })
   return { file, id: policyId(file, sha256), reasons }
 }
+
+export const languageOf = ({ language }: PolicyFile): Language => language ?? 'en'
 
 /** version#hash, as decisions carry it. */
 export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>
@@ -114,6 +149,8 @@ export function degradedRow(
  *
  * @param features the vector that was scored, as decisions carry it.
  * @param stale whether a value of merchant, terminal or device was too old to be used.
+ * @param contributions of the vector's columns to its log-odds: of the rows that hold, those whose columns together
+ * speak for fraud are given, by how much. Null: those that hold, in the order of the file.
  */
 export function reasonsOf(
   policy: CompiledPolicy,
@@ -121,27 +158,57 @@ export function reasonsOf(
   features: Buffer,
   riskScore: number,
   stale: boolean,
+  contributions: Float64Array | null = null,
 ): readonly Reason[] {
   if (outcome === 'approve') return stale ? onlyStale : none
-  const reasons: Reason[] = stale ? [staleReason] : []
-  for (const { row: reason, column } of policy.reasons) {
-    if (reasons.length === mostReasons) break
+  const holding = policy.reasons.filter(({ row, column }) => {
     const value = features.readFloatLE(column * 4)
-    if (value >= (reason.at_least ?? -Infinity) && value <= (reason.at_most ?? Infinity)) {
-      reasons.push({ code: reason.code, text: reason.text.replaceAll('{value}', inWords(value)) })
-    }
-  }
+    return value >= (row.at_least ?? -Infinity) && value <= (row.at_most ?? Infinity)
+  })
+  const ordered = contributions === null ? holding : byContribution(holding, contributions)
+  const language = languageOf(policy.file)
+  const reasons = ordered.map((reason) => ({
+    code: reason.row.code,
+    text: inFull(reason, features, language),
+  }))
+  if (stale) reasons.unshift(staleReason)
   if (reasons.length === 0) {
     reasons.push({
-      code: 'SCORE',
+      code: scoreCode,
       text: `The model sees a risk of ${riskScore} of 999 in the payment as a whole.`,
     })
   }
+  return reasons.slice(0, mostReasons)
+}
+
+/** Those that speak for fraud, the most first; of equals the first in the file. */
+function byContribution(
+  reasons: readonly CompiledReason[],
+  contributions: Float64Array,
+): readonly CompiledReason[] {
   return reasons
+    .map((reason) => ({
+      reason,
+      sum: reason.group.reduce((sum, column) => sum + (contributions[column] as number), 0),
+    }))
+    .filter(({ sum }) => sum > 0)
+    .sort((a, b) => b.sum - a.sum)
+    .map(({ reason }) => reason)
+}
+
+function inFull({ row, column, usual }: CompiledReason, features: Buffer, language: Language): string {
+  const text = row.text.replaceAll('{value}', inWords(features.readFloatLE(column * 4), language))
+  const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
+  if (row.usual === undefined || Number.isNaN(known)) return text
+  const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per, language))
+  const [between, end] = language === 'zh' ? ['；', '。'] : ['; ', '.']
+  return `${text.replace(/[.。]$/, '')}${between}${beside}${end}`
 }
 
 /** At most one decimal: reasons are for people. */
-const inWords = (value: number): string => String(Math.round(value * 10) / 10)
+const inWords = (value: number, language: Language): string =>
+  value > 0 && value < 0.05 ? least[language] : String(Math.round(value * 10) / 10)
+const least: Readonly<Record<Language, string>> = { en: 'less than 0.1', zh: '不到0.1' }
 
 function invalid(what: string): WeirError {
   return new WeirError('WEIR_POLICY_INVALID', `policy file: ${what}`, {

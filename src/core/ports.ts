@@ -174,6 +174,16 @@ export interface Scores {
   readonly parts: readonly Float64Array[]
 }
 
+/** Why rows have the log-odds that they have: what each column adds to those that the model has to begin with. */
+export interface Explanations {
+  /** Log-odds without any column: a mean over training rows (exact), or those of a typical row (estimated). */
+  readonly base: number
+  /** Row-major, a row for each that was asked about x columns of the model. */
+  readonly contributions: Float64Array
+  /** Shapley values, or estimates of them. In either case they add up: docs/explanations.md. */
+  readonly exact: boolean
+}
+
 /** Scores feature rows. Pure: the same row gives the same bits, alone or in any batch. */
 export interface Model {
   /** name@version. */
@@ -186,6 +196,12 @@ export interface Model {
   readonly parts: readonly string[]
   /** @param features row-major, `rows` x columns; NaN is missing. */
   score(features: Float32Array, rows: number): Promise<Scores>
+  /**
+   * Explains some of the rows. Pure, as `score` is. A model without it gives no contributions.
+   *
+   * @param which places of the rows to explain.
+   */
+  explain?(features: Float32Array, rows: number, which: readonly number[]): Promise<Explanations>
   /** The stable 0-999 risk score of a calibrated probability. */
   riskScore(probability: number): number
 }

@@ -43,6 +43,7 @@ export interface Transaction {
   readonly card_bin: string | null
   readonly card_last4: string | null
   readonly counterparty_id: string | null
+  readonly email_hash: string | null
   readonly description: string | null
 }
 
@@ -75,6 +76,12 @@ export interface Decision {
   readonly model: string
   readonly model_sha256: string
   readonly policy: string
+  readonly control_offset: number | null
+  readonly rules: string | null
+  readonly rules_hit: readonly string[]
+  readonly lists_hit: readonly string[]
+  readonly adjustment: number
+  readonly sca: string | null
 }
 
 /** Why, in a code that machines count and a sentence that people read. */
@@ -103,6 +110,44 @@ export interface Alert {
   readonly terminal_id: string | null
   readonly device_id: string | null
   readonly reasons: readonly Reason[]
+  readonly score: number | null
+  readonly rules_hit: readonly string[]
+  readonly lists_hit: readonly string[]
+  readonly sca: string | null
+  readonly loss: number | null
+  readonly parts: readonly PartScore[]
+  readonly disagreement: number | null
+  readonly base: number | null
+  readonly contributions: readonly Contribution[]
+  readonly narrative: string
+}
+
+/** What one model of a fused package says alone. */
+export interface PartScore {
+  readonly name: string
+  /** Calibrated probability of fraud. */
+  readonly score: number
+}
+
+/** What one column adds to the log-odds of fraud. */
+export interface Contribution {
+  readonly feature: string
+  /** As it was scored; NaN is missing. */
+  readonly value: number
+  readonly contribution: number
+}
+
+/** A change of what decides: schemas/control.avsc. */
+export interface Control {
+  readonly control_id: string
+  readonly kind: string
+  readonly name: string
+  readonly version: string
+  readonly sha256: string
+  readonly body: Buffer
+  readonly author: string
+  readonly comment: string | null
+  readonly created_time: number
 }
 
 /** What became known about a transaction: schemas/label.avsc. */

@@ -3,6 +3,7 @@ import type { Checked, Rejection } from './errors.ts'
 import { holdsPan } from './pan.ts'
 import { lengthOf, unitAt } from './text.ts'
 import {
+  type Control,
   channels,
   type EntityUpdate,
   entityKinds,
@@ -29,6 +30,7 @@ const channelSet = new Set<unknown>(channels)
 const entryModeSet = new Set<unknown>(entryModes)
 const entityKindSet = new Set<unknown>(entityKinds)
 const sourceKindSet = new Set<unknown>(['t', 'l'])
+const controlKindSet = new Set<unknown>(['model', 'policy', 'rules', 'list', 'snooze'])
 const labelStateSet = new Set<unknown>(['reported', 'confirmed', 'reversed'])
 const labelSourceSet = new Set<unknown>(['analyst', 'customer', 'chargeback', 'issuer'])
 
@@ -76,6 +78,7 @@ export function validateTransaction(
     optionalMatch('card_bin', t.card_bin, isBin, 'six or eight digits') ??
     optionalMatch('card_last4', t.card_last4, isFourDigits, 'four digits') ??
     optionalId('counterparty_id', t.counterparty_id) ??
+    optionalMatch('email_hash', t.email_hash, isSha256, '64 hexadecimal digits') ??
     optionalText('description', t.description, 256) ??
     integer('event_time', t.event_time, 0, lastInstantMs) ??
     eventTime('event_time', t.event_time as number, recordTimestamp, limits)
@@ -111,6 +114,17 @@ export function validateLabel(
       eventTimePastMs: Number.POSITIVE_INFINITY,
     })
   return rejection ? { ok: false, rejection } : { ok: true, value: candidate as Label }
+}
+
+/** Checks a change of what decides; schemas/control.avsc. What `body` must hold is for who applies it. */
+export function validateControl(candidate: Control): Checked<Control> {
+  const rejection =
+    id('control_id', candidate.control_id) ??
+    oneOf('kind', candidate.kind, controlKindSet) ??
+    id('name', candidate.name) ??
+    id('author', candidate.author) ??
+    integer('created_time', candidate.created_time, 0, lastInstantMs)
+  return rejection ? { ok: false, rejection } : { ok: true, value: candidate }
 }
 
 /** Checks what another member sent; schemas/entity-update.avsc. The codec has checked the types. */
@@ -197,6 +211,7 @@ function optionalMatch(
 }
 
 const isAddress = (text: string): boolean => address.test(text)
+const isSha256 = (text: string): boolean => /^[\da-f]{64}$/.test(text)
 const isCountry = (text: string): boolean => consistsOf(text, 2, 'A', 'Z')
 const isFourDigits = (text: string): boolean => consistsOf(text, 4, '0', '9')
 const isBin = (text: string): boolean => consistsOf(text, 6, '0', '9') || consistsOf(text, 8, '0', '9')

@@ -28,6 +28,7 @@ const transactionFields = z.strictObject({
   card_bin: unmapped,
   card_last4: unmapped,
   counterparty_id: unmapped,
+  email_hash: unmapped,
   description: unmapped,
 })
 

@@ -9,8 +9,11 @@ const mostCharacters = 80
 export function shown(text: string): string {
   if (holdsPan(text)) return '(withheld: it looks like a card number)'
   const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)
+  return visible(cut)
 }
+
+/** Characters that a terminal would obey are escaped. */
+export const visible = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)
 
 const escaped = (character: string): string =>
   `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`

@@ -103,6 +103,7 @@ export class Payments {
       card_bin: null,
       card_last4: null,
       counterparty_id: payee,
+      email_hash: null,
       description: payment.description,
     }
   }
@@ -128,6 +129,7 @@ export class Payments {
       card_bin: card.bin,
       card_last4: card.last4,
       counterparty_id: null,
+      email_hash: null,
       description: null,
     }
   }

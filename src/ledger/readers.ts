@@ -6,7 +6,7 @@ import type { Decision } from '../core/types.ts'
 import type { Answer } from '../replay/answers.ts'
 
 /** A decision as far as the ledger needs it: without its vector. */
-export type Decided = Pick<Decision, 'decision_id' | 'status' | 'outcome' | 'policy'>
+export type Decided = Pick<Decision, 'decision_id' | 'status' | 'outcome' | 'policy' | 'lists_hit'>
 
 /** Told of records that answer nothing: their offset on the output, and what is wrong with them. */
 export type OnStray = (offset: number, what: string) => void
@@ -23,8 +23,8 @@ export const decisionsOf =
     return checked.flatMap((one, i) => {
       const { offset: place } = records[i] as LogRecord
       if (!one.ok) return stray(onStray, place, `a decision cannot be read: ${one.rejection.message}`)
-      const { decision_id, status, outcome, policy } = one.value
-      return named(decision_id, at, place, onStray, { decision_id, status, outcome, policy })
+      const { decision_id, status, outcome, policy, lists_hit } = one.value
+      return named(decision_id, at, place, onStray, { decision_id, status, outcome, policy, lists_hit })
     })
   }
 

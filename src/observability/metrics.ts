@@ -92,6 +92,22 @@ function stateMetrics(registers: Registry[]) {
       help: '1 while Redis answers in time, takes writes and drops nothing on its own, else 0.',
       registers,
     }),
+    controlOffset: new Gauge({
+      name: 'weir_control_offset',
+      help: 'Every change on the control topic before this offset has taken effect.',
+      registers,
+    }),
+    listEntries: new Gauge({
+      name: 'weir_list_entries',
+      help: 'Entries on the allow, deny and watch lists.',
+      registers,
+    }),
+    controlRefused: new Counter({
+      name: 'weir_control_refused_total',
+      help: 'Changes on the control topic that cannot be made, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
     modelInfo: new Gauge({
       name: 'weir_model_info',
       help: '1 for each model that is loaded.',

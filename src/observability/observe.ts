@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type ErrorCode, WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord } from '../core/ports.ts'
+import type { ControlObserver } from '../stream/control-follower.ts'
 import type { LaneObserver, StageSeconds } from '../stream/lane.ts'
 import type { DecisionObserver } from '../stream/transactions.ts'
 import type { Metrics } from './metrics.ts'
@@ -17,7 +18,7 @@ export function isSevere(error: unknown): boolean {
 export function createObserver(
   metrics: Metrics,
   logger: Logger,
-): Required<Omit<LaneObserver, 'reached'>> & Required<DecisionObserver> {
+): Required<Omit<LaneObserver, 'reached'>> & Required<DecisionObserver> & Required<ControlObserver> {
   const of = ({ kind, partition }: LaneId) => ({ lane: `${kind}${partition}` })
   const chunk = (lane: LaneId, records: readonly LogRecord[], seconds: StageSeconds) => {
     for (const [stage, spent] of Object.entries(seconds)) metrics.stageSeconds.of({ stage }).observe(spent)
@@ -75,6 +76,20 @@ export function createObserver(
     },
     rejected(rejections) {
       for (const { code } of rejections) metrics.deadLetters.inc({ code })
+    },
+    controlChanged({ offset, rules, policy, lists }) {
+      metrics.controlOffset.set(offset)
+      metrics.listEntries.set(lists.size)
+      const active = { offset, rules: rules?.id ?? null, policy: policy.id, list_entries: lists.size }
+      logger.info(active, 'changes on the control topic have taken effect')
+    },
+    controlRefused({ offset, control: { control_id, kind, author }, cause }) {
+      metrics.controlRefused.inc({ kind })
+      const change = { offset, control_id, kind, author, error: cause }
+      logger.error(change, 'a change on the control topic was refused and changes nothing')
+    },
+    controlFailed(error) {
+      logger.warn({ error }, 'the control topic cannot be read: rules and lists stay as they were')
     },
     modelFailed(error) {
       metrics.degraded.inc({ missing: 'model' })

@@ -4,7 +4,7 @@ import { listModels } from '../adapters/model-package.ts'
 import { openThreadedModel, type ThreadedModel } from '../adapters/threaded-model.ts'
 import { loadFeatures, loadPolicy, sha256 } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { ActiveSet } from '../core/decide.ts'
+import { type ActiveSet, uncontrolled } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { compilePolicy } from '../core/policy.ts'
@@ -61,7 +61,7 @@ class Opened {
       const { file } = loadPolicy(spec.policy ?? configured, features)
       const thresholds = { ...file.thresholds, ...spec.thresholds }
       const policy = compilePolicy({ ...file, thresholds }, features, sha256)
-      return { features, model, policy, entityAgeLimitMs: limits.entity_age_ms }
+      return { features, model, policy, ...uncontrolled, entityAgeLimitMs: limits.entity_age_ms }
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       throw new WeirError(error.code, `candidate ${spec.name}: ${error.message}`, {

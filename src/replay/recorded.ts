@@ -75,7 +75,7 @@ function isStale({ arrival, decision }: Recorded, features: CompiledFeatures): b
   const present = presentKinds(arrival, features)
   if (present.length === 0) return false
   if (decision.entity_age_ms === null) return true
-  if (decision.reasons[0] !== staleReason.code) return false
+  if (!decision.reasons.includes(staleReason.code)) return false
   const vector = decision.features
   if (vector.length !== features.names.length * 4) return false
   return present.some((kind) =>
@@ -103,6 +103,8 @@ const fields = [
   'model',
   'model_sha256',
   'policy',
+  'control_offset',
+  'rules',
   'late',
   'duplicate_of',
   'entity_age_ms',
@@ -110,7 +112,11 @@ const fields = [
   'score',
   'risk_score',
   'status',
+  'rules_hit',
+  'lists_hit',
+  'adjustment',
   'outcome',
+  'sca',
   'reasons',
 ] as const satisfies readonly (keyof Decision)[]
 

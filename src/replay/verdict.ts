@@ -36,7 +36,7 @@ export interface EntityDifferences {
 }
 
 /** Decisions of one version that could not be compared. */
-export interface Unverifiable extends Version {
+export interface Unverifiable extends Omit<Version, 'control_offset'> {
   decisions: number
   /** What is not at hand. */
   readonly why: string
@@ -173,12 +173,12 @@ export class Verdict {
     }
   }
 
-  cannotVerify({ feature_hash, model, model_sha256, policy }: Decision, why: string): void {
+  cannotVerify({ feature_hash, model, model_sha256, policy, rules }: Decision, why: string): void {
     const { unverifiable } = this.result
     unverifiable.decisions++
-    const version = { feature_hash, model, model_sha256, policy }
+    const version = { feature_hash, model, model_sha256, policy, rules }
     const known = unverifiable.versions.find((one) =>
-      (Object.keys(version) as (keyof Version)[]).every((part) => one[part] === version[part]),
+      (Object.keys(version) as (keyof typeof version)[]).every((part) => one[part] === version[part]),
     )
     if (known === undefined) unverifiable.versions.push({ ...version, decisions: 1, why })
     else known.decisions++

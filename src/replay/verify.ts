@@ -4,11 +4,11 @@ import type { ActiveSet } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { History } from '../core/history.ts'
-import { outcomeOf } from '../core/policy.ts'
 import type { Log } from '../core/ports.ts'
 import type { Decision, Label } from '../core/types.ts'
+import { verdictOf } from '../core/verdict.ts'
 import { checkRecords } from '../stream/decoded.ts'
-import type { AtHand, Found } from './at-hand.ts'
+import { type AtHand, type Found, nameOfVersion } from './at-hand.ts'
 import { mergeByTime } from './merge.ts'
 import { type Payment, readPayments } from './payments.ts'
 import { type LabelRange, labelRangesOf, rangesOf } from './ranges.ts'
@@ -149,8 +149,7 @@ class Verifier {
 
   async #foundFor(one: Told): Promise<Found | null> {
     if ('label' in one || one.decision === null) return null
-    const { model_sha256, policy } = one.decision
-    const key = `${model_sha256} ${policy}`
+    const key = nameOfVersion(one.decision)
     const known = this.#found.get(key)
     if (known !== undefined) return known
     const found = await this.#options.atHand.find(one.decision)
@@ -201,14 +200,24 @@ class Verifier {
 
   /** Of decisions with other values of merchant, terminal or device: whether that makes another outcome. */
   async #countOutcomes(changed: readonly Case[]): Promise<void> {
-    for (const [{ features, model, policy }, cases] of Map.groupBy(changed, ({ active }) => active)) {
+    for (const [active, cases] of Map.groupBy(changed, ({ active }) => active)) {
+      const { features, model } = active
       const width = features.names.length
       const rows = new Float32Array(cases.length * width)
       for (const [i, { recomputed }] of cases.entries()) rows.set((recomputed as Recomputed).row, i * width)
-      const { probabilities } = await model.score(rows, cases.length)
+      const scores = await model.score(rows, cases.length)
+      const bytes = Buffer.from(rows.buffer)
       const { entity } = this.#verdict.result.recomputed
-      for (const [i, { decision }] of cases.entries()) {
-        const outcome = outcomeOf(policy, model.riskScore(probabilities[i] as number))
+      for (const [i, { decision, recomputed }] of cases.entries()) {
+        const score = scores.probabilities[i] as number
+        const facts = {
+          transaction: (recomputed as Recomputed).arrival.transaction,
+          features: bytes.subarray(i * width * 4, (i + 1) * width * 4),
+          score,
+          riskScore: model.riskScore(score),
+          parts: scores.parts.map((of) => of[i] as number),
+        }
+        const { outcome } = verdictOf(facts, active)
         if (entity !== null && outcome !== decision.outcome) entity.outcomes_differ++
       }
     }

@@ -27,7 +27,8 @@ export interface ScorerParts {
   readonly log: Log
   readonly store: StateStore
   readonly contracts: Contracts
-  readonly active: ActiveSet
+  /** What decides now; its features never change. */
+  readonly active: () => ActiveSet
   /** Epoch milliseconds, for the headers that tell when. */
   readonly clock: Clock
   /** Seconds on any steady clock. */
@@ -57,7 +58,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   const shared = {
     pinned,
     updates: new EntityUpdates(entity_updates, homes, parts.contracts.entityUpdates),
-    transactions: withRates(parts.contracts.transactions, parts.active.features),
+    transactions: withRates(parts.contracts.transactions, parts.active().features),
   }
   const createLane = prepareLanes(parts, shared)
   const kinds = { [transactions]: 't', [labels]: 'l', [entity_updates]: 'e' } as const
@@ -112,7 +113,7 @@ function prepareLanes(
 ): Record<'t' | 'l' | 'e', LaneOf> {
   const { config, store, contracts, active, clock, observer } = parts
   const { group } = config
-  const { features } = active
+  const { features } = active()
   const topics = {
     transactions: config.topics.transactions,
     labels: config.topics.labels,

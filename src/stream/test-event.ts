@@ -15,7 +15,8 @@ export interface TestEventOptions {
   /** Of the topic. */
   readonly partitions: number
   readonly codec: Codec<Transaction>
-  readonly active: ActiveSet
+  /** What decides now. */
+  readonly active: () => ActiveSet
   readonly store: StateStore
   readonly updates: EntityUpdates
   /** Whether this member decides the transactions of a partition. */
@@ -51,7 +52,7 @@ const anyTime = { eventTimePastMs: Number.POSITIVE_INFINITY, eventTimeFutureMs: 
  * The customer's state is looked for in the partition that Kafka's own producers choose.
  */
 export function createTestEvent(options: TestEventOptions): TestEvent {
-  const { topic, partitions, codec, active, store, updates, owns } = options
+  const { topic, partitions, codec, store, updates, owns } = options
 
   /** As a record would be: written and read again by the contract. */
   async function read(
@@ -70,6 +71,7 @@ export function createTestEvent(options: TestEventOptions): TestEvent {
   async function answer(transaction: Transaction, partition: number): Promise<TestAnswer> {
     const { customer_id, event_time } = transaction
     const arrivals = [{ partition, offset: -1, transaction }]
+    const active = options.active()
     const parties = partiesOf(arrivals, active.features.kinds)
     // Only who decides a partition knows how much it has sent: to the others the values are as fresh as they lie.
     const ageMs = (home: number, progress: Buffer | null) =>

@@ -31,7 +31,8 @@ export interface TransactionWorkOptions {
     readonly decisions: Codec<Decision>
     readonly alerts: Codec<Alert>
   }
-  readonly active: ActiveSet
+  /** What decides now; a chunk keeps what it began with. Features never change. */
+  readonly active: () => ActiveSet
   readonly store: StateStore
   readonly updates: EntityUpdates
   /** For the header that tells when it was decided; no byte of a decision depends on it. */
@@ -44,7 +45,8 @@ export interface TransactionWorkOptions {
  * What cannot be decoded is answered with a dead letter in the same transaction.
  */
 export function createTransactionWork(options: TransactionWorkOptions): LaneWork {
-  const { topics, partition, codecs, active, store, updates, clock, observer } = options
+  const { topics, partition, codecs, store, updates, clock, observer } = options
+  const { features } = options.active()
   const at = { topic: topics.transactions, partition }
 
   const decode = (records: readonly LogRecord[]): Promise<Decoded<Transaction>> =>
@@ -112,7 +114,8 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     async work(records, read) {
       const decoded = await decode(records)
       const chunk = chunkOf(decoded)
-      const parties = partiesOf(chunk.arrivals, active.features.kinds)
+      const active = options.active()
+      const parties = partiesOf(chunk.arrivals, features.kinds)
       const [customers, entities] = await Promise.all([
         read(parties.customers.map(({ key }) => key)),
         entitiesOf(parties, latest(chunk.arrivals)),
@@ -124,12 +127,12 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     async rebuild(records, read) {
       const { arrivals } = chunkOf(await decode(records))
       const { customers } = partiesOf(arrivals, [])
-      return advance(arrivals, await read(customers.map(({ key }) => key)), active.features)
+      return advance(arrivals, await read(customers.map(({ key }) => key)), features)
     },
     async degraded(records) {
       const decoded = await decode(records)
       const chunk = chunkOf(decoded)
-      return answer(decoded, chunk, decideDegraded(chunk, active))
+      return answer(decoded, chunk, decideDegraded(chunk, options.active()))
     },
   }
 }

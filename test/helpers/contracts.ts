@@ -27,6 +27,7 @@ export function aTransaction(changes: Partial<Transaction> = {}): Transaction {
     card_bin: '411111',
     card_last4: '1111',
     counterparty_id: null,
+    email_hash: null,
     description: null,
     ...changes,
   }
@@ -69,6 +70,12 @@ export function aDecision(changes: Partial<Decision> = {}): Decision {
     model: 'champion@1.0.0',
     model_sha256: 'fedcba9876543210',
     policy: '1#abcdef01',
+    control_offset: 3,
+    rules: '1#00c0ffee',
+    rules_hit: ['card-testing'],
+    lists_hit: ['watch:device'],
+    adjustment: -20,
+    sca: 'challenge',
     ...changes,
   }
 }
@@ -93,6 +100,16 @@ export function anAlert(changes: Partial<Alert> = {}): Alert {
     terminal_id: null,
     device_id: 'd-1',
     reasons: [{ code: 'velocity', text: '9 payments in 10 minutes' }],
+    score: 0.25,
+    rules_hit: ['card-testing'],
+    lists_hit: ['watch:device'],
+    sca: 'challenge',
+    loss: 3.2475,
+    parts: [{ name: 'lightgbm', score: 0.25 }],
+    disagreement: null,
+    base: -4.5,
+    contributions: [{ feature: 'amount', value: 12.99, contribution: 0.125 }],
+    narrative: 'The online purchase of EUR 12.99 at “Kiosk am Eck” was sent to a person for review.',
     ...changes,
   }
 }

@@ -27,12 +27,13 @@ export async function scoreEmbedded(
   const contracts = await openContracts(config)
   let tokens = 0
   let seconds = 0
+  const active = await loadActiveSet(config, () => {})
   const scorer = await startScorer({
     config,
     log,
     store,
     contracts,
-    active: await loadActiveSet(config, () => {}),
+    active: () => active,
     clock: () => 0,
     now: () => seconds++,
     newToken: () => String(tokens++),

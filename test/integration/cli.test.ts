@@ -183,9 +183,10 @@ describe('weir tail', () => {
     ])
   })
 
-  it('prints alerts with their reasons', async () => {
+  it('prints alerts with their reasons and in words', async () => {
     const { stdout } = await weir(['tail', 'alerts', '--from-start', '--limit', '1', ...flags])
-    const [reason] = anAlert().reasons
-    expect(stdout).toContain(`${reason?.code} ${reason?.text}`)
+    const { reasons, narrative } = anAlert()
+    expect(stdout).toContain(`${reasons[0]?.code} ${reasons[0]?.text}`)
+    expect(stdout).toContain(`    ${narrative}\n`)
   })
 })

@@ -40,6 +40,16 @@ const featuresOf = (hash: string, names: readonly string[]): CompiledFeatures =>
   columns: names.map((_, at) => ({ at, value: () => 0 })),
 })
 
+interface TreesFile {
+  readonly trees: { readonly column: number[]; readonly right: number[]; cover: number[] }[]
+  readonly golden: { contributions: string }
+}
+
+function leavesBelow(tree: TreesFile['trees'][number], node: number): number {
+  if ((tree.column[node] as number) < 0) return 1
+  return leavesBelow(tree, node + 1) + leavesBelow(tree, tree.right[node] as number)
+}
+
 interface Golden {
   readonly raw: Record<string, number[]>
   readonly probability: number[]
@@ -56,6 +66,8 @@ async function aPackage(changes: {
 }): Promise<string> {
   const dir = await mkdtemp(join(root, 'package-'))
   await cp(small, dir, { recursive: true })
+  // They explain a package of one part.
+  if (changes.manifest !== undefined && 'fusion' in changes.manifest) await rm(join(dir, 'trees.json'))
   if (changes.onnx !== undefined) await cp(join(graphs, changes.onnx), join(dir, 'lightgbm.onnx'))
   if (changes.golden !== undefined) {
     const golden = JSON.parse(await readFile(join(dir, 'golden.json'), 'utf8'))
@@ -232,6 +244,42 @@ describe('admission', () => {
     )
   })
 
+  it('refuses trees that are not those of the graph, or are explained otherwise where they were trained', async () => {
+    const bytes = await readFile(join(small, 'trees.json'))
+    const withTrees = async (change: (file: TreesFile) => void) => {
+      const file: TreesFile = JSON.parse(bytes.toString('utf8'))
+      change(file)
+      return admitModel(
+        await aPackage({ files: { 'trees.json': Buffer.from(JSON.stringify(file)) } }),
+        options,
+      )
+    }
+    const golden = (text: string) => refusal('WEIR_MODEL_GOLDEN', text)
+    await expect(
+      withTrees(({ trees }) => {
+        trees.pop()
+      }),
+    ).rejects.toEqual(golden('raw score of trees.json of golden row 0'))
+    await expect(
+      withTrees((file) => {
+        const theirs = Buffer.from(file.golden.contributions, 'base64')
+        theirs.writeDoubleLE(theirs.readDoubleLE(16) + 1e-8, 16)
+        file.golden.contributions = theirs.toString('base64')
+      }),
+    ).rejects.toEqual(golden(`contribution of ${manifest.columns[2]} of golden row 0`))
+    // Other counts, the same scores.
+    await expect(
+      withTrees(({ trees }) => {
+        for (const tree of trees) tree.cover = tree.column.map((_, node) => leavesBelow(tree, node))
+      }),
+    ).rejects.toEqual(golden('contribution of'))
+    await expect(
+      withTrees(({ trees }) => {
+        ;(trees[0] as TreesFile['trees'][number]).right[0] = 1
+      }),
+    ).rejects.toEqual(refusal('WEIR_MODEL_MANIFEST', 'node 0 leads to node 1'))
+  })
+
   it('refuses a model that has no number for missing values', async () => {
     await expect(admitModel(await aPackage({ onnx: 'linear.onnx' }), options)).rejects.toEqual(
       refusal('WEIR_MODEL_NOT_FINITE', 'NaN'),
@@ -258,6 +306,13 @@ describe('admission', () => {
     await expect(admitModel(small, { ...options, providers: ['abacus'] })).rejects.toEqual(
       refusal('WEIR_MODEL_PROVIDER', 'not on abacus'),
     )
+  })
+
+  it("forbids NVIDIA's libraries to round factors before one is loaded", async () => {
+    await admitModel(small, { ...options, providers: ['cpu'] })
+    expect(process.env['NVIDIA_TF32_OVERRIDE']).toBeUndefined()
+    await admitModel(small, { ...options, providers: ['cuda', 'cpu'] })
+    expect(process.env['NVIDIA_TF32_OVERRIDE']).toBe('0')
   })
 
   it('reports the checks up to the one that fails', async () => {

@@ -69,7 +69,7 @@ async function startEmbedded() {
     log,
     store: createMemoryStore(),
     contracts,
-    active,
+    active: () => active,
     clock: () => 0,
     now: () => performance.now() / 1000,
     newToken: () => String(tokens++),

@@ -16,6 +16,7 @@ const topics = {
   decisions: `${run}.decisions`,
   alerts: `${run}.alerts`,
   entityUpdates: `${run}.entity-updates`,
+  control: `${run}.control`,
 }
 const forever = Number.POSITIVE_INFINITY
 const limits = { eventTimePastMs: forever, eventTimeFutureMs: forever, maxRecordBytes: 65_536 }

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { createContracts } from '../../src/adapters/avro-contracts.ts'
 import { createFileSchemaSource } from '../../src/adapters/avro-schema-files.ts'
 import { sha256 } from '../../src/config/definitions.ts'
-import { type ActiveSet, decide, decideDegraded } from '../../src/core/decide.ts'
+import { type ActiveSet, decide, decideDegraded, uncontrolled } from '../../src/core/decide.ts'
 import { advance, type Past } from '../../src/core/enrich.ts'
+import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { compilePolicy } from '../../src/core/policy.ts'
 import type { Model } from '../../src/core/ports.ts'
@@ -35,7 +36,13 @@ const amountModel: Model = {
 
 const brokenModel: Model = { ...amountModel, score: () => Promise.reject(new Error('no session')) }
 
-const active: ActiveSet = { features: shipped, model: amountModel, policy, entityAgeLimitMs: minute }
+const active: ActiveSet = {
+  features: shipped,
+  model: amountModel,
+  policy,
+  ...uncontrolled,
+  entityAgeLimitMs: minute,
+}
 
 const chunkOf = (all: readonly Arrival[]) => ({ topic: 'payments', arrivals: all })
 const decided = (
@@ -217,6 +224,7 @@ test('the same chunks give the same bytes', async () => {
     decisions: 'decisions',
     alerts: 'alerts',
     entityUpdates: 'entity-updates',
+    control: 'control',
   }
   const limits = { eventTimePastMs: Infinity, eventTimeFutureMs: Infinity, maxRecordBytes: 65_536 }
   const contracts = await createContracts(createFileSchemaSource(), topics, limits)
@@ -240,4 +248,110 @@ test('the same chunks give the same bytes', async () => {
   const [first, second] = [await run(), await run()]
   expect(first.length).toBeGreaterThan(100_000)
   expect(second.equals(first)).toBe(true)
+})
+
+describe('an alert in words', () => {
+  const rows = [
+    { code: 'LARGE', feature: 'amount', at_least: 1, text: '{value} is much.', text_zh: '金额{value}过高。' },
+    { code: 'NIGHT', feature: 'night', at_least: 0, text: 'At night.' },
+  ]
+  const speaking = (language: 'en' | 'zh'): ActiveSet => ({
+    ...active,
+    policy: compilePolicy({ ...aPolicy, language, reasons: rows }, shipped, sha256),
+  })
+
+  test.each(['en', 'zh'] as const)('is told in the language of the policy: %s', async (language) => {
+    const using = speaking(language)
+    const { alerts } = await decided([{ event_time: noon, amount_minor: decline * 100 }], { using })
+    expect(alerts).toHaveLength(1)
+    const [alert] = alerts as [(typeof alerts)[0]]
+    expect(alert.reasons.map(({ text }) => text)).toEqual(
+      language === 'en'
+        ? [`${decline} is much.`, 'At night.']
+        : [`金额${decline}过高。`, 'NIGHT（night为0）。'],
+    )
+    expect(alert.narrative).toBe(narrate(alert, language))
+    expect(alert.narrative).toContain(language === 'en' ? 'At night.' : `金额${decline}过高；`)
+  })
+
+  test('is told when it is degraded, too, and the language is part of the policy that a decision names', () => {
+    const all = arrivals([{ amount_minor: 50_000, channel: 'ecommerce' }])
+    const { decisions, alerts } = decideDegraded(chunkOf(all), speaking('zh'))
+    expect(alerts[0]?.narrative).toContain('策略仅依据金额和渠道作出决定。')
+    expect(decisions[0]?.policy).not.toBe(decideDegraded(chunkOf(all), speaking('en')).decisions[0]?.policy)
+  })
+})
+
+describe('why', () => {
+  /** The amount weighs more than it is, the hour speaks against it; it writes down what it is asked. */
+  function explaining() {
+    const asked: (readonly number[])[] = []
+    const model: Model = {
+      ...amountModel,
+      async explain(features, rows, which) {
+        asked.push(which)
+        const width = features.length / rows
+        const contributions = new Float64Array(which.length * width)
+        which.forEach((row, i) => {
+          contributions[i * width] = (features[row * width] as number) / 100
+          contributions[i * width + shipped.names.indexOf('hour')] = -0.25
+          contributions[i * width + shipped.names.indexOf('first_device')] = 0.25
+        })
+        return { base: -3, contributions, exact: true }
+      },
+    }
+    return { asked, using: { ...active, model } }
+  }
+  const payments = [10, 990, 990, challenge, 20].map((amount, i) => ({
+    event_time: noon + i * minute,
+    transaction_id: `t-${i === 2 ? 1 : i}`,
+    amount_minor: amount * 100,
+    ...(i === 1 ? { device_id: 'a-new-one', merchant_id: 'another' } : {}),
+  }))
+
+  test('is asked once for all that is not approved; alerts carry what weighs most', async () => {
+    const { asked, using } = explaining()
+    const { decisions, alerts } = await decided(payments, { using })
+    expect(decisions.map(({ outcome }) => outcome)).toEqual([
+      'approve',
+      'decline',
+      null,
+      'challenge',
+      'approve',
+    ])
+    expect(asked).toEqual([[1, 3]])
+    expect(alerts.map(({ base, contributions }) => ({ base, contributions }))).toEqual([
+      {
+        base: -3,
+        contributions: [
+          { feature: 'amount', value: 990, contribution: expect.closeTo(9.9, 6) },
+          { feature: 'hour', value: 13, contribution: -0.25 },
+          { feature: 'first_device', value: 1, contribution: 0.25 },
+        ],
+      },
+    ])
+  })
+
+  test('gives the order of the reasons, and what speaks for fraud only', async () => {
+    const { using } = explaining()
+    const { decisions } = await decided(payments, { using })
+    expect(decisions[1]?.reasons).toEqual(['FIRST_DEVICE'])
+    const { decisions: plain, alerts } = await decided(payments)
+    expect(plain[1]?.reasons.length).toBeGreaterThan(1)
+    expect(alerts[0]).toMatchObject({ base: null, contributions: [] })
+  })
+
+  test('where it cannot be had the chunk is decided as if there were no scores', async () => {
+    const { using } = explaining()
+    const failing: Model = { ...using.model, explain: () => Promise.reject(new Error('no memory')) }
+    const { decisions, modelFailure } = await decided(payments, { using: { ...active, model: failing } })
+    expect(modelFailure?.message).toBe('no memory')
+    expect(decisions.map(({ status }) => status)).toEqual([
+      'degraded',
+      'degraded',
+      'duplicate',
+      'degraded',
+      'degraded',
+    ])
+  })
 })

@@ -56,6 +56,39 @@ test('reasons are the first four that hold, weightiest first', () => {
   ])
 })
 
+test('with contributions those that hold come by what their features together add; what speaks against fraud is none', () => {
+  const group = { ...aPolicy.reasons[1], features: ['device_count_1h'] } as PolicyFile['reasons'][number]
+  const policy = compiled({ reasons: aPolicy.reasons.toSpliced(1, 1, group) })
+  const values = row({ geo_speed: 1200, device_customers: 4, first_device: 1, first_country: 1, night: 0 })
+  const moved = {
+    geo_speed: 0.5,
+    device_customers: -0.1,
+    device_count_1h: 0.9,
+    first_country: -0.2,
+    night: 3,
+  }
+  const contributions = Float64Array.from(shipped.names, (name) => moved[name as keyof typeof moved] ?? 0)
+  const codes = reasonsOf(policy, 'decline', values, 900, false, contributions).map(({ code }) => code)
+  expect(codes).toEqual(['DEVICE_SHARED', 'IMPOSSIBLE_TRAVEL'])
+  const nothing = reasonsOf(policy, 'decline', values, 900, false, new Float64Array(shipped.names.length))
+  expect(nothing.map(({ code }) => code)).toEqual(['SCORE'])
+})
+
+test('what is usual is said beside the value, where it is known', () => {
+  const usual = { feature: 'customer_count_30d', per: 30, text: 'usual {usual} a day' }
+  const policy = compiled({
+    reasons: [
+      { code: 'FAST', feature: 'customer_count_10m', at_least: 3, text: '{value} in 10 minutes.', usual },
+    ],
+  })
+  const text = (values: Readonly<Record<string, number>>) =>
+    reasonsOf(policy, 'review', row({ customer_count_10m: 4, ...values }), 700, false)[0]?.text
+  expect(text({ customer_count_30d: 30 })).toBe('4 in 10 minutes; usual 1 a day.')
+  expect(text({ customer_count_30d: 1 })).toBe('4 in 10 minutes; usual less than 0.1 a day.')
+  expect(text({ customer_count_30d: 0 })).toBe('4 in 10 minutes; usual 0 a day.')
+  expect(text({})).toBe('4 in 10 minutes.')
+})
+
 test('a limit is met by the value itself and never by a missing one', () => {
   const policy = compiled({
     reasons: [{ code: 'FEW', feature: 'amount', at_least: 2, at_most: 3, text: '{value} of {value}' }],
@@ -103,4 +136,7 @@ test('a policy that could leave a payment undecided, or names what is not there,
   refused({ degraded: [{ channel: ['pos'], outcome: 'approve', alert: false }] })
   refused({ thresholds: { challenge: 2, review: 1, decline: 3 } })
   refused({ reasons: [{ code: 'X', feature: 'no_such_feature', text: 'x' }] })
+  refused({ reasons: [{ code: 'X', feature: 'amount', features: ['no_such_feature'], text: 'x' }] })
+  const usual = { feature: 'no_such_feature', per: 1, text: 'x' }
+  refused({ reasons: [{ code: 'X', feature: 'amount', text: 'x', usual }] })
 })

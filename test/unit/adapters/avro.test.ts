@@ -20,7 +20,7 @@ import {
 const forever = Number.POSITIVE_INFINITY
 const contracts = await createContracts(
   createFileSchemaSource(),
-  { transactions: 't', labels: 'l', decisions: 'd', alerts: 'a', entityUpdates: 'e' },
+  { transactions: 't', labels: 'l', decisions: 'd', alerts: 'a', entityUpdates: 'e', control: 'c' },
   { eventTimePastMs: forever, eventTimeFutureMs: forever, maxRecordBytes: 65_536 },
 )
 
@@ -75,8 +75,8 @@ describe('round trips', () => {
   })
 
   it('begins with byte 0 and the id of schemas/ids.json', () => {
-    expect([...contracts.transactions.encode(aTransaction()).subarray(0, 5)]).toEqual([0, 0, 0, 0, 1])
-    expect([...contracts.decisions.encode(aDecision()).subarray(0, 5)]).toEqual([0, 0, 0, 0, 4])
+    expect([...contracts.transactions.encode(aTransaction()).subarray(0, 5)]).toEqual([0, 0, 0, 0, 7])
+    expect([...contracts.decisions.encode(aDecision()).subarray(0, 5)]).toEqual([0, 0, 0, 0, 8])
   })
 })
 
@@ -275,6 +275,9 @@ const transactions: fc.Arbitrary<Transaction> = fc
     card_bin: maybe(fc.oneof(digits(6), digits(8))),
     card_last4: maybe(digits(4)),
     counterparty_id: maybe(word(64)),
+    email_hash: maybe(
+      fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 }),
+    ),
     description: maybe(word(256, 0)),
   })
   .chain((fields) => place.map((where) => ({ ...fields, ...where })))

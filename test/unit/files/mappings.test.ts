@@ -37,6 +37,7 @@ const nothing = {
   card_bin: null,
   card_last4: null,
   counterparty_id: null,
+  email_hash: null,
   description: null,
 }
 

@@ -51,7 +51,7 @@ beforeAll(async () => {
     log,
     store,
     contracts,
-    active,
+    active: () => active,
     clock: () => 0,
     now: () => performance.now() / 1000,
     newToken: () => String(tokens++),

@@ -84,7 +84,7 @@ async function start(config: Config, log: Log, store: StateStore, lost: (error: 
     log,
     store,
     contracts,
-    active,
+    active: () => active,
     clock: () => 0,
     now: () => performance.now() / 1000,
     newToken: () => `${config.app}-${tokens++}`,

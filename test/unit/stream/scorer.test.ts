@@ -68,7 +68,7 @@ class World {
       this.seconds += 0.3
       return this.seconds
     }
-    const parts = { log, store, contracts, active, clock: () => 0, now, newToken, observer: {} }
+    const parts = { log, store, contracts, active: () => active, clock: () => 0, now, newToken, observer: {} }
     return startScorer({ ...parts, config: { ...config, topics } })
   }
 

@@ -19,6 +19,7 @@ from weir_training.evaluate import ALERT_RATES, evaluate, recall_by_type
 from weir_training.files import to_json, whole_folder
 from weir_training.fusion import Fusion
 from weir_training.histogram import counts, quantile_edges
+from weir_training.trees import TREES_FILE, trees_file
 
 GOLDEN_ROWS = 200
 PARITY_TOLERANCE = 1e-5
@@ -35,10 +36,13 @@ class Part:
         part.json.
     graph : bytes
         model.onnx.
+    trees : str or None
+        trees.txt, where the family has one.
     """
 
     about: dict
     graph: bytes
+    trees: str | None = None
 
     @property
     def calibration(self) -> Knots:
@@ -47,8 +51,11 @@ class Part:
 
     def raw(self, X: np.ndarray, columns: list[str]) -> np.ndarray:
         """Raw scores of rows that have `columns`."""
-        places = [columns.index(name) for name in self.about["columns"]]
-        return onnx_scores(self.graph, X[:, places], tuple(self.about["shape"]))
+        return onnx_scores(self.graph, self.narrow(X, columns), tuple(self.about["shape"]))
+
+    def narrow(self, X: np.ndarray, columns: list[str]) -> np.ndarray:
+        """Take the columns that it reads, of rows that have `columns`."""
+        return X[:, [columns.index(name) for name in self.about["columns"]]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,9 @@ def read_part(run: Path, name: str) -> Part:
     """
     folder = run / "families" / name
     try:
-        return Part(json.loads((folder / "part.json").read_text()), (folder / "model.onnx").read_bytes())
+        about, graph = json.loads((folder / "part.json").read_text()), (folder / "model.onnx").read_bytes()
+        trees = folder / "trees.txt"
+        return Part(about, graph, trees.read_text() if trees.exists() else None)
     except OSError as error:
         raise TrainingError(
             f"{run} has no trained {name}. Train it: weir-training train {name} --run {run}"
@@ -186,6 +195,9 @@ def write_package(out: Path, prepared: Prepared, model: Model, data: str) -> dic
         "golden.json": _json(_golden(prepared, model)),
         "baseline.json": _json(_baseline(prepared, probability)),
     }
+    alone = model.parts[0] if model.fusion is None else None
+    if alone is not None and alone.trees is not None:
+        files[TREES_FILE] = trees_file(alone.trees, alone.narrow(golden_rows(prepared), prepared.columns))
     if prepared.lookups is not None:
         files[LOOKUPS_FILE] = prepared.lookups.encode()
     manifest = {

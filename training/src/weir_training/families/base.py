@@ -67,6 +67,10 @@ class Fitted(ABC):
         """Share of each column in what the model does, or None where the family has no such measure."""
         return None
 
+    def trees(self) -> str | None:
+        """Text of a LightGBM booster, for exact contributions; None where the family has no such."""
+        return None
+
 
 class Family(ABC):
     """A kind of model.

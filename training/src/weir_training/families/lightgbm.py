@@ -44,6 +44,9 @@ class FittedLightGbm(Fitted):
         gain = self.booster.feature_importance("gain")
         return gain / max(gain.sum(), np.finfo(float).tiny)
 
+    def trees(self) -> str | None:
+        return self.booster.model_to_string()
+
 
 class LightGbm(Family):
     """Leaf-wise boosting; missing values choose their own way at every branch."""

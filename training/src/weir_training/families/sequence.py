@@ -31,6 +31,7 @@ class SequenceSettings(NetworkSettings, ClassifierSettings):
         True, description="Whether the payment's own features join what was read from the sequence."
     )
     hidden: int = Field(64, ge=1, description="Units of the layer that both go through before the score.")
+    rows_at_once: int = Field(64, ge=1, description="Rows of every call when the graph serves; a GPU wants more.")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,6 @@ class SequenceFamily(Family):
 
     settings: type[SequenceSettings]
     needs_sequence = True
-    rows_at_once = 64
 
     def columns(self, available: list[str]) -> list[str]:
         """Take the payment's own columns, then those of the steps, oldest first.

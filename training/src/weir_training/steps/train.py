@@ -73,7 +73,7 @@ def train_family(
 ) -> dict:
     """Fit, export, compare, calibrate and write one family.
 
-    Writes model.onnx, part.json and scores.parquet: raw scores and calibrated probabilities of the validation rows
+    Writes model.onnx, trees.txt of LightGBM's trees, part.json and scores.parquet: raw scores and calibrated probabilities of the validation rows
     (out of fold, where there are none) and of the test rows. Later steps need nothing else: no model is pickled.
 
     Parameters
@@ -113,7 +113,7 @@ def train_family(
         "kind": kind.kind,
         "columns": columns,
         "shape": list(fitted.shape),
-        "rows_at_once": kind.rows_at_once,
+        "rows_at_once": getattr(settings, "rows_at_once", kind.rows_at_once),
         "settings": settings.model_dump(),
         "importance": _importance(fitted, columns),
         "history": fitted.history,
@@ -123,6 +123,8 @@ def train_family(
     }
     with whole_folder(out, replace=True) as folder:
         (folder / "model.onnx").write_bytes(graph)
+        if (trees := fitted.trees()) is not None:
+            (folder / "trees.txt").write_text(trees)
         (folder / "part.json").write_text(to_json(part))
         scores.to_parquet(folder / "scores.parquet", index=False)
     return evaluate(test, calibration(raw)) | {"seconds": round(seconds, 1), "prequential": validated}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { createControlReader } from '../config/control-texts.ts'
+import { sha256 } from '../config/definitions.ts'
+import type { Config } from '../config/schema.ts'
+import type { ControlState } from '../core/control.ts'
+import { WeirError } from '../core/errors.ts'
+import { holdsPan } from '../core/pan.ts'
+import type { Control } from '../core/types.ts'
+import { validateControl } from '../core/validate.ts'
+import { ControlFollower } from '../stream/control-follower.ts'
+import type { LoadedSet } from './active-set.ts'
+import type { Connection } from './connect.ts'
+
+/** A change that is to be made. */
+export interface Change extends Pick<Control, 'kind' | 'name' | 'version' | 'author' | 'comment'> {
+  /** UTF-8. */
+  readonly body: string | Buffer
+}
+
+/**
+ * Sends a change to all members, which take it within about a second, each between two chunks.
+ *
+ * @returns its control_id.
+ * @throws WeirError WEIR_CONTROL_REFUSED where it holds a card number, or a name that is none.
+ */
+export async function publishChange(
+  { log, contracts }: Pick<Connection, 'log' | 'contracts'>,
+  { topics }: Config,
+  { body, ...change }: Change,
+): Promise<string> {
+  const bytes = Buffer.from(body)
+  const control: Control = {
+    ...change,
+    control_id: randomUUID(),
+    body: bytes,
+    sha256: sha256(bytes),
+    created_time: Date.now(),
+  }
+  const checked = validateControl(control)
+  if (!checked.ok) throw refused(checked.rejection.message)
+  if (holdsPan(bytes.toString()) || holdsPan(change.comment ?? '')) throw refused('it holds a card number')
+  const value = contracts.control.encode(control)
+  await log.append([{ topic: topics.control, partition: 0, key: change.kind, value }])
+  return control.control_id
+}
+
+const refused = (why: string): WeirError =>
+  new WeirError('WEIR_CONTROL_REFUSED', `the change was not sent: ${why}`, {
+    cure: 'mend it and publish it again',
+  })
+
+/** What the changes so far have made of what the files say. */
+export async function readControl(
+  { log, contracts }: Pick<Connection, 'log' | 'contracts'>,
+  { topics }: Config,
+  base: LoadedSet,
+): Promise<ControlState> {
+  const follower = await ControlFollower.open({
+    log,
+    topic: topics.control,
+    codec: contracts.control,
+    reader: createControlReader(base),
+    base,
+    observer: {},
+  })
+  return follower.state
+}

@@ -1,0 +1,101 @@
+import { readListChanges } from '../config/control-texts.ts'
+import type { Config } from '../config/schema.ts'
+import { WeirError } from '../core/errors.ts'
+import { ListBook, type ListChange, type ListEntry } from '../core/lists.ts'
+import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
+import type { Row } from '../files/cells.ts'
+import { readRows } from '../files/rows.ts'
+import { readChanges } from '../stream/control-changes.ts'
+import type { Connection } from './connect.ts'
+import { publishChange } from './control.ts'
+
+/** One record of the control topic holds no more. */
+const changesARecord = 2_000
+
+/** The lists as the control topic has them now. */
+export async function readLists({ log, contracts }: Connection, { topics }: Config): Promise<ListBook> {
+  let book = ListBook.empty
+  for await (const changes of readChanges(log, topics.control, contracts.control, 0)) {
+    book = book.with(
+      changes.flatMap(({ control }) =>
+        control?.kind === 'list' ? validChanges(control.body.toString()) : [],
+      ),
+    )
+  }
+  return book
+}
+
+/** What cannot be read changes nothing. */
+function validChanges(text: string): readonly ListChange[] {
+  try {
+    return readListChanges(text)
+  } catch (error) {
+    if (error instanceof WeirError) return []
+    throw error
+  }
+}
+
+/**
+ * Sends changes of lists to all members.
+ *
+ * @throws WeirError WEIR_CONTROL_REFUSED that names the first that cannot be made; then none was sent.
+ */
+export async function publishLists(
+  connection: Connection,
+  config: Config,
+  changes: readonly ListChange[],
+  { author, comment }: { readonly author: string; readonly comment: string | null },
+): Promise<void> {
+  const bodies: string[] = []
+  for (let at = 0; at < changes.length; at += changesARecord) {
+    const body = JSON.stringify({ changes: changes.slice(at, at + changesARecord) })
+    readListChanges(body)
+    bodies.push(body)
+  }
+  for (const [i, body] of bodies.entries()) {
+    const version = `${i + 1} of ${bodies.length}`
+    await publishChange(connection, config, { kind: 'list', name: 'lists', version, body, author, comment })
+  }
+}
+
+/**
+ * Entries of a file with the columns list, type and value, and where wanted strength, expires (ISO 8601) and reason.
+ *
+ * @throws WeirError WEIR_CLI_INPUT that names the line.
+ */
+export async function entriesOfFile(path: string, who: string): Promise<ListChange[]> {
+  const changes: ListChange[] = []
+  for await (const rows of readRows(path)) {
+    for (const one of rows) {
+      if ('error' in one) throw unfit(path, one.line, one.error)
+      changes.push({ op: 'add', ...entryOf(one.row, path, one.line), who })
+    }
+  }
+  return changes
+}
+
+function entryOf(row: Row, path: string, line: number): Omit<ListEntry, 'who'> {
+  const text = (name: string): string => String(row[name] ?? '').trim()
+  const list = text('list')
+  const type = text('type')
+  if (!isOneOf(listNames, list)) throw unfit(path, line, `list is not one of ${listNames.join(', ')}`)
+  if (!isOneOf(listTypes, type)) throw unfit(path, line, `type is not one of ${listTypes.join(', ')}`)
+  const expires = text('expires') === '' ? null : Date.parse(text('expires'))
+  if (Number.isNaN(expires)) throw unfit(path, line, 'expires is not ISO 8601')
+  const strength = text('strength') === 'final' ? 'final' : 'overridable'
+  return {
+    list: list as ListName,
+    type: type as ListType,
+    value: text('value'),
+    strength,
+    expires,
+    reason: text('reason'),
+  }
+}
+
+const isOneOf = (known: readonly string[], text: string): boolean => known.includes(text)
+
+const unfit = (path: string, line: number, what: string): WeirError =>
+  new WeirError('WEIR_CLI_INPUT', `${path}, line ${line}: ${what}`, {
+    cure: 'mend the line; nothing was sent. docs/decisioning.md says what entries are',
+  })

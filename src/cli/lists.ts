@@ -1,0 +1,151 @@
+import { Argument, type Command } from 'commander'
+import { withConnection } from '../apps/connect.ts'
+import { publishChange } from '../apps/control.ts'
+import { entriesOfFile, publishLists, readLists } from '../apps/lists.ts'
+import { readSnooze } from '../config/control-texts.ts'
+import type { ListChange } from '../core/lists.ts'
+import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
+import { shown } from '../files/shown.ts'
+import { configOf, count, time, wantsJson } from './flags.ts'
+import { grouped, print, printJson, printTable, styled } from './output.ts'
+
+const example = `
+Examples:
+  weir lists add deny device d-17 --author ana --reason "mule phone" --expires 2026-12-31
+  weir lists add deny ip 203.0.113.0/24 --author ana --final
+  weir lists import blocked.csv --author ana        columns list, type, value, strength, expires, reason
+  weir lists snooze card-testing customer c-42 --until 2026-12-01 --author ana`
+
+interface Author {
+  readonly author: string
+  readonly comment?: string
+}
+
+export function registerLists(program: Command): void {
+  const lists = program
+    .command('lists')
+    .description('allow, deny and watch lists, and rules that are silent for one customer or device')
+    .addHelpText('after', example)
+
+  lists
+    .command('show')
+    .description('what stands on the lists now')
+    .addArgument(new Argument('[list]', 'only this one').choices(listNames))
+    .option('--limit <n>', 'how many entries of each list', count, 50)
+    .action(async (only: ListName | undefined, { limit }: { limit: number }, command: Command) => {
+      const { config } = configOf(command)
+      const book = await withConnection(config, (connection) => readLists(connection, config))
+      const names = only === undefined ? listNames : [only]
+      if (wantsJson(command)) {
+        return printJson(Object.fromEntries(names.map((list) => [list, [...book.entries(list)]])))
+      }
+      const rows = names.flatMap((list) => [...book.entries(list)].slice(-limit))
+      if (rows.length === 0) return print('nothing stands on a list')
+      printTable(
+        ['LIST', 'TYPE', 'VALUE', 'STRENGTH', 'EXPIRES', 'BY', 'REASON'],
+        rows.map(({ list, type, value, strength, expires, who, reason }) => [
+          list,
+          type,
+          shown(value),
+          list === 'deny' ? strength : '',
+          expires === null ? '' : new Date(expires).toISOString(),
+          shown(who),
+          shown(reason),
+        ]),
+      )
+      print(`${grouped(rows.length)} of ${grouped(book.size)} entries`)
+    })
+
+  changing(
+    entryArguments(
+      lists.command('add').description('puts an entry on a list; one of the same value is replaced'),
+    )
+      .option('--reason <text>', 'why it stands there', '')
+      .option('--expires <time>', 'until when, ISO 8601 (default: until it is removed)', time)
+      .option('--final', 'on deny: no allow entry overrides it', false),
+  ).action(
+    async (
+      list: ListName,
+      type: ListType,
+      value: string,
+      flags: Author & { reason: string; expires?: number; final: boolean },
+      command: Command,
+    ) => {
+      const { reason, expires = null, final, author } = flags
+      const strength = final ? 'final' : 'overridable'
+      const entry = { op: 'add', list, type, value, strength, expires, reason, who: author } as const
+      await send([entry], flags, command)
+    },
+  )
+
+  changing(entryArguments(lists.command('remove').description('takes an entry off a list'))).action(
+    async (list: ListName, type: ListType, value: string, flags: Author, command: Command) => {
+      await send([{ op: 'remove', list, type, value }], flags, command)
+    },
+  )
+
+  changing(
+    lists
+      .command('import')
+      .description('puts the entries of a file on the lists, all or none')
+      .argument('<file>', 'CSV, JSON Lines, Avro or Parquet'),
+  ).action(async (path: string, flags: Author, command: Command) => {
+    await send(await entriesOfFile(path, flags.author), flags, command)
+  })
+
+  changing(
+    lists
+      .command('snooze')
+      .description('keeps one rule silent for one customer, device, merchant … until a time')
+      .argument('<rule>', 'id of the rule')
+      .addArgument(new Argument('<type>', 'of what').choices(listTypes))
+      .argument('<value>', 'which one')
+      .requiredOption('--until <time>', 'ISO 8601', time)
+      .option('--reason <text>', 'why', ''),
+  ).action(
+    async (
+      rule: string,
+      type: ListType,
+      value: string,
+      { until, reason, author, comment }: Author & { until: number; reason: string },
+      command: Command,
+    ) => {
+      const { config } = configOf(command)
+      const body = JSON.stringify({ rule, type, value, until, reason })
+      readSnooze(body)
+      const change = { kind: 'snooze', name: rule, version: '1', body, author, comment: comment ?? null }
+      const control_id = await withConnection(config, (connection) =>
+        publishChange(connection, config, change),
+      )
+      if (wantsJson(command)) return printJson({ control_id, topic: config.topics.control })
+      print(`${styled('green', 'published')}  ${rule} is silent for ${type} ${shown(value)}`)
+    },
+  )
+}
+
+const entryArguments = (command: Command): Command =>
+  command
+    .addArgument(new Argument('<list>', 'which list').choices(listNames))
+    .addArgument(new Argument('<type>', 'what the value is').choices(listTypes))
+    .argument('<value>', 'identifier, token, address or range, e-mail hash, country')
+
+const changing = (command: Command): Command =>
+  command
+    .requiredOption('--author <name>', 'who makes the change')
+    .option('--comment <text>', 'why it is made')
+
+async function send(
+  changes: readonly ListChange[],
+  { author, comment = undefined }: Author,
+  command: Command,
+): Promise<void> {
+  const { config } = configOf(command)
+  await withConnection(config, (connection) =>
+    publishLists(connection, config, changes, { author, comment: comment ?? null }),
+  )
+  if (wantsJson(command)) printJson({ changes: changes.length, topic: config.topics.control })
+  else
+    print(
+      `${styled('green', 'published')}  ${grouped(changes.length)} ${changes.length === 1 ? 'change' : 'changes'}`,
+    )
+}

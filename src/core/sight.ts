@@ -1,0 +1,73 @@
+import type { Enriched } from './enrich.ts'
+import { type Explained, explainRows } from './explain/explained.ts'
+import type { CompiledFeatures } from './features/compile.ts'
+import type { Arrival } from './parties.ts'
+import type { CompiledPolicy } from './policy.ts'
+import type { Model, Scores } from './ports.ts'
+import { type Case, type Verdict, verdictOf } from './verdict.ts'
+
+/** What a payment looks like before it is answered. */
+export interface Sight {
+  /** The vector that was scored, as decisions carry it. */
+  readonly features: Buffer
+  readonly score: number
+  readonly riskScore: number
+  readonly parts: readonly number[]
+  readonly verdict: Verdict
+  /** Null where nobody asks why, or the model does not say. */
+  explained: Explained | null
+}
+
+/** Scores, makes outcomes of them, and then asks why, of those that are not simply approved. Null: a duplicate. */
+export async function see(
+  { rows, arrivals }: Enriched,
+  active: Case & { readonly features: CompiledFeatures; readonly model: Model },
+): Promise<{ sights: readonly (Sight | null)[] | null; failure: Error | null }> {
+  const { model, policy } = active
+  const { scores, failure } = await score(model, rows, arrivals.length)
+  if (scores === null) return { sights: null, failure }
+  const bytes = Buffer.from(rows.buffer)
+  const width = active.features.names.length * 4
+  const sights = arrivals.map((arrival, i): Sight | null => {
+    if (arrival.duplicateOf >= 0) return null
+    const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, model)
+    return { ...facts, verdict: verdictOf(facts, active), explained: null }
+  })
+  const which = sights.flatMap((sight, i) => (sight !== null && isAskedWhy(sight.verdict, policy) ? [i] : []))
+  try {
+    for (const [i, explained] of await explainRows(model, rows, arrivals.length, which)) {
+      ;(sights[i] as Sight).explained = explained
+    }
+  } catch (error) {
+    // Reasons depend on it, and decisions must come out the same when they are made again.
+    return { sights: null, failure: error as Error }
+  }
+  return { sights, failure: null }
+}
+
+async function score(
+  model: Model,
+  rows: Float32Array,
+  count: number,
+): Promise<{ scores: Scores | null; failure: Error | null }> {
+  try {
+    return { scores: await model.score(rows, count), failure: null }
+  } catch (error) {
+    return { scores: null, failure: error as Error }
+  }
+}
+
+function factsOf(
+  { transaction }: Arrival,
+  features: Buffer,
+  { probabilities, parts }: Scores,
+  row: number,
+  model: Model,
+) {
+  const score = probabilities[row] as number
+  const partsOf = parts.map((of) => of[row] as number)
+  return { transaction, features, score, riskScore: model.riskScore(score), parts: partsOf }
+}
+
+const isAskedWhy = ({ outcome, lists }: Verdict, { file }: CompiledPolicy): boolean =>
+  outcome !== 'approve' || file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { openContracts, openKafka } from '../../src/apps/connect.ts'
+import { activeRules, rulesWorldOf } from '../../src/apps/rules.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { weir } from '../helpers/weir.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-rules-'))
+const topic = `rules-${randomUUID().slice(0, 8)}`
+const set = [`kafka.brokers=${inject('kafkaBrokers')}`]
+for (const name of [
+  'transactions',
+  'labels',
+  'control',
+  'decisions',
+  'alerts',
+  'dead_letters',
+  'entity_updates',
+]) {
+  set.push(`topics.${name}=${topic}-${name}`)
+}
+const flags = set.flatMap((one) => ['--set', one])
+const { config } = loadConfig({ file: '/dev/null', env: {}, set })
+const log = openKafka(config)
+const example = readFileSync('rules/example.yaml', 'utf8')
+
+function file(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+async function active() {
+  const connection = { log, contracts: await openContracts(config) }
+  return await activeRules(connection, config, await rulesWorldOf(config))
+}
+
+beforeAll(async () => {
+  expect(await weir(['topics', 'create', ...flags])).toMatchObject({ code: 0 })
+})
+
+afterAll(async () => {
+  await log.close()
+  rmSync(folder, { recursive: true })
+})
+
+it('publishes what passes, and compares a file with what is active', async () => {
+  expect(await active()).toBeNull()
+  const first = file('first.yaml', example)
+  const published = await weir([
+    'rules',
+    'publish',
+    first,
+    '--author',
+    'ana',
+    '--comment',
+    'start',
+    '--json',
+    ...flags,
+  ])
+  expect(published).toMatchObject({ code: 0, stderr: '' })
+  const { id } = JSON.parse(published.stdout)
+  expect((await active())?.rules.id).toBe(id)
+
+  const second = file(
+    'second.yaml',
+    example
+      .replace('id: mule-transfers', 'id: mules')
+      .replace('feature.geo_speed > 1000', 'feature.geo_speed > 1200')
+      .replace('priority: 60', 'priority: 70'),
+  )
+  const diff = await weir(['rules', 'diff', second, '--json', ...flags])
+  expect(JSON.parse(diff.stdout)).toMatchObject({
+    active: id,
+    added: ['mules'],
+    removed: ['mule-transfers'],
+    changed: [
+      {
+        id: 'impossible-travel',
+        fields: [
+          {
+            field: 'when',
+            before: 'feature.geo_speed > 1000 && feature.geo_distance > 300',
+            after: 'feature.geo_speed > 1200 && feature.geo_distance > 300',
+          },
+          { field: 'priority', before: 60, after: 70 },
+        ],
+      },
+    ],
+  })
+  const told = await weir(['rules', 'diff', second, ...flags])
+  expect(told.stdout).toMatch(/added +mules/)
+  expect((await weir(['rules', 'diff', first, ...flags])).stdout).toContain('nothing differs')
+})
+
+it('sends nothing that fails check or tests', async () => {
+  const before = await log.bounds({ topic: config.topics.control, partition: 0 })
+  const unknown = file('unknown.yaml', example.replace('feature.geo_speed', 'feature.geo_sped'))
+  const first = await weir(['rules', 'publish', unknown, '--author', 'ana', ...flags])
+  expect(first.code).toBe(2)
+  expect(first.stderr).toContain('did you mean feature.geo_speed?')
+  const failing = file(
+    'failing.yaml',
+    example.replace('feature.geo_speed > 1000', 'feature.geo_speed > 9000'),
+  )
+  const second = await weir(['rules', 'publish', failing, '--author', 'ana', ...flags])
+  expect(second.code).toBe(1)
+  expect(second.stderr).toContain('impossible-travel, test 1: should hit')
+  expect(await log.bounds({ topic: config.topics.control, partition: 0 })).toEqual(before)
+})
+
+it('passes over what cannot be used: the rules before stay active', async () => {
+  const { id } = (await active())?.rules ?? {}
+  const contracts = await openContracts(config)
+  const value = contracts.control.encode({
+    control_id: 'c1',
+    kind: 'rules',
+    name: 'rules',
+    version: '2',
+    sha256: '',
+    body: Buffer.from('version: 2\nrules: [{ id: broken }]'),
+    author: 'ana',
+    comment: null,
+    created_time: 0,
+  })
+  await log.append([{ topic: config.topics.control, partition: 0, key: 'rules', value }])
+  expect((await active())?.rules.id).toBe(id)
+})
