@@ -11,6 +11,8 @@ import { type Running, start, startReplay } from './contestant.ts'
 import { benchExplain, explainUsage } from './explain.ts'
 import { benchGpu } from './gpu.ts'
 import { gpuUsage, readGpuOptions } from './gpu-options.ts'
+import { benchHttp } from './http.ts'
+import { httpUsage, readHttpOptions } from './http-options.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import { type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { checkOutputs } from './outputs.ts'
@@ -141,6 +143,10 @@ try {
     else await benchGpu(options)
   } else if (part === 'rules') {
     await benchRules(args)
+  } else if (part === 'http') {
+    const options = readHttpOptions(args)
+    if (options === 'help') print(httpUsage)
+    else await benchHttp(options)
   } else {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') print(usage)

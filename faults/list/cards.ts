@@ -36,12 +36,12 @@ function inTopic(search: CardSearch, topic: TopicName, { records }: Evidence): S
 }
 
 /** Asks for decisions on what was planted in transactions, and returns all that was answered. */
-async function testEvents(url: string, plants: readonly Plant[]): Promise<string> {
+async function scoresNow(url: string, plants: readonly Plant[]): Promise<string> {
   let answers = ''
   for (const { fields, number, place } of plants) {
     const named = { ...fields, [place === 'transaction.description' ? number : 'description']: number }
     for (const body of [fields, named, number]) {
-      const response = await fetch(`${url}/v1/test-event?record_timestamp=${number}`, {
+      const response = await fetch(`${url}/v1/score?record_timestamp=${number}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', note: number },
         body: JSON.stringify(body),
@@ -91,7 +91,7 @@ export const cards: Fault = {
       await member.step('written')
       await settle(config)
       const asked = plants.filter(({ fields }, i) => fields !== null && i % 10 < 5)
-      const answers = await testEvents(url, asked)
+      const answers = await scoresNow(url, asked)
       const metrics = await (await fetch(`${url}/metrics`)).text()
       const readiness = await (await fetch(`${url}/readyz`)).text()
       await member.stop()
@@ -143,7 +143,7 @@ export const cards: Fault = {
         verdict,
         figures: {
           found: total,
-          test_events: 3 * asked.length,
+          scored_now: 3 * asked.length,
           withheld: letters.length - copied,
           scanned_mb,
         },

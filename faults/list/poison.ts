@@ -115,7 +115,7 @@ async function askHostile({ url }: MemberProcess): Promise<number> {
   let refused = 0
   for (const body of hostileBodies) {
     const headers = { 'content-type': 'application/json' }
-    const { status } = await fetch(`${url}/v1/test-event`, { method: 'POST', headers, body })
+    const { status } = await fetch(`${url}/v1/score`, { method: 'POST', headers, body })
     if (status === 400 || status === 413) refused++
   }
   return refused

@@ -1,6 +1,7 @@
 import { type ActiveSet, decideDegraded } from '../../src/core/decide.ts'
 import { currencyFactor, type EnrichedArrival, enrich } from '../../src/core/enrich.ts'
 import { type Explained, weightiest } from '../../src/core/explain/explained.ts'
+import type { CompiledFeatures } from '../../src/core/features/compile.ts'
 import { narrate } from '../../src/core/narrative/narrate.ts'
 import type { Arrival } from '../../src/core/parties.ts'
 import { languageOf, reasonsOf } from '../../src/core/policy.ts'
@@ -262,8 +263,10 @@ function scored(
   const risk_score = model.riskScore(score)
   const stale = recorded?.reasons.includes('ENTITY_VALUES_STALE') ?? false
   const features = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-  const facts = { transaction: arrival.transaction, features, score, riskScore: risk_score, parts }
-  const { outcome, rules, lists, adjustment, reasons: told } = verdictOf(facts, chunk.active)
+  const { transaction, late } = arrival
+  const amount = amountOf(chunk.active.features, transaction)
+  const facts = { transaction, features, amount, late, score, riskScore: risk_score, parts }
+  const { outcome, rules, lists, adjustment, reasons: told, sca } = verdictOf(facts, chunk.active)
   const contributions = explained?.contributions ?? null
   const modelled = reasonsOf(policy, outcome, features, risk_score, stale, contributions)
   const own = told.length === 0 ? modelled : modelled.filter(({ code }) => code !== 'SCORE')
@@ -282,6 +285,7 @@ function scored(
     rules_hit: rules.map(({ id }) => id),
     lists_hit: lists.map(({ list, type }) => `${list}:${type}`),
     adjustment,
+    sca,
   }
   const isAlert = policy.file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
   return {
@@ -289,6 +293,9 @@ function scored(
     alert: isAlert ? alertOf(chunk.active, decision, arrival.transaction, reasons, parts, explained) : null,
   }
 }
+
+const amountOf = (features: CompiledFeatures, { amount_minor, currency }: Transaction): number =>
+  (amount_minor * (currencyFactor(features, currency) as number)) / 100
 
 function alertOf(
   { model, features, policy }: ActiveSet,
@@ -300,7 +307,7 @@ function alertOf(
 ): Alert {
   const { decision_id: alert_id, outcome, score } = decision
   const risks = parts.map((part) => model.riskScore(part)).toSorted((a, b) => a - b)
-  const amount = (transaction.amount_minor * (currencyFactor(features, transaction.currency) as number)) / 100
+  const amount = amountOf(features, transaction)
   const alert = {
     ...transaction,
     ...decision,

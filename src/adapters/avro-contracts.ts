@@ -1,3 +1,5 @@
+import { validateCaseAction } from '../core/case-action.ts'
+import type { CaseAction } from '../core/cases.ts'
 import type { Checked } from '../core/errors.ts'
 import type { LogRecord } from '../core/ports.ts'
 import type { Alert, Control, Decision, EntityUpdate, Label, Transaction } from '../core/types.ts'
@@ -66,6 +68,18 @@ export async function createContracts(
     ),
     control: await codec<Control>(topics.control, 'control.avsc', validateControl, maxOwnRecordBytes),
   }
+}
+
+/** The codec of actions on cases, which members of the stream neither read nor write. */
+export async function caseActionCodec(source: SchemaSource, topic: string): Promise<Codec<CaseAction>> {
+  const file = 'case-action.avsc'
+  return createCodec<CaseAction>({
+    schema: readSchema(file),
+    id: await source.idOf(`${topic}-value`, file),
+    source,
+    maxRecordBytes: maxOwnRecordBytes,
+    check: (value, record) => keyed(validateCaseAction(value), record),
+  })
 }
 
 /** Brokers accept no more by default; the limit for payments and labels does not hold for weir's own records and for changes. */

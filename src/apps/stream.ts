@@ -6,9 +6,8 @@ import type { RedisStore } from '../adapters/redis-store.ts'
 import { createControlReader } from '../config/control-texts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import { contractFields } from '../files/contract.ts'
+import type { Backend } from '../http/api.ts'
 import { type HttpServer, type Probes, startHttp } from '../http/server.ts'
-import type { TestEventRoute } from '../http/test-event.ts'
 import { createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createObserver, isSevere } from '../observability/observe.ts'
 import { ControlFollower } from '../stream/control-follower.ts'
@@ -17,6 +16,7 @@ import { laneStates } from '../stream/partition-lane.ts'
 import { QuietLanes } from '../stream/quiet-lanes.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
+import { createBackend } from './backend.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
 import { StoreWatch } from './store-watch.ts'
 
@@ -83,9 +83,11 @@ export async function startStream(
       newToken: randomUUID,
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
-    const testEvents = testEventsOf(config, base, () => scorer?.testEvent ?? null)
-    http = await serve(config, metrics, () => scorer, log, watch, testEvents)
+    let backend: Backend | null = null
+    const served = { scorer: () => scorer, log, watch, backend: () => backend }
+    http = await serve(config, metrics, logger, served)
     scorer = await startScorer(parts)
+    backend = createBackend(parts, scorer, () => control.state)
     const quiet = new QuietLanes({ ...scorer, log, store })
     const caretaker = startCaretaker({ scorer, quiet, log, store, watch }, metrics, logger)
     const following = setInterval(() => void control.look(), followEveryMs)
@@ -113,13 +115,18 @@ function openCachedStore(
   return cache_mib === 0 ? store : createCachedStore(store, cache_mib * 1024 * 1024)
 }
 
+interface Served {
+  readonly scorer: () => Scorer | undefined
+  readonly log: KafkaLog
+  readonly watch: Pick<StoreWatch, 'probe'>
+  readonly backend: () => Backend | null
+}
+
 function serve(
   config: Config,
   metrics: Metrics,
-  scorer: () => Scorer | undefined,
-  log: KafkaLog,
-  { probe }: Pick<StoreWatch, 'probe'>,
-  testEvents: TestEventRoute | null,
+  logger: Logger,
+  { scorer, log, watch, backend }: Served,
 ): Promise<HttpServer> {
   const states = () =>
     scorer()
@@ -135,7 +142,7 @@ function serve(
           : 'not a member of the group, or before a batch that cannot be read',
       }
     },
-    redis: probe,
+    redis: watch.probe,
     topics: () => {
       const finding = scorer()?.pinned.finding ?? null
       return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
@@ -151,21 +158,17 @@ function serve(
       return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
     },
   }
-  const { host, port } = config.http
-  return startHttp({ host, port, registry: metrics.registry, live, ready, testEvents })
-}
-
-const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost$)/.test(host)
-
-/** Test events tell of customers to whoever asks: only on this machine, unless the operator says otherwise. */
-function testEventsOf(
-  { http, limits }: Config,
-  { features }: ActiveSet,
-  answer: TestEventRoute['answer'],
-): TestEventRoute | null {
-  if (!(http.test_events ?? isLoopback(http.host))) return null
-  const fields = Object.keys(contractFields('transaction.avsc'))
-  return { answer, fields, features: features.names, maxBytes: limits.record_bytes, clock: Date.now }
+  const { host, port, keys, requests_per_second, concurrent_scores } = config.http
+  const api = {
+    backend,
+    keys,
+    maxBytes: config.limits.record_bytes,
+    requestsPerSecond: requests_per_second,
+    concurrentScores: concurrent_scores,
+    clock: Date.now,
+  }
+  const failed = (error: unknown) => logger.error({ error }, 'a request could not be served')
+  return startHttp({ host, port, metrics, live, ready, api, failed })
 }
 
 interface Cared {

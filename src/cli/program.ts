@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { WeirError } from '../core/errors.ts'
+import { registerAlerts } from './alerts.ts'
 import { registerAudit } from './audit.ts'
 import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
@@ -10,6 +11,7 @@ import { registerExport } from './export.ts'
 import { registerFeatures } from './features.ts'
 import { addGlobalFlags } from './flags.ts'
 import { registerGenerate } from './generate.ts'
+import { registerLabel } from './label.ts'
 import { registerLists } from './lists.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
@@ -34,6 +36,8 @@ const commands: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerProduce,
   registerTail,
+  registerAlerts,
+  registerLabel,
   registerDlq,
   registerReplay,
   registerCompare,

@@ -5,10 +5,11 @@ import type { Contracts } from '../adapters/avro-contracts.ts'
 import { withConnection } from '../apps/connect.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { CompiledFeatures } from '../core/features/compile.ts'
-import type { Log, LogRecord, RunHandler } from '../core/ports.ts'
+import { readable } from '../core/feature-values.ts'
+import type { Log, LogRecord } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
 import { visible } from '../files/shown.ts'
+import { follow } from '../stream/follow.ts'
 import { configOf, count, wantsJson } from './flags.ts'
 import { money, note, print, styled } from './output.ts'
 import { stopOnSignal } from './shutdown.ts'
@@ -37,7 +38,7 @@ export function registerTail(program: Command): void {
       .action(async (flags: Flags, command: Command) => {
         const { config } = configOf(command)
         await withConnection(config, ({ log, contracts }) =>
-          follow(log, config.topics[name], flags, formatter(name, contracts, config, wantsJson(command))),
+          printTopic(log, config.topics[name], flags, formatter(name, contracts, config, wantsJson(command))),
         )
       })
   }
@@ -55,7 +56,7 @@ function formatter(
   if (name === 'alerts') return formatWith(contracts.alerts, json ? JSON.stringify : alertLine)
   if (!json) return formatWith(contracts.decisions, decisionLine)
   const features = loadFeatures(config.features)
-  return formatWith(contracts.decisions, (decision) => decisionJson(decision, features))
+  return formatWith(contracts.decisions, (decision) => JSON.stringify(readable(decision, features)))
 }
 
 function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
@@ -67,7 +68,7 @@ function formatWith<T>(codec: Codec<T>, line: (value: T) => string): Format {
 
 const outcomeColours = { approve: 'green', challenge: 'yellow', review: 'yellow', decline: 'red' } as const
 
-function verdict({
+export function verdict({
   outcome,
   status,
   risk_score,
@@ -76,7 +77,7 @@ function verdict({
   return `${word.padEnd(9)} ${String(risk_score ?? '-').padStart(3)}${status === 'degraded' ? ' degraded' : ''}`
 }
 
-const when = (eventTime: number): string => new Date(eventTime).toISOString()
+export const when = (eventTime: number): string => new Date(eventTime).toISOString()
 
 function decisionLine(decision: Decision): string {
   const { event_time, customer_id, transaction_id, reasons } = decision
@@ -94,42 +95,21 @@ function alertLine(alert: Alert): string {
   ].join('\n')
 }
 
-/** The vector by column name when it was made by the features that are configured here, else null. */
-function decisionJson(decision: Decision, { hash, names }: CompiledFeatures): string {
-  const { features: bytes, ...rest } = decision
-  const known = decision.feature_hash === hash && bytes.length === names.length * 4
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const features = known
-    ? names.map((name, column) => [name, finite(view.getFloat32(column * 4, true))])
-    : null
-  return JSON.stringify({ ...rest, features: features && Object.fromEntries(features) })
-}
-
-const finite = (value: number): number | null => (Number.isNaN(value) ? null : value)
-
 /** Prints a topic, each partition in order, until the limit or a signal. */
-async function follow(log: Log, topic: string, { limit, fromStart }: Flags, toLines: Format): Promise<void> {
-  const ends = new Map<number, number>()
-  if (!fromStart) {
-    for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
-      ends.set(partition, (await log.bounds({ topic, partition })).end)
-    }
-  }
+async function printTopic(
+  log: Log,
+  topic: string,
+  { limit, fromStart }: Flags,
+  toLines: Format,
+): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   let left = limit
-  const handler: RunHandler = {
-    onAssigned() {},
-    async onRun({ partition, from, records }) {
-      const begin = ends.get(partition) ?? 0
-      if (from < begin) return begin
-      for (const line of (await toLines(records)).slice(0, Math.max(0, left))) print(line)
-      left -= records.length
-      if (left <= 0) stop()
-      return (records.at(-1)?.offset ?? from) + 1
-    },
-  }
-  // A group of its own that never commits: it sees every partition and leaves nothing behind.
-  const subscription = await log.subscribe(`weir-tail-${randomUUID()}`, [topic], handler)
+  const options = { group: `weir-tail-${randomUUID()}`, fromStart }
+  const subscription = await follow(log, topic, options, async (records) => {
+    for (const line of (await toLines(records)).slice(0, Math.max(0, left))) print(line)
+    left -= records.length
+    if (left <= 0) stop()
+  })
   const forget = stopOnSignal(() => subscription.stop())
   if (!fromStart && process.stderr.isTTY) note(`waiting for ${topic}; Ctrl-C ends`)
   await stopped

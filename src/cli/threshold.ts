@@ -1,12 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { proposeThresholds, type ThresholdProposal, writePolicy } from '../apps/threshold.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
 import { loadFeatures } from '../config/definitions.ts'
-import { figures, figureTitle } from '../core/evaluation/operating-point.ts'
 import { compareDefaults } from '../core/evaluation/options.ts'
-import { fixed, numbered } from '../core/numbers.ts'
+import { type SegmentedBy, segmentedBy } from '../core/evaluation/segment-cut.ts'
+import type { CutOffs } from '../core/thresholds.ts'
 import { configOf, days, number, refuseFlags, time, wantsJson } from './flags.ts'
-import { note, print, printJson, printTable, styled } from './output.ts'
+import { note, printJson } from './output.ts'
+import { show } from './threshold-shown.ts'
 import { thresholdWarnings } from './warnings.ts'
 
 interface Flags {
@@ -16,6 +17,8 @@ interface Flags {
   readonly alertsPerDay: number
   readonly labelsUntil?: number
   readonly maturityDays: number
+  readonly by?: SegmentedBy
+  readonly leastFrauds: number
   readonly out?: string
   readonly report?: string
 }
@@ -36,18 +39,31 @@ export function registerThreshold(program: Command): void {
       days,
       compareDefaults.maturityDays,
     )
-    .option('--out <file>', 'write the policy with the new thresholds there')
+    .addOption(
+      new Option(
+        '--by <field>',
+        'also thresholds for each of its values, with one price of an alert',
+      ).choices(segmentedBy),
+    )
+    .option('--least-frauds <n>', 'a segment of which fewer are known is refused', frauds, defaultLeastFrauds)
+    .option(
+      '--out <file>',
+      'write the policy with the new thresholds there, those by segment where --by is given',
+    )
     .option('--report <file>', 'one HTML file for people, with the cost curve')
     .action(async (folder: string, flags: Flags, command: Command) => {
       if (flags.out === undefined) refuseFlags(command, ['policy'], 'without --out: now is what was replayed')
+      if (flags.by === undefined) refuseFlags(command, ['leastFrauds'], 'without --by: there are no segments')
       const costs = flags.costs === undefined ? defaultCosts : loadCosts(flags.costs)
-      const { candidate, alertsPerDay, labelsUntil = null, maturityDays } = flags
+      const { candidate, alertsPerDay, labelsUntil = null, maturityDays, by = null, leastFrauds } = flags
       const proposal = await proposeThresholds(folder, {
         candidate,
         costs,
         alertsPerDay,
         labelsUntil,
         maturityDays,
+        by,
+        leastFrauds,
       })
       if (flags.out !== undefined) writeOut(flags.out, flags.policy, proposal, command)
       if (flags.report !== undefined) {
@@ -64,58 +80,32 @@ export function registerThreshold(program: Command): void {
 function writeOut(
   out: string,
   policy: string | undefined,
-  { candidate, policy: replayed, now, proposed }: ThresholdProposal,
+  { candidate, policy: replayed, now, proposed, segmented }: ThresholdProposal,
   command: Command,
 ): void {
   const { config } = configOf(command)
   const features = loadFeatures(config.features)
-  const ofReplay = { name: candidate, policy: replayed, thresholds: now.thresholds }
-  const warning = writePolicy(out, policy ?? config.policy, proposed.thresholds, features, ofReplay)
+  const ofReplay = { ...cutOffsOf(now), name: candidate, policy: replayed }
+  const cutOffs = cutOffsOf(segmented?.proposed ?? proposed)
+  const warning = writePolicy(out, policy ?? config.policy, cutOffs, features, ofReplay)
   if (warning !== null) note(warning)
   note(`policy with the proposed thresholds: ${out}, the rest from ${policy ?? config.policy}`)
+}
+
+const cutOffsOf = ({ thresholds, segments }: CutOffs): CutOffs =>
+  segments === undefined ? { thresholds } : { thresholds, segments }
+
+/** Of 30 frauds the share that is caught is known to 9 percentage points (standard error, at worst). */
+const defaultLeastFrauds = 30
+
+function frauds(text: string): number {
+  const value = number(text)
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError('Give a number of frauds, 1 or more.')
 }
 
 function alerts(text: string): number {
   const value = number(text)
   if (value >= 0) return value
   throw new InvalidArgumentError('Give a number of alerts, 0 or more.')
-}
-
-const shown = (value: number | null, digits: number): string => (value === null ? '-' : fixed(value, digits))
-
-function show(proposal: ThresholdProposal, folder: string): void {
-  const { now, proposed, data, ...on } = proposal
-  print(
-    `${on.candidate} in ${folder}: ${numbered(data.judged.payments, 'judged payment')} of ${numbered(on.days, 'day')}, ${numbered(data.frauds.payments, 'fraud')} known by ${data.labels_until}`,
-  )
-  for (const line of thresholdWarnings(proposal)) note(line)
-  print('')
-  printTable(
-    ['', 'NOW', 'PROPOSED', 'DIFFERENCE'],
-    figures.map((figure) => {
-      const { digits, of } = figure
-      const [before, after] = [of(now), of(proposed)]
-      const difference = before === null || after === null ? null : after - before
-      const sign = difference !== null && difference > 0 ? '+' : ''
-      return [
-        figureTitle(figure, data.currency),
-        shown(before, digits),
-        shown(after, digits),
-        sign + shown(difference, digits),
-      ]
-    }),
-    'numbers',
-  )
-  const { missed_fraud, wrong_decline, challenge, review } = on.costs
-  const dim = (text: string) => print(styled('dim', text))
-  print('')
-  dim(`now: policy ${on.policy}, of the replay of ${on.source}`)
-  dim(`worst day: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed`)
-  dim(`alerts: ${on.alert_on.join(', ')}; at most ${on.alerts_per_day ?? 'any number'} a day`)
-  dim(
-    `costs, ${data.currency}: missed fraud ${missed_fraud.share} of its amount + ${missed_fraud.fixed}, wrong decline ${wrong_decline.share} of its amount + ${wrong_decline.fixed},`,
-  )
-  dim(
-    `  challenge ${challenge.fixed} (${challenge.honest_lost} of the honest give up, ${challenge.fraud_passed} of the frauds pass), review ${review.fixed} (${review.fraud_passed} of the frauds pass)`,
-  )
 }

@@ -1,8 +1,8 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
 import { dayMs } from '../core/days.ts'
 import type { Amount, ComparedData, Comparison } from '../core/evaluation/comparison.ts'
-import type { Thresholds } from '../core/evaluation/costs.ts'
 import { fixed, numbered } from '../core/numbers.ts'
+import type { Thresholds } from '../core/thresholds.ts'
 
 /** `4 payments worth 57.16 EUR`. */
 export const worth = ({ payments, value }: Amount, currency: string): string =>
@@ -35,7 +35,7 @@ export function comparisonWarnings({ data, champion, candidate }: Comparison): s
 
 /** The same of a proposal of thresholds. */
 export function thresholdWarnings(proposal: ThresholdProposal): string[] {
-  const { data, champion, candidate, unscored, proposed } = proposal
+  const { data, champion, candidate, unscored, settled, proposed, segmented } = proposal
   const { judged, labelled, frauds, blocked_without_outcome: blocked, currency } = data
   const lines: string[] = []
   if (labelled === 0) {
@@ -56,7 +56,27 @@ export function thresholdWarnings(proposal: ThresholdProposal): string[] {
       `${numbered(unscored, 'judged payment')} without a score of ${candidate}: no threshold changes their outcome`,
     )
   }
-  return [...lines, ...emptyBands(proposed.thresholds)]
+  if (settled > 0) {
+    lines.push(
+      `of ${numbered(settled, 'judged payment')} a list or a rule decided: no threshold changes that`,
+    )
+  }
+  return [...lines, ...emptyBands(proposed.thresholds, 'proposed'), ...segmentWarnings(segmented)]
+}
+
+function segmentWarnings(segmented: ThresholdProposal['segmented']): string[] {
+  if (segmented === null) return []
+  const { refused, rest, segments, least_frauds: least } = segmented
+  const known = refused.map(
+    ({ name, judged, frauds }) => `${name} (${frauds} of ${numbered(judged, 'payment')})`,
+  )
+  const few = `refused, since fewer than ${least} frauds or honest payments are known of each: ${known.join(', ')}`
+  const kept = `of all others too few are known (${numbered(rest.frauds, 'fraud')}): they have what is proposed for all`
+  return [
+    ...(refused.length > 0 ? [few] : []),
+    ...(rest.kept && rest.judged > 0 ? [kept] : []),
+    ...segments.flatMap(({ name, thresholds }) => emptyBands(thresholds, name)),
+  ]
 }
 
 function delayWarnings({
@@ -73,7 +93,7 @@ function delayWarnings({
 }
 
 /** Outcomes that the thresholds give no score. */
-function emptyBands({ challenge, review, decline }: Thresholds): string[] {
+function emptyBands({ challenge, review, decline }: Thresholds, of: string): string[] {
   const bands = [
     { from: 0, to: challenge, text: `challenge ${challenge}: nothing is ever approved` },
     {
@@ -84,5 +104,5 @@ function emptyBands({ challenge, review, decline }: Thresholds): string[] {
     { from: review, to: decline, text: `review ${review}, decline ${decline}: nothing is ever reviewed` },
     { from: decline, to: 1_000, text: `decline ${decline}: nothing is ever declined` },
   ]
-  return bands.filter(({ from, to }) => from === to).map(({ text }) => `proposed ${text}`)
+  return bands.filter(({ from, to }) => from === to).map(({ text }) => `${of} ${text}`)
 }

@@ -40,10 +40,11 @@ const duration = z.string().refine((text) => !Number.isNaN(durationMs(text)), {
   error: ({ input }) => `"${input}" is no duration; write for example 10m, 24h or 30d`,
 })
 const tiles = z.record(duration, duration)
-const filter = only({
+const filterShape = {
   channel: z.array(oneOf(channels)).min(1).optional(),
   type: z.array(oneOf(transactionTypes)).min(1).optional(),
-})
+}
+const filter = only(filterShape)
 const common = {
   name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower case letters, digits and _'),
   description: z.string().min(1),
@@ -139,20 +140,58 @@ const featureFile = only({
   }).optional(),
 })
 
-/** @param features that reasons may name; null: any. */
-function policyFile(features: readonly string[] | null) {
-  const known = z.string().refine((name) => features?.includes(name) ?? true, {
+const cutOff = z.int().min(0).max(1000)
+const thresholds = only({ challenge: cutOff, review: cutOff, decline: cutOff })
+
+const featureAmong = (features: readonly string[] | null) =>
+  z.string().refine((name) => features?.includes(name) ?? true, {
     error: ({ input }) =>
       `"${input}" is not in the feature file${hint(String(input), features ?? []).join('')}`,
   })
+
+/** Nobody's is above a twentieth: what looks so was written in percent. */
+const fraudRate = z
+  .number()
+  .min(0)
+  .max(0.05, { error: ({ input }) => `${input} is a share of the value: 0.13 % is 0.0013` })
+
+const scaSection = (named: z.ZodType<string>) =>
+  only({
+    low_value: only({ count: named.optional(), sum: named.optional() }).optional(),
+    tra: only({
+      fraud_rate: only({ card: fraudRate.optional(), transfer: fraudRate.optional() }),
+      risk_below: z.int().min(0).max(1000),
+      unless: z.array(
+        only({ feature: named, at_least: z.number().optional(), at_most: z.number().optional() }),
+      ),
+    }).optional(),
+    recurring: only({ initiated_by: oneOf(['payee', 'payer']), first: named.optional() }).optional(),
+  })
+
+/** @param features that reasons may name; null: any. */
+function policyFile(features: readonly string[] | null) {
+  const known = featureAmong(features)
   return only({
     version: z.string().min(1).max(32),
     language: oneOf(languages).optional(),
-    thresholds: only({
-      challenge: z.int().min(0).max(1000),
-      review: z.int().min(0).max(1000),
-      decline: z.int().min(0).max(1000),
-    }),
+    thresholds,
+    segments: z
+      .array(
+        only({
+          name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be lower case letters, digits, _ and -'),
+          when: only({
+            ...filterShape,
+            country: z
+              .array(z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters'))
+              .min(1)
+              .optional(),
+            amount_at_least: z.number().min(0).optional(),
+            amount_below: z.number().positive().optional(),
+          }),
+          thresholds,
+        }),
+      )
+      .optional(),
     alert_on: z.array(oneOf(outcomes)),
     degraded: z
       .array(
@@ -164,6 +203,7 @@ function policyFile(features: readonly string[] | null) {
         }),
       )
       .min(1),
+    sca: scaSection(featureAmong(features)).optional(),
     reasons: z.array(
       only({
         code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),

@@ -52,6 +52,14 @@ const tls = (server: string) =>
     error: 'cert_file and key_file are given together or not at all',
   })
 
+const apiKey = z
+  .strictObject({
+    name,
+    role: z.enum(['payer', 'score', 'analyst']),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  })
+  .meta({ title: '{name, role, sha256} with the role payer, score or analyst and 64 hexadecimal digits' })
+
 const topics = section('Topic names, and what `weir topics create` makes of them.', {
   transactions: setting(name, 'payments.transactions.v1', 'Input: payments to decide, keyed by customer.'),
   labels: setting(name, 'fraud.labels.v1', 'Input: what became known about transactions, keyed by customer.'),
@@ -62,6 +70,11 @@ const topics = section('Topic names, and what `weir topics create` makes of them
   ),
   decisions: setting(name, 'fraud.decisions.v1', 'Output: one decision for every transaction.'),
   alerts: setting(name, 'fraud.alerts.v1', 'Output: the decisions that a person should see.'),
+  case_actions: setting(
+    name,
+    'fraud.case-actions.v1',
+    'What people do with cases of alerts, keyed by customer; no member of the stream reads it.',
+  ),
   dead_letters: setting(name, 'fraud.dead-letters.v1', 'Output: what could not be read, with the reason.'),
   entity_updates: setting(
     name,
@@ -163,6 +176,24 @@ const models = section('The models.', {
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
 })
 
+const cases = section('Alerts that people work on together.', {
+  window_ms: setting(
+    ms,
+    86_400_000,
+    "Milliseconds of event time from a case's first alert; later alerts of the customer within are linked to it while it is not closed.",
+  ),
+  per_day: setting(
+    z.int().min(0).nullable(),
+    null,
+    'Alert budget: cases a day on the working list, those of the largest expected loss; null: all.',
+  ),
+  look_back_ms: setting(
+    ms,
+    2_592_000_000,
+    'Milliseconds of record timestamps before now that `weir alerts` and `weir label` read.',
+  ),
+})
+
 const narrative = section(
   'Texts about alerts by an external language model, for a person who asks. Nothing that decides waits for it.',
   {
@@ -229,13 +260,26 @@ export const configSchema = z
         'Milliseconds of event time that merchant, terminal and device values may be behind; older ones count as missing.',
       ),
     }),
-    http: section('Health, metrics and test events. No authentication: keep it inside.', {
+    cases,
+    http: section('Health, metrics and the API. Health and metrics answer everybody: keep them inside.', {
       host: setting(text, '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container.'),
       port: setting(z.int().min(0).max(65_535), 8_080, 'Port; 0: any free one.'),
-      test_events: setting(
-        z.boolean().nullable(),
-        null,
-        'Whether POST /v1/test-event answers; null: only where `host` is a loopback address, since the answer tells of a customer.',
+      keys: setting(
+        z.array(apiKey).refine((keys) => new Set(keys.map((key) => key.name)).size === keys.length, {
+          error: 'two keys have one name',
+        }),
+        [],
+        'Who may call /v1, each by a key of its own, of which only the SHA-256 stands here; empty: this machine alone, and only where `host` is a loopback address.',
+      ),
+      requests_per_second: setting(
+        z.int().min(1).max(100_000),
+        1_000,
+        'Requests of one key a second; more are refused with 429.',
+      ),
+      concurrent_scores: setting(
+        z.int().min(1).max(10_000),
+        64,
+        'Payments that POST /v1/score decides side by side; more are refused with 503.',
       ),
     }),
     narrative,

@@ -11,6 +11,7 @@ interface JsonSchema {
   readonly enum?: readonly string[]
   readonly anyOf?: readonly JsonSchema[]
   readonly items?: JsonSchema
+  readonly minItems?: number
   readonly minimum?: number
   readonly maximum?: number
   readonly properties?: Readonly<Record<string, JsonSchema>>
@@ -49,7 +50,10 @@ function allowed(schema: JsonSchema): string {
   if (schema.anyOf !== undefined) return schema.anyOf.map(allowed).join(' or ')
   if (schema.title !== undefined) return schema.title
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
-  if (schema.items !== undefined) return `list of ${allowed(schema.items)}, at least one`
+  if (schema.items !== undefined) {
+    const least = schema.minItems === undefined ? '' : ', at least one'
+    return `list of ${allowed(schema.items)}${least}`
+  }
   if (schema.type === 'integer') return integerRange(schema.minimum, schema.maximum)
   if (schema.type === 'boolean') return 'true or false'
   if (Array.isArray(schema.type)) return 'text or null'
@@ -64,10 +68,20 @@ function integerRange(minimum: number | undefined, maximum: number | undefined):
 function parseText(schema: JsonSchema, text: string): unknown {
   const nullable = schema.anyOf?.some(({ type }) => type === 'null') ?? Array.isArray(schema.type)
   if (nullable && text === 'null') return null
+  if (schema.items?.type === 'object') return fromJson(text)
   if (schema.items !== undefined) return text.split(',').map((item) => item.trim())
   if (schema.type === 'integer' && /^-?\d+$/.test(text.trim())) return Number(text)
   if (schema.type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
   return text
+}
+
+/** The text itself where it is no JSON: the schema then says what is wrong. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 function listSettings(): ReadonlyMap<string, Setting> {

@@ -1,11 +1,4 @@
-import {
-  currencyFactor,
-  deltasAlone,
-  type Enriched,
-  type EnrichedArrival,
-  enrich,
-  type Past,
-} from './enrich.ts'
+import { amountIn, deltasAlone, type Enriched, type EnrichedArrival, enrich, type Past } from './enrich.ts'
 import { weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import { narrate } from './narrative/narrate.ts'
@@ -22,9 +15,10 @@ import {
   staleReason,
 } from './policy.ts'
 import type { Model } from './ports.ts'
+import { scaOf } from './sca.ts'
 import { type Sight, see } from './sight.ts'
 import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
-import { type Case, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
+import { type Case, isFlagged, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
@@ -127,8 +121,8 @@ interface Answer {
 function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
   const { model, policy } = active
   const { transaction } = arrival
-  const { features, score, riskScore, parts, verdict, explained } = sight
-  const { outcome, rules, lists, adjustment } = verdict
+  const { features, amount, score, riskScore, parts, verdict, explained } = sight
+  const { outcome, rules, lists, adjustment, sca } = verdict
   const contributions = explained?.contributions ?? null
   const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
   const reasons = verdict.reasons.length === 0 ? modelled : mergeReasons(verdict.reasons, modelled)
@@ -146,13 +140,14 @@ function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: Ac
     rules_hit: rules.length === 0 ? none : rules.map(({ id }) => id),
     lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
     adjustment,
+    sca,
   }
   const isDue = policy.file.alert_on.includes(outcome) || isWatched(decision.lists_hit)
   if (!isDue) return { decision, alert: null }
   const risks = parts.map((part) => model.riskScore(part))
   const alert: Alert = {
     ...alertOf(decision, transaction, outcome, reasons),
-    loss: score * amountOf(transaction, active.features),
+    loss: score * amount,
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: parts.length < 2 ? null : Math.max(...risks) - Math.min(...risks),
     base: explained?.base ?? null,
@@ -181,15 +176,11 @@ export function callsForAlert(
   return policy.file.alert_on.includes(outcome) || isWatched(lists_hit)
 }
 
-/** Major units of the reference currency. */
-const amountOf = ({ amount_minor, currency }: Transaction, features: CompiledFeatures): number =>
-  (amount_minor * (currencyFactor(features, currency) as number)) / 100
-
 const rowFor = (
   transaction: Transaction,
   features: CompiledFeatures,
   policy: Pick<CompiledPolicy, 'file'>,
-): DegradedRow => degradedRow(policy, transaction, amountOf(transaction, features))
+): DegradedRow => degradedRow(policy, transaction, amountIn(features, transaction))
 
 /** Lists hold without states, too; rules, which look at features, do not. */
 function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
@@ -211,6 +202,17 @@ function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
     entity_age_ms: null,
     features: noFeatures,
     lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
+    sca:
+      active.policy.sca === null
+        ? null
+        : scaOf(active.policy.sca, {
+            outcome,
+            transaction,
+            riskScore: null,
+            features: noFeatures,
+            flagged: isFlagged(lists, none),
+            late: false,
+          }),
   }
   const isDue =
     lists.length === 0

@@ -51,6 +51,12 @@ export function currencyFactor({ factors }: CompiledFeatures, currency: string):
   return factors.get(currency)
 }
 
+/** Major units of the reference currency. */
+export const amountIn = (
+  features: CompiledFeatures,
+  { amount_minor, currency }: Pick<Transaction, 'amount_minor' | 'currency'>,
+): number => (amount_minor * (currencyFactor(features, currency) as number)) / 100
+
 /** In hundredths of the reference currency: sums over many payments must stay exact, below 2^53. */
 const largestAmount = 1e12
 

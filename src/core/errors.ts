@@ -2,8 +2,7 @@
  * Every error code weir can show, with its meaning in docs/reference/errors.md (a test compares the two).
  * `WEIR_<AREA>_<WHAT>`; areas: CONFIG, RECORD (one bad event: goes to dead-letters), MODEL, FEATURES, POLICY, RULES,
  * CONTROL (changes of rules, lists and policy), LOG (Kafka or embedded), STORE (Redis or embedded), STATE (snapshots of
- * states), REKEY, HTTP (test events), CLI,
- * TRAIN, REPLAY, DLQ (dead letters), AUDIT.
+ * states), REKEY, HTTP (the API), CLIENT, CLI, TRAIN, REPLAY, DLQ (dead letters), AUDIT, CASE (of alerts), LABEL.
  */
 export const errorCodes = [
   'WEIR_CONFIG_INVALID',
@@ -55,6 +54,14 @@ export const errorCodes = [
   'WEIR_REKEY_REFUSED',
   'WEIR_SCHEMA_REGISTRY',
   'WEIR_HTTP_NOT_READY',
+  'WEIR_HTTP_UNAUTHENTICATED',
+  'WEIR_HTTP_DENIED',
+  'WEIR_HTTP_NOT_FOUND',
+  'WEIR_HTTP_REQUEST',
+  'WEIR_HTTP_LIMIT',
+  'WEIR_HTTP_BUSY',
+  'WEIR_HTTP_FAILED',
+  'WEIR_CLIENT_CLOSED',
   'WEIR_CLI_USAGE',
   'WEIR_CLI_INPUT',
   'WEIR_TRAIN_PYTHON',
@@ -63,6 +70,10 @@ export const errorCodes = [
   'WEIR_DLQ_NOT_FOUND',
   'WEIR_DLQ_REFUSED',
   'WEIR_AUDIT_DIFFERS',
+  'WEIR_CASE_NOT_FOUND',
+  'WEIR_CASE_REFUSED',
+  'WEIR_LABEL_NOT_FOUND',
+  'WEIR_LABEL_REFUSED',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

@@ -1,21 +1,23 @@
 import { WeirError } from './errors.ts'
 import { type CompiledFeatures, canonical } from './features/compile.ts'
 import { type Language, worded } from './narrative/language.ts'
+import { type CompiledSca, compileSca, type ScaFile } from './sca-policy.ts'
+import { type CutOffs, mistakeIn, outcomeAt, thresholdsFor } from './thresholds.ts'
 import { type Outcome, outcomes, type Reason, type Transaction } from './types.ts'
 
-/** A policy file: how a risk score becomes an outcome, and why in words. Documented in policy.yaml. */
-export interface PolicyFile {
+/** A policy file: how a risk score becomes an outcome, and why in words. Documented in docs/policy.md. */
+export interface PolicyFile extends CutOffs {
   readonly version: string
   /** Of reasons and narratives; English where it is not given. */
   readonly language?: Language | undefined
-  /** Least risk score (0-999) of each outcome; a lower one approves. Ascending. */
-  readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
   /** Outcomes that a person should see. */
   readonly alert_on: readonly Outcome[]
   /** What is decided when no score can be had in time: the first row that matches. The last row matches all. */
   readonly degraded: readonly DegradedRow[]
   /** Weightiest first; the first four that hold are given. */
   readonly reasons: readonly ReasonRow[]
+  /** How payments are to be authenticated; without it decisions do not say. */
+  readonly sca?: ScaFile | undefined
 }
 
 export interface DegradedRow {
@@ -54,6 +56,8 @@ export interface CompiledPolicy {
   readonly file: PolicyFile
   /** version#hash, as decisions carry it. */
   readonly id: string
+  /** null: off. */
+  readonly sca: CompiledSca | null
   readonly reasons: readonly CompiledReason[]
 }
 
@@ -86,10 +90,8 @@ export function compilePolicy(
   features: CompiledFeatures,
   sha256: (text: string) => string,
 ): CompiledPolicy {
-  const { challenge, review, decline } = file.thresholds
-  if (!(challenge <= review && review <= decline)) {
-    throw invalid(`thresholds must ascend: challenge ${challenge}, review ${review}, decline ${decline}`)
-  }
+  const mistake = mistakeIn(file)
+  if (mistake !== null) throw invalid(mistake)
   const last = file.degraded.at(-1)
   if (last === undefined || last.channel !== undefined || last.amount_at_least !== undefined) {
     throw invalid(
@@ -107,7 +109,8 @@ export function compilePolicy(
     const group = [...new Set([column, ...(row.features ?? []).map(columnOf)])]
     return { row, column, group, usual: row.usual === undefined ? -1 : columnOf(row.usual.feature) }
   })
-  return { file, id: policyId(file, sha256), reasons }
+  const sca = file.sca === undefined ? null : compileSca(file.sca, features, invalid)
+  return { file, id: policyId(file, sha256), sca, reasons }
 }
 
 export const languageOf = ({ language }: PolicyFile): Language => language ?? 'en'
@@ -116,19 +119,16 @@ export const languageOf = ({ language }: PolicyFile): Language => language ?? 'e
 export const policyId = (file: PolicyFile, sha256: (text: string) => string): string =>
   `${file.version}#${sha256(canonical(file)).slice(0, 8)}`
 
-/** The outcome of a risk score, 0 to 999. */
-export const outcomeOf = (policy: CompiledPolicy, riskScore: number): Outcome =>
-  outcomeAt(policy.file.thresholds, riskScore)
-
-export function outcomeAt(
-  { challenge, review, decline }: PolicyFile['thresholds'],
+/**
+ * @param riskScore 0 to 999.
+ * @param amount major units of the reference currency.
+ */
+export const outcomeOf = (
+  { file }: Pick<CompiledPolicy, 'file'>,
   riskScore: number,
-): Outcome {
-  if (riskScore >= decline) return 'decline'
-  if (riskScore >= review) return 'review'
-  if (riskScore >= challenge) return 'challenge'
-  return 'approve'
-}
+  transaction: Transaction,
+  amount: number,
+): Outcome => outcomeAt(thresholdsFor(file, transaction, amount), riskScore)
 
 /** The row that decides without a score. @param amount major units of the reference currency. */
 export function degradedRow(

@@ -1,7 +1,6 @@
-import type { Enriched } from './enrich.ts'
+import { amountIn, type Enriched, type EnrichedArrival } from './enrich.ts'
 import { type Explained, explainRows } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
-import type { Arrival } from './parties.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Model, Scores } from './ports.ts'
 import { type Case, type Verdict, verdictOf } from './verdict.ts'
@@ -10,6 +9,8 @@ import { type Case, type Verdict, verdictOf } from './verdict.ts'
 export interface Sight {
   /** The vector that was scored, as decisions carry it. */
   readonly features: Buffer
+  /** Major units of the reference currency. */
+  readonly amount: number
   readonly score: number
   readonly riskScore: number
   readonly parts: readonly number[]
@@ -30,7 +31,7 @@ export async function see(
   const width = active.features.names.length * 4
   const sights = arrivals.map((arrival, i): Sight | null => {
     if (arrival.duplicateOf >= 0) return null
-    const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, model)
+    const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, active)
     return { ...facts, verdict: verdictOf(facts, active), explained: null }
   })
   const which = sights.flatMap((sight, i) => (sight !== null && isAskedWhy(sight.verdict, policy) ? [i] : []))
@@ -58,15 +59,16 @@ async function score(
 }
 
 function factsOf(
-  { transaction }: Arrival,
+  { transaction, late }: EnrichedArrival,
   features: Buffer,
   { probabilities, parts }: Scores,
   row: number,
-  model: Model,
+  { model, features: compiled }: { readonly features: CompiledFeatures; readonly model: Model },
 ) {
   const score = probabilities[row] as number
   const partsOf = parts.map((of) => of[row] as number)
-  return { transaction, features, score, riskScore: model.riskScore(score), parts: partsOf }
+  const amount = amountIn(compiled, transaction)
+  return { transaction, features, amount, late, score, riskScore: model.riskScore(score), parts: partsOf }
 }
 
 const isAskedWhy = ({ outcome, lists }: Verdict, { file }: CompiledPolicy): boolean =>

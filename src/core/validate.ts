@@ -1,5 +1,6 @@
 import { minorUnitExponent } from './currencies.ts'
 import type { Checked, Rejection } from './errors.ts'
+import { claimants } from './labels-view.ts'
 import { holdsPan } from './pan.ts'
 import { lengthOf, unitAt } from './text.ts'
 import {
@@ -32,10 +33,10 @@ const entityKindSet = new Set<unknown>(entityKinds)
 const sourceKindSet = new Set<unknown>(['t', 'l'])
 const controlKindSet = new Set<unknown>(['model', 'policy', 'rules', 'list', 'snooze'])
 const labelStateSet = new Set<unknown>(['reported', 'confirmed', 'reversed'])
-const labelSourceSet = new Set<unknown>(['analyst', 'customer', 'chargeback', 'issuer'])
+const labelSourceSet = new Set<unknown>([...claimants, 'issuer'])
 
 /** The last instant that a Date can hold, ECMA-262 section 21.4.1.1. */
-const lastInstantMs = 8.64e15
+export const lastInstantMs = 8.64e15
 
 /** One less than JavaScript's largest exact integer: the largest that avsc writes and reads. */
 const largestAmount = Number.MAX_SAFE_INTEGER - 1
@@ -159,7 +160,7 @@ const leastPan = 4e12
  * Looks at every text and whole number, whatever its field: a PAN in `type` is as much a PAN as one in `description`.
  * Times of this century are less than any.
  */
-function pan(candidate: object): Rejection | undefined {
+export function pan(candidate: object): Rejection | undefined {
   for (const field in candidate) {
     const value = (candidate as Record<string, unknown>)[field]
     const text = typeof value === 'number' && value >= leastPan ? String(value) : value
@@ -170,11 +171,11 @@ function pan(candidate: object): Rejection | undefined {
   return undefined
 }
 
-function outOfRange(field: string, expected: string): Rejection {
+export function outOfRange(field: string, expected: string): Rejection {
   return { code: 'WEIR_RECORD_OUT_OF_RANGE', message: `${field} is not ${expected}`, withhold: false }
 }
 
-function id(field: string, value: unknown): Rejection | undefined {
+export function id(field: string, value: unknown): Rejection | undefined {
   const length = typeof value === 'string' ? lengthOf(value) : 0
   if (length === 0 || length > 64) return outOfRange(field, '1 to 64 characters')
   const text = value as string
@@ -193,7 +194,7 @@ function optionalId(field: string, value: unknown): Rejection | undefined {
   return value === null ? undefined : id(field, value)
 }
 
-function optionalText(field: string, value: unknown, longest: number): Rejection | undefined {
+export function optionalText(field: string, value: unknown, longest: number): Rejection | undefined {
   if (value === null) return undefined
   if (typeof value !== 'string' || lengthOf(value) > longest)
     return outOfRange(field, `0 to ${longest} characters`)
@@ -226,11 +227,11 @@ function consistsOf(text: string, length: number, first: string, last: string): 
   return true
 }
 
-function oneOf(field: string, value: unknown, known: ReadonlySet<unknown>): Rejection | undefined {
+export function oneOf(field: string, value: unknown, known: ReadonlySet<unknown>): Rejection | undefined {
   return known.has(value) ? undefined : outOfRange(field, `one of ${[...known].join(', ')}`)
 }
 
-function integer(
+export function integer(
   field: string,
   value: unknown,
   least: number,

@@ -1,4 +1,5 @@
 import { type CompiledPolicy, outcomeOf } from './policy.ts'
+import { type Sca, scaOf } from './sca.ts'
 import type { Outcome, Reason, Transaction } from './types.ts'
 
 export const listNames = ['allow', 'deny', 'watch'] as const
@@ -62,6 +63,16 @@ export interface Verdict {
   readonly adjustment: number
   /** Why, where lists or rules say so; the model's reasons come after these. */
   readonly reasons: readonly Reason[]
+  /** How the payer is to be authenticated; null where the policy does not say. */
+  readonly sca: Sca | null
+}
+
+/** What a verdict is made of, beside rules and lists. */
+export interface VerdictFacts extends Omit<RuleFacts, 'lists'> {
+  /** Major units of the reference currency. */
+  readonly amount: number
+  /** Whether a later payment of the customer came before it. */
+  readonly late: boolean
 }
 
 /** What speaks for and against a payment. */
@@ -95,18 +106,23 @@ const strictness: Readonly<Record<Outcome, number>> = { approve: 0, challenge: 1
  * 4. of the rules with an outcome, the one of the highest priority; of equal ones the strictest
  * 5. the policy's thresholds on the risk score with the rules' adjustments, 0 to 999
  */
-export function verdictOf(facts: Omit<RuleFacts, 'lists'>, { policy, lists, rules }: Case): Verdict {
+export function verdictOf(facts: VerdictFacts, { policy, lists, rules }: Case): Verdict {
   const listed = lists === null ? nothing : lists.hits(facts.transaction)
   const held = rules === null ? nothing : rules.hits({ ...facts, lists: listed })
   let adjustment = 0
   for (const { adjust } of held) adjustment += adjust
   const adjusted = Math.min(999, Math.max(0, facts.riskScore + adjustment))
-  const outcome = outcomeOfLists(listed) ?? outcomeOfRules(held) ?? outcomeOf(policy, adjusted)
+  const outcome =
+    outcomeOfLists(listed) ??
+    outcomeOfRules(held) ??
+    outcomeOf(policy, adjusted, facts.transaction, facts.amount)
   const reasons =
     listed.length + held.length === 0
       ? nothing
       : [...reasonsOfLists(listed), ...held.map(({ reason }) => reason)]
-  return { outcome, rules: held, lists: listed, adjustment, reasons }
+  const flagged = isFlagged(listed, held)
+  const sca = policy.sca && scaOf(policy.sca, { ...facts, outcome, riskScore: adjusted, flagged })
+  return { outcome, rules: held, lists: listed, adjustment, reasons, sca }
 }
 
 /** What lists alone make of a payment; null where they leave it to others. */
@@ -128,6 +144,11 @@ function outcomeOfRules(hits: readonly RuleHit[]): Outcome | null {
   }
   return first?.outcome ?? null
 }
+
+/** Whether a list or a rule spoke against a payment, whatever came of that. */
+export const isFlagged = (lists: readonly ListHit[], rules: readonly RuleHit[]): boolean =>
+  lists.some(({ list }) => list !== 'allow') ||
+  rules.some(({ outcome }) => outcome !== null && outcome !== 'approve')
 
 /** As decisions name it. */
 export const nameOfHit = ({ list, type }: ListHit): string => `${list}:${type}`

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { dayMs } from '../core/days.ts'
+import { claimants } from '../core/labels-view.ts'
 import type { Label, Transaction } from '../core/types.ts'
 import { type Cell, cell, cellReader, fieldsReader, partsOf, type Row } from './cells.ts'
 
@@ -41,7 +42,7 @@ export const mappingSchema = z.strictObject({
       /** True makes a label, false makes none. */
       fraud: cell,
       fraud_type: unmapped,
-      source: z.enum(['analyst', 'customer', 'chargeback', 'issuer']).default('analyst'),
+      source: z.enum([...claimants, 'issuer']).default('analyst'),
       /** Days from the payment to the moment at which its fraud became known. */
       delay_days: z.number().min(0),
     })

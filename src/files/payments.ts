@@ -5,7 +5,7 @@ import { contractFields, contractMapping, loadMapping } from './contract.ts'
 import { columnsOfCells, type Mapped, type Mapping, rowMapper } from './mapping.ts'
 
 /** Times lie as far back as the file does; the limits are for live traffic. */
-const anyTime: EventTimeLimits = {
+export const anyTime: EventTimeLimits = {
   eventTimePastMs: Number.POSITIVE_INFINITY,
   eventTimeFutureMs: Number.POSITIVE_INFINITY,
 }

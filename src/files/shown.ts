@@ -5,11 +5,12 @@ const mostCharacters = 80
 /**
  * Text from a file, as a message may show it: a card number is withheld, characters that a terminal would obey are
  * escaped, and what is long is cut.
+ *
+ * @param most characters.
  */
-export function shown(text: string): string {
+export function shown(text: string, most = mostCharacters): string {
   if (holdsPan(text)) return '(withheld: it looks like a card number)'
-  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text
-  return visible(cut)
+  return visible(text.length > most ? `${text.slice(0, most)}...` : text)
 }
 
 /** Characters that a terminal would obey are escaped. */

@@ -9,7 +9,7 @@ import { Histogram } from './histogram.ts'
 export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  return { registry, ...flowMetrics([registry]), ...stateMetrics([registry]) }
+  return { registry, ...flowMetrics([registry]), ...stateMetrics([registry]), ...httpMetrics([registry]) }
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -112,6 +112,24 @@ function stateMetrics(registers: Registry[]) {
       name: 'weir_model_info',
       help: '1 for each model that is loaded.',
       labelNames: ['model', 'sha256', 'alias'],
+      registers,
+    }),
+  }
+}
+
+function httpMetrics(registers: Registry[]) {
+  return {
+    httpRequests: new Counter({
+      name: 'weir_http_requests_total',
+      help: 'HTTP requests answered, by route (none: no such address) and status.',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'weir_http_request_duration_seconds',
+      help: 'Seconds from an HTTP request to its answer, by route.',
+      labelNames: ['route'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
       registers,
     }),
   }

@@ -1,8 +1,12 @@
 import type { EnrichedArrival } from '../core/enrich.ts'
-import type { Decision, Label } from '../core/types.ts'
+import type { LabelView } from '../core/labels-view.ts'
+import type { Decision } from '../core/types.ts'
 
-/** What became known of a payment, as of the day that was asked for. */
-export type Truth = Pick<Label, 'fraud' | 'observed_time' | 'fraud_type'>
+/** What is known of a payment, as of the day that was asked for. */
+export interface Truth extends Pick<LabelView, 'fraud' | 'observed_time' | 'fraud_type'> {
+  /** What was held before, in order of time: none for the most. */
+  readonly before: readonly Pick<LabelView, 'fraud' | 'observed_time'>[]
+}
 
 /** Payments that all candidates have decided, in the order of history. */
 export interface DecidedChunk {

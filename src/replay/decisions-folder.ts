@@ -30,6 +30,7 @@ interface Pending {
   readonly frauds: boolean[]
   readonly fraudTypes: (string | null)[]
   readonly knownTimes: (bigint | null)[]
+  readonly before: (string | null)[]
   /** By candidate. */
   readonly scores: number[][]
   readonly riskScores: number[][]
@@ -56,6 +57,9 @@ interface FolderState {
 
 /** Name of the n-th file, from 0. */
 const partName = (part: number): string => `decisions-${String(part).padStart(5, '0')}.parquet`
+
+/** Column of what labels said before the last change: null for the most. */
+export const labelsBefore = 'label_before'
 
 /** Columns of one candidate. */
 export const candidateColumns = (name: string) => ({
@@ -120,6 +124,7 @@ function noRows(candidates: number): Pending {
     frauds: [],
     fraudTypes: [],
     knownTimes: [],
+    before: [],
     scores: lists(),
     riskScores: lists(),
     outcomes: lists(),
@@ -133,7 +138,12 @@ function addPayment(to: Pending, transaction: Transaction, amount: number, truth
   to.frauds.push(truth?.fraud ?? false)
   to.fraudTypes.push(truth?.fraud === true ? truth.fraud_type : null)
   to.knownTimes.push(truth === null ? null : BigInt(truth.observed_time))
+  to.before.push(truth === null || truth.before.length === 0 ? null : shownBefore(truth))
 }
+
+/** What was held before, as JSON: `[[1767225600000,true]]`. */
+const shownBefore = ({ before }: Truth): string =>
+  JSON.stringify(before.map(({ observed_time, fraud }) => [observed_time, fraud]))
 
 function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome }: Decision): void {
   to.scores[candidate]?.push(score ?? Number.NaN)
@@ -150,6 +160,7 @@ function schemaOf(names: readonly string[]): SchemaElement[] {
     { name: 'fraud', type: 'BOOLEAN', repetition_type: 'REQUIRED' },
     text('fraud_type', 'OPTIONAL'),
     timestamp('label_known_time', 'OPTIONAL'),
+    text(labelsBefore, 'OPTIONAL'),
     ...names.flatMap((name): SchemaElement[] => {
       const { score, riskScore, outcome } = candidateColumns(name)
       return [
@@ -171,6 +182,7 @@ function columnsOf(rows: Pending, names: readonly string[]) {
     { name: 'fraud', data: rows.frauds },
     { name: 'fraud_type', data: rows.fraudTypes },
     { name: 'label_known_time', data: rows.knownTimes },
+    { name: labelsBefore, data: rows.before },
     ...names.flatMap((name, c) => {
       const { score, riskScore, outcome } = candidateColumns(name)
       return [

@@ -12,11 +12,12 @@ import { WeirError } from '../core/errors.ts'
 import {
   type CandidateColumns,
   type DecisionTable,
+  type HeldLabel,
   segmentFields,
   type TextColumn,
 } from '../core/evaluation/decision-table.ts'
 import { outcomes } from '../core/types.ts'
-import { candidateColumns, type Part as WrittenPart } from './decisions-folder.ts'
+import { candidateColumns, labelsBefore, type Part as WrittenPart } from './decisions-folder.ts'
 
 /** Event times, epoch milliseconds: from `from` up to `to`, without it. */
 export interface Window {
@@ -74,6 +75,7 @@ export async function readDecisionTable(
     labelKnownTime: await numbers('label_known_time', new Float64Array(size), (value) =>
       value === null || value === undefined ? Number.NaN : Number(value),
     ),
+    labelBefore: await readBefore(parts, kept),
     segments: segments as DecisionTable['segments'],
     candidates,
   }
@@ -152,6 +154,22 @@ async function readTexts(parts: readonly Part[], column: string, kept: Kept): Pr
     codes[place] = code
   })
   return { values: [...known.keys()], codes }
+}
+
+/** Folders of before a replay knew it have no such column. */
+async function readBefore(parts: readonly Part[], { places }: Kept): Promise<DecisionTable['labelBefore']> {
+  const before = new Map<number, readonly HeldLabel[]>()
+  if (parts[0]?.metadata.schema.some(({ name }) => name === labelsBefore) !== true) return before
+  await eachValue(parts, labelsBefore, (value, row) => {
+    const place = places[row] as number
+    if (place < 0 || typeof value !== 'string') return
+    const held = JSON.parse(value) as [number, boolean][]
+    before.set(
+      place,
+      held.map(([knownTime, fraud]) => ({ knownTime, fraud })),
+    )
+  })
+  return before
 }
 
 function candidateNames([first]: readonly Part[]): string[] {

@@ -3,6 +3,7 @@ import { currencyFactor, type Enriched, refusedAmount } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { convertedAmount } from '../core/features/event.ts'
 import { History, type PlacedLabel } from '../core/history.ts'
+import { type Finding, viewsOf } from '../core/labels-view.ts'
 import type { Arrival } from '../core/parties.ts'
 import type { Label } from '../core/types.ts'
 import type { Candidate } from './candidates.ts'
@@ -34,8 +35,8 @@ export interface PassOptions {
   readonly candidates: readonly Candidate[]
   /** One for each set of features among the candidates. */
   readonly histories: readonly History[]
-  /** What became known by the cut-off, of payments that do not bring it along. */
-  readonly known: ReadonlyMap<string, Truth>
+  /** By transaction_id, labels that lie apart from the payments. */
+  readonly known: ReadonlyMap<string, readonly Finding[]>
   /** Labels observed later are not known yet, epoch milliseconds. They feed the features all the same, when due. */
   readonly cutOff: number
   /** Payments taken at most. */
@@ -173,19 +174,29 @@ export class Pass {
 
   #truthOf(transactionId: string, own: readonly Label[]): Truth | null {
     const { known, cutOff } = this.#options
-    return known.get(transactionId) ?? own.findLast(({ observed_time }) => observed_time <= cutOff) ?? null
+    const apart = known.get(transactionId)
+    if (apart === undefined && own.length === 0) return null
+    const views = viewsOf([...(apart ?? []), ...own].filter(({ observed_time }) => observed_time <= cutOff))
+    const last = views.at(-1)
+    if (last === undefined) return null
+    const { fraud, observed_time, fraud_type } = last
+    return { fraud, observed_time, fraud_type, before: views.slice(0, -1) }
   }
 }
 
-/** What became known of each labelled payment: the last label that was observed by `cutOff`. */
+/** All that became known of each labelled payment by `cutOff`. */
 export async function knownBy(
   cutOff: number,
   labels: AsyncIterable<readonly Label[]>,
-): Promise<Map<string, Truth>> {
-  const known = new Map<string, Truth>()
+): Promise<Map<string, Finding[]>> {
+  const known = new Map<string, Finding[]>()
   for await (const some of labels) {
-    for (const { transaction_id, fraud, observed_time, fraud_type } of some) {
-      if (observed_time <= cutOff) known.set(transaction_id, { fraud, observed_time, fraud_type })
+    for (const { transaction_id, fraud, state, source, observed_time, fraud_type } of some) {
+      if (observed_time > cutOff) continue
+      const finding = { fraud, state, source, observed_time, fraud_type }
+      const earlier = known.get(transaction_id)
+      if (earlier === undefined) known.set(transaction_id, [finding])
+      else earlier.push(finding)
     }
   }
   return known

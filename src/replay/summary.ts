@@ -4,6 +4,7 @@ import { WeirError } from '../core/errors.ts'
 import { metricsAlone } from '../core/evaluation/compare.ts'
 import type { CandidateColumns, DecisionTable } from '../core/evaluation/decision-table.ts'
 import type { MetricName } from '../core/evaluation/metrics.ts'
+import type { Segment, Thresholds } from '../core/thresholds.ts'
 import type { Candidate } from './candidates.ts'
 import type { Totals } from './counts.ts'
 import type { Part } from './decisions-folder.ts'
@@ -35,7 +36,9 @@ export interface CandidateSummary {
   readonly model_sha256: string
   readonly feature_hash: string
   readonly policy: string
-  readonly thresholds: { readonly challenge: number; readonly review: number; readonly decline: number }
+  readonly thresholds: Thresholds
+  /** Absent where the policy has none. */
+  readonly segments?: readonly Segment[]
   readonly alert_on: readonly string[]
   /** Payments by outcome, or by status where there is none. */
   readonly outcomes: Readonly<Record<string, number>>
@@ -86,6 +89,7 @@ export function summaryOf({
       feature_hash: features.hash,
       policy: policy.id,
       thresholds: policy.file.thresholds,
+      ...(policy.file.segments === undefined ? {} : { segments: policy.file.segments }),
       alert_on: policy.file.alert_on,
       outcomes: Object.fromEntries(Object.entries(outcomes[c] ?? {}).toSorted()),
       metrics: metrics?.[c] ?? null,

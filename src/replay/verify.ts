@@ -1,6 +1,7 @@
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
+import { amountIn } from '../core/enrich.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { History } from '../core/history.ts'
@@ -210,12 +211,15 @@ class Verifier {
       const { entity } = this.#verdict.result.recomputed
       for (const [i, { decision, recomputed }] of cases.entries()) {
         const score = scores.probabilities[i] as number
+        const { transaction, late } = (recomputed as Recomputed).arrival
         const facts = {
-          transaction: (recomputed as Recomputed).arrival.transaction,
+          transaction,
           features: bytes.subarray(i * width * 4, (i + 1) * width * 4),
           score,
           riskScore: model.riskScore(score),
           parts: scores.parts.map((of) => of[i] as number),
+          amount: amountIn(features, transaction),
+          late,
         }
         const { outcome } = verdictOf(facts, active)
         if (entity !== null && outcome !== decision.outcome) entity.outcomes_differ++

@@ -1,6 +1,6 @@
 import { type Comparison, type Contestant, isAlone } from '../core/evaluation/comparison.ts'
-import type { Thresholds } from '../core/evaluation/costs.ts'
 import { numbered } from '../core/numbers.ts'
+import type { Thresholds } from '../core/thresholds.ts'
 import { outcomes } from '../core/types.ts'
 import { amountsIn, count, moment, money, percent } from './format.ts'
 import { type Html, html, none, tableOf } from './html.ts'

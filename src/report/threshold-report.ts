@@ -1,6 +1,7 @@
 import type { ThresholdProposal } from '../apps/threshold.ts'
 import { type Figure, figures, figureTitle, type OperatingPoint } from '../core/evaluation/operating-point.ts'
 import { numbered } from '../core/numbers.ts'
+import type { Thresholds } from '../core/thresholds.ts'
 import { writeWhole } from '../files/write-whole.ts'
 import { chart } from './chart.ts'
 import { fixed, moment, money, nothing, percent } from './format.ts'
@@ -36,7 +37,7 @@ of others.</p>
 ${tableOf('Now and proposed', ['', 'Now', 'Proposed', 'Difference'], figures.map(row(now, proposed, currency)))}
 <p class="soft">Alerts: ${alert_on.join(', ') || 'none'}; at most ${alerts_per_day === null ? 'any number' : fixed(alerts_per_day, 2)} a day. Worst days: ${now.worst_day.date} now, ${proposed.worst_day.date} proposed.</p>
 </section>
-${warningList(warnings)}
+${bySegment(proposal)}${warningList(warnings)}
 ${plots('What more or fewer alerts would cost', [byAlerts(proposal), byReview(proposal)])}
 ${assumptions(proposal)}`,
   )
@@ -52,6 +53,28 @@ const row =
     if (before === null || after === null) return [title, shown(before), shown(after), nothing]
     return [title, shown(before), shown(after), (after > before ? '+' : '') + shown(after - before)]
   }
+
+function bySegment({ segmented, proposed: forAll, data: { currency } }: ThresholdProposal): Html {
+  if (segmented === null) return html``
+  const { by, segments, rest, proposed, alert_price } = segmented
+  const columns = ['', 'Challenge from', 'Review from', 'Decline from', 'Payments', 'Frauds']
+  const ofSegment = (
+    name: string,
+    { challenge, review, decline }: Thresholds,
+    judged: number,
+    frauds: number,
+  ) => [name, ...[challenge, review, decline, judged, frauds].map((value) => fixed(value, 0))] as const
+  return html`<section><h2>By ${by}</h2>
+<p class="lead">Thresholds of their own by ${by} would have cost ${money(proposed.cost_per_day, currency)} a day:
+${money(forAll.cost_per_day - proposed.cost_per_day, currency)} less than the proposal for all, with ${fixed(proposed.alerts_per_day, 2)} alerts a day.</p>
+${tableOf('Proposed by segment', columns, [
+  ...segments.map(({ name, thresholds, judged, frauds }) => ofSegment(name, thresholds, judged, frauds)),
+  ofSegment('all others', proposed.thresholds, rest.judged, rest.frauds),
+])}
+<p class="soft">The segments share the alerts: one more would save about ${money(alert_price, currency)} in each of them.</p>
+</section>
+`
+}
 
 type Point = ThresholdProposal['curve'][number]
 

@@ -18,7 +18,7 @@ import { Lane, type LaneObserver, type LaneWork } from './lane.ts'
 import { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import { PinnedPartitions } from './pinned-partitions.ts'
-import { createTestEvent, type TestEvent } from './test-event.ts'
+import { createScoreNow, type ScoreNow } from './score-now.ts'
 import { createTransactionWork, type DecisionObserver } from './transactions.ts'
 
 /** What a scorer is made of: the same parts on Kafka and Redis and on the embedded log and store. */
@@ -40,7 +40,7 @@ export interface ScorerParts {
 export interface Scorer {
   readonly member: Member
   readonly subscription: Subscription
-  readonly testEvent: TestEvent
+  readonly scoreNow: ScoreNow
   readonly pinned: PinnedPartitions
   /** Finishes what is being handled, then leaves the group and lets go of the lanes. Idempotent. */
   stop(): Promise<void>
@@ -68,7 +68,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   )
   const topics = [transactions, labels, entity_updates]
   const subscription = await log.subscribe(config.group, topics, member, { [entity_updates]: foldEveryMs })
-  const testEvent = createTestEvent({
+  const scoreNow = createScoreNow({
     topic: transactions,
     partitions: config.topics.partitions,
     codec: shared.transactions,
@@ -85,7 +85,7 @@ export async function startScorer(parts: ScorerParts): Promise<Scorer> {
   return {
     member,
     subscription,
-    testEvent,
+    scoreNow,
     pinned,
     stop: () => {
       stopped ??= stop()

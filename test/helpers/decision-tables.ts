@@ -52,6 +52,7 @@ export function aDecisionTable(options: TableOptions = {}): DecisionTable {
     customer: Int32Array.from(eventTime, () => random.below(customers)),
     fraud,
     labelKnownTime,
+    labelBefore: new Map(),
     segments: segments as DecisionTable['segments'],
     candidates: [
       decided('champion', random, fraud, levels, 0.3),

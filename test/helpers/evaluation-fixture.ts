@@ -33,6 +33,7 @@ export function fixtureTable(most = Number.POSITIVE_INFINITY): DecisionTable {
     amount: Float64Array.from(column('amount')),
     customer: Int32Array.from(column('customer')),
     fraud: Uint8Array.from(column('fraud')),
+    labelBefore: new Map(),
     labelKnownTime: Float64Array.from(column('event_time'), (time) => time + 3_600_000),
     segments: { type: none, channel: none, country: none, mcc: none, currency: none, fraud_type: none },
     candidates: ['champion', 'challenger'].map((name) => {

@@ -48,6 +48,7 @@ export class Installation implements AsyncDisposable {
       'control',
       'decisions',
       'alerts',
+      'case_actions',
       'dead_letters',
       'entity_updates',
     ]

@@ -11,6 +11,7 @@ import {
 } from '../../src/core/features/definition.ts'
 import type { EntityKind, Label, Transaction } from '../../src/core/types.ts'
 import { naiveDistanceKm, naiveLocalDay } from './naive-facts.ts'
+import { naiveFraud, naiveWords, type Word } from './naive-labels.ts'
 import { naiveMatured, naiveRobust } from './naive-matured.ts'
 
 /**
@@ -58,7 +59,7 @@ export class NaiveFeatures {
   readonly #payments: Payment[] = []
   readonly #reports: Report[] = []
   /** By customer, the labelled transactions, the latest labelled last. */
-  readonly #labelled = new Map<string, { id: string; fraud: boolean }[]>()
+  readonly #labelled = new Map<string, { id: string; words: readonly Word[] }[]>()
 
   constructor(file: FeatureFile) {
     this.#file = file
@@ -87,10 +88,12 @@ export class NaiveFeatures {
     const before = this.#labelled.get(label.customer_id) ?? []
     const known = before.find(({ id }) => id === label.transaction_id)
     const others = before.filter(({ id }) => id !== label.transaction_id)
-    const after = [...others, { id: label.transaction_id, fraud: label.fraud }].slice(-64)
+    const [said, says] = [known?.words ?? [], naiveWords(known?.words ?? [], label)]
+    const after = [...others, { id: label.transaction_id, words: says }].slice(-64)
     this.#labelled.set(label.customer_id, after)
-    if (label.fraud && !known?.fraud) this.#reports.push({ label, change: 1, chunk })
-    if (!label.fraud && known?.fraud) this.#reports.push({ label, change: -1, chunk })
+    const [was, is] = [naiveFraud(said), naiveFraud(says)]
+    if (is && !was) this.#reports.push({ label, change: 1, chunk })
+    if (was && !is) this.#reports.push({ label, change: -1, chunk })
   }
 
   #isOdd(features: Float32Array): boolean {

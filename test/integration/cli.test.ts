@@ -16,7 +16,16 @@ const folder = mkdtempSync(join(tmpdir(), 'weir-cli-'))
 /** Topics of this run's own, by name. */
 function settings(partitions = 3): { set: string[]; flags: string[] } {
   const unique = randomUUID().slice(0, 8)
-  const names = ['transactions', 'labels', 'control', 'decisions', 'alerts', 'dead_letters', 'entity_updates']
+  const names = [
+    'transactions',
+    'labels',
+    'control',
+    'decisions',
+    'alerts',
+    'case_actions',
+    'dead_letters',
+    'entity_updates',
+  ]
   const set = [
     `kafka.brokers=${inject('kafkaBrokers')}`,
     `topics.partitions=${partitions}`,
@@ -65,7 +74,7 @@ describe('weir topics', () => {
     const { code, stdout, stderr } = await weir(['topics', 'check', ...flags, '--set', 'topics.partitions=4'])
     expect(code).toBe(1)
     expect(stdout).toContain('3 partitions, not 4')
-    expect(stderr).toContain('6 of 7 topics are not as configured')
+    expect(stderr).toContain('7 of 8 topics are not as configured')
     const absent = await weir(['topics', 'check', ...settings().flags])
     expect(absent.code).toBe(1)
     expect(absent.stdout).toContain('does not exist')

@@ -11,17 +11,18 @@ import type { ActiveSet } from '../../src/core/decide.ts'
 import { partitionOf } from '../../src/core/partition.ts'
 import type { LogRecord, NewRecord } from '../../src/core/ports.ts'
 import type { Alert, Decision, Label } from '../../src/core/types.ts'
-import type { TestEventBody } from '../../src/http/test-event.ts'
+import type { Problem } from '../../src/http/problem.ts'
+import type { ScoreBody } from '../../src/http/score.ts'
 import { historiesOf, newTally, Pass } from '../../src/replay/pass.ts'
 import type { HistoryItem } from '../../src/replay/source.ts'
+import { notRecorded } from '../../src/stream/score-now.ts'
 import { type Scorer, startScorer, withRates } from '../../src/stream/scorer.ts'
-import { testEventId } from '../../src/stream/test-event.ts'
 import { cases, type Step } from '../helpers/cases.ts'
 import { Installation, type MemberProcess, until } from '../helpers/installation.ts'
 import { recordsOf } from '../helpers/snapshots.ts'
 
 /**
- * The same payments, asked about as test events, decided live on Kafka and Redis, decided on the embedded log and store,
+ * The same payments, scored over HTTP, decided live on Kafka and Redis, decided on the embedded log and store,
  * and replayed: one answer. In waves, one payment of every case at a time, with everything at rest between: what is
  * folded of merchants, terminals and devices is then the same everywhere, and none is another case's.
  */
@@ -45,7 +46,12 @@ beforeAll(async () => {
   const alertOnAll = 'alert_on: [approve, challenge, review, decline]'
   writeFileSync(policy, readFileSync('policy.yaml', 'utf8').replace(/^alert_on:.*$/m, alertOnAll))
   const services = [`kafka.brokers=${inject('kafkaBrokers')}`, `redis.url=${inject('redisUrl')}`]
-  live = await Installation.create([...services, `policy=${policy}`, 'redis.deadline_ms=5000'])
+  live = await Installation.create([
+    ...services,
+    `policy=${policy}`,
+    'redis.deadline_ms=5000',
+    'http.requests_per_second=100000',
+  ])
   contracts = live.contracts
   active = await loadActiveSet(live.config, () => {})
   embedded = await startEmbedded()
@@ -89,33 +95,28 @@ const refused = (code: string | undefined, message: string | undefined): Said =>
   alert: '',
 })
 
-/** A test event has no place on the log: the ids that name it are left out, on the other side as well. */
+/** What is scored now has no place on the log: the ids that name it are left out, on the other side as well. */
 const unplaced = (decision: Decision, alert: Alert | null) =>
-  said({ ...decision, decision_id: testEventId }, alert && { ...alert, alert_id: testEventId })
+  said({ ...decision, decision_id: notRecorded }, alert && { ...alert, alert_id: notRecorded })
 
 const said = (decision: Decision, alert: Alert | null): Said => ({
   decision: contracts.decisions.encode(decision).toString('hex'),
   alert: alert === null ? '' : contracts.alerts.encode(alert).toString('hex'),
 })
 
-interface Rejected {
-  readonly code: string
-  readonly message: string
-}
-
 const missing = Buffer.from([0, 0, 0xc0, 0x7f])
 
 async function ask({ transaction, timestamp }: Step): Promise<Said> {
-  const response = await fetch(`${member.url}/v1/test-event?record_timestamp=${timestamp}`, {
+  const response = await fetch(`${member.url}/v1/score?record_timestamp=${timestamp}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(transaction),
   })
-  const body = (await response.json()) as TestEventBody & Rejected
-  if (response.status === 400) return refused(body.code, body.message)
+  const body = (await response.json()) as ScoreBody & Problem
+  if (response.status === 400) return refused(body.code, body.detail)
   if (response.status !== 200) throw new Error(`${response.status} ${JSON.stringify(body)}`)
   const { features, ...decision } = body.decision
-  const values = Object.values(features).map((value) => {
+  const values = Object.values(features ?? {}).map((value) => {
     if (value === null) return missing
     const bytes = Buffer.alloc(4)
     bytes.writeFloatLE(value)
@@ -254,7 +255,7 @@ async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<An
   return found
 }
 
-it('500 cases are answered alike by test event, live, embedded and in replay', async () => {
+it('500 cases are answered alike over HTTP, live, embedded and in replay', async () => {
   const asked = new Map<string, Said>()
   const waveOf: string[][] = []
   const next = [0, 0]
@@ -295,7 +296,7 @@ it('500 cases are answered alike by test event, live, embedded and in replay', a
     compare('replay', replayed.get(place), reference)
     const alert =
       live.alerts.find(({ content }) => content.alert_id === decision?.decision_id)?.content ?? null
-    compare('test event', asked.get(place), decision === undefined ? reference : unplaced(decision, alert))
+    compare('over HTTP', asked.get(place), decision === undefined ? reference : unplaced(decision, alert))
   }
   expect(differences).toEqual([])
 

@@ -14,6 +14,7 @@ const oldSchemas = new URL('../fixtures/schemas-old/', import.meta.url)
 const directions = {
   transaction: ['backward'],
   label: ['backward'],
+  'case-action': ['backward'],
   control: ['backward'],
   decision: ['forward'],
   alert: ['forward'],
@@ -75,6 +76,7 @@ describe('schemas', () => {
       7: 'transaction.avsc',
       8: 'decision.avsc',
       9: 'alert.avsc',
+      10: 'case-action.avsc',
     })
   })
 

@@ -96,6 +96,40 @@ describe('a scored transaction', () => {
     expect(alerts.map(({ transaction_id }) => transaction_id)).toEqual(['tx-3', 'tx-4', 'tx-5'])
   })
 
+  test('is decided by the thresholds of its segment, by field and amount', async () => {
+    const never = { challenge: 1000, review: 1000, decline: 1000 }
+    const segments = [
+      { name: 'large_pos', when: { channel: ['pos'], amount_at_least: 900 }, thresholds: never },
+    ]
+    const using = { ...active, policy: compilePolicy({ ...aPolicy, segments }, shipped, sha256) }
+    const payments = [
+      { channel: 'pos', amount_minor: 90_000 },
+      { channel: 'pos', amount_minor: 89_999 },
+      { channel: 'ecommerce', amount_minor: 90_000 },
+    ].map((one, i) => ({ ...one, event_time: noon, customer_id: `c-${i}` }))
+    const { decisions } = await decided(payments, { using })
+    expect(decisions.map(({ outcome }) => outcome)).toEqual(['approve', 'decline', 'decline'])
+  })
+
+  test('says how the payer is to be authenticated where the policy does, degraded ones what needs no features', async () => {
+    const sca = { low_value: { count: 'customer_count_30d' } }
+    const using = { ...active, policy: compilePolicy({ ...aPolicy, sca }, shipped, sha256) }
+    const payments = [2_000, challenge * 100, review * 100].map((amount_minor, i) => ({
+      ...{ channel: 'ecommerce', event_time: noon, customer_id: `c-${i}` },
+      amount_minor,
+    }))
+    const { decisions, alerts } = await decided(payments, { using })
+    expect(decisions.map(({ sca }) => sca)).toEqual(['exempt-low-value', 'challenge', 'required'])
+    expect(alerts.map(({ sca }) => sca)).toEqual(['required'])
+    const degraded = decideDegraded(chunkOf(arrivals(payments)), using)
+    expect(degraded.decisions.map(({ outcome, sca }) => [outcome, sca])).toEqual([
+      ['approve', 'required'],
+      ['decline', null],
+      ['decline', null],
+    ])
+    expect((await decided(payments)).decisions.map(({ sca }) => sca)).toEqual([null, null, null])
+  })
+
   test('that is not approved says why, and the alert says it in words', async () => {
     const { decisions, alerts } = await decided([{ event_time: noon, amount_minor: decline * 100 }])
     expect(decisions[0]?.reasons).toEqual(['FIRST_DEVICE', 'FIRST_COUNTRY', 'FIRST_MERCHANT'])

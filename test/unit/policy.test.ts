@@ -15,14 +15,9 @@ function row(values: Readonly<Record<string, number>>): Buffer {
 
 test('outcomes go by thresholds; equal ones leave the lighter outcome out', () => {
   const policy = compiled({ thresholds: { challenge: 100, review: 200, decline: 200 } })
-  expect([0, 99, 100, 199, 200, 999].map((score) => outcomeOf(policy, score))).toEqual([
-    'approve',
-    'approve',
-    'challenge',
-    'challenge',
-    'decline',
-    'decline',
-  ])
+  expect([0, 99, 100, 199, 200, 999].map((score) => outcomeOf(policy, score, aTransaction(), 12.99))).toEqual(
+    ['approve', 'approve', 'challenge', 'challenge', 'decline', 'decline'],
+  )
 })
 
 test('the id is version and hash: it changes with any part of the file', () => {

@@ -1,4 +1,3 @@
-import type { PolicyFile } from '../policy.ts'
 import type { Outcome } from '../types.ts'
 
 /**
@@ -15,8 +14,6 @@ export interface CostMatrix {
   /** `fixed`: a person's time; `fraud_passed`: frauds that the person lets through. */
   readonly review: { readonly fraud_passed: number; readonly fixed: number }
 }
-
-export type Thresholds = PolicyFile['thresholds']
 
 /** Cost of one payment in major units: linear in its amount, which is why sums by risk score are enough. */
 export function costOf(costs: CostMatrix, outcome: Outcome, fraud: boolean, amount: number): number {

@@ -20,6 +20,13 @@ export interface CandidateColumns {
 export const segmentFields = ['type', 'channel', 'country', 'mcc', 'currency', 'fraud_type'] as const
 export type SegmentField = (typeof segmentFields)[number]
 
+/** What was held of a payment from a time on. */
+export interface HeldLabel {
+  /** Epoch milliseconds. */
+  readonly knownTime: number
+  readonly fraud: boolean
+}
+
 /** The decisions of a replay by column: one row a payment that is no duplicate, in the order of history. */
 export interface DecisionTable {
   readonly rows: number
@@ -29,10 +36,12 @@ export interface DecisionTable {
   readonly amount: Float64Array
   /** Equal numbers are one customer, from 0. */
   readonly customer: Int32Array
-  /** 1 where the last label known at the cut-off says fraud, else 0: what nobody labelled counts as honest. */
+  /** 1 where labels say fraud at the cut-off of the replay, else 0: what nobody labelled counts as honest. */
   readonly fraud: Uint8Array
-  /** When the label became known, epoch milliseconds; NaN for payments that nobody labelled. */
+  /** Since when they say so, epoch milliseconds; NaN for payments that nobody labelled. */
   readonly labelKnownTime: Float64Array
+  /** By row, what they said before, in order of time; only where they changed. */
+  readonly labelBefore: ReadonlyMap<number, readonly HeldLabel[]>
   readonly segments: Readonly<Record<SegmentField, TextColumn>>
   readonly candidates: readonly CandidateColumns[]
 }

@@ -1,12 +1,11 @@
 import { dayOf, daysOf, isoDay } from '../days.ts'
-import { outcomeAt } from '../policy.ts'
+import { type CutOffs, outcomeAt, type Segmented, thresholdsFor } from '../thresholds.ts'
 import { type Outcome, outcomes } from '../types.ts'
-import { type CostMatrix, costOf, type Thresholds } from './costs.ts'
-import type { CandidateColumns, DecisionTable } from './decision-table.ts'
+import { type CostMatrix, costOf } from './costs.ts'
+import type { CandidateColumns, DecisionTable, TextColumn } from './decision-table.ts'
 
 /** What thresholds come to, a day: days are those of UTC from the first payment to the last. Amounts in major units. */
-export interface OperatingPoint {
-  readonly thresholds: Thresholds
+export interface OperatingPoint extends CutOffs {
   readonly cost_per_day: number
   /** Amount of frauds that were not approved. */
   readonly fraud_value_caught_per_day: number
@@ -30,12 +29,12 @@ export interface Judged {
   readonly fraud: Uint8Array
 }
 
-/** One pass over the judged payments, each decided by the thresholds, or as it was where it has no risk score. */
+/** One pass over the judged payments, each decided by the cut-offs, or as it was where it has no risk score. */
 export function operatingPoint(
   table: DecisionTable,
   candidate: CandidateColumns,
   truth: Judged,
-  thresholds: Thresholds,
+  cutOffs: CutOffs,
   costs: CostMatrix,
   alertOn: readonly Outcome[],
 ): OperatingPoint {
@@ -45,10 +44,12 @@ export function operatingPoint(
   for (let row = 0; row < table.rows; row++) {
     if (truth.judged[row] === 0) continue
     const score = candidate.riskScore[row] as number
-    const outcome =
-      score < 0 ? (outcomes[candidate.outcome[row] as number] as Outcome) : outcomeAt(thresholds, score)
     const fraud = truth.fraud[row] === 1
     const amount = table.amount[row] as number
+    const outcome =
+      score < 0
+        ? (outcomes[candidate.outcome[row] as number] as Outcome)
+        : outcomeAt(thresholdsFor(cutOffs, paymentAt(table, row), amount), score)
     const day = dayOf(table.eventTime[row] as number)
     counts[outcome]++
     cost += costOf(costs, outcome, fraud, amount)
@@ -65,7 +66,7 @@ export function operatingPoint(
   const days = judgedDays(table, truth)
   const [worst, most] = [...alerts].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a))
   return {
-    thresholds,
+    ...cutOffs,
     cost_per_day: cost / days,
     fraud_value_caught_per_day: caught / days,
     fraud_value_caught_share: fraudValue === 0 ? null : caught / fraudValue,
@@ -78,9 +79,38 @@ export function operatingPoint(
   }
 }
 
+/**
+ * The candidate without the risk scores that did not decide: where the outcome is not that of the cut-offs, a list or a
+ * rule made it, and no other cut-offs would change it.
+ */
+export function withoutSettled(
+  table: DecisionTable,
+  candidate: CandidateColumns,
+  cutOffs: CutOffs,
+): CandidateColumns {
+  const riskScore = candidate.riskScore.map((score, row) => {
+    const thresholds = thresholdsFor(cutOffs, paymentAt(table, row), table.amount[row] as number)
+    return outcomes[candidate.outcome[row] as number] === outcomeAt(thresholds, score) ? score : -1
+  })
+  return { ...candidate, riskScore }
+}
+
+/** What of a payment a segment asks for; '' where the table has none. */
+function paymentAt({ segments }: DecisionTable, row: number): Segmented {
+  const text = ({ values, codes }: TextColumn) => values[codes[row] as number] ?? null
+  return {
+    channel: text(segments.channel) ?? '',
+    type: text(segments.type) ?? '',
+    country: text(segments.country),
+  }
+}
+
 /** Days of UTC from the first judged payment to the last, both included; 0 where there is none. */
 export const judgedDays = ({ eventTime }: DecisionTable, { judged }: Judged): number =>
   daysOf(eventTime.filter((_, row) => judged[row] === 1))
+
+/** The thresholds of all payments; null where segments have their own. */
+const soleOf = ({ thresholds, segments = [] }: CutOffs) => (segments.length === 0 ? thresholds : null)
 
 /** What a table of operating points shows, row by row. */
 export interface Figure {
@@ -92,9 +122,9 @@ export interface Figure {
 }
 
 export const figures: readonly Figure[] = [
-  { title: 'challenge from', digits: 0, of: ({ thresholds }) => thresholds.challenge },
-  { title: 'review from', digits: 0, of: ({ thresholds }) => thresholds.review },
-  { title: 'decline from', digits: 0, of: ({ thresholds }) => thresholds.decline },
+  { title: 'challenge from', digits: 0, of: (point) => soleOf(point)?.challenge ?? null },
+  { title: 'review from', digits: 0, of: (point) => soleOf(point)?.review ?? null },
+  { title: 'decline from', digits: 0, of: (point) => soleOf(point)?.decline ?? null },
   { title: 'cost a day', digits: 2, money: true, of: (point) => point.cost_per_day },
   {
     title: 'fraud value caught a day',

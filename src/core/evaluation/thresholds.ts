@@ -1,5 +1,6 @@
+import { outcomeAt, type Thresholds } from '../thresholds.ts'
 import { type Outcome, outcomes } from '../types.ts'
-import { type CostMatrix, costOf, costOfMany, type Thresholds } from './costs.ts'
+import { type CostMatrix, costOf, costOfMany } from './costs.ts'
 import type { CandidateColumns, DecisionTable } from './decision-table.ts'
 import type { Judged } from './operating-point.ts'
 
@@ -60,6 +61,7 @@ export interface CurvePoint {
  *
  * @param mostAlerts over all payments of the ledger; Infinity where there is no limit.
  * @param present of equally cheap thresholds the nearest to these are taken: no change that is worth nothing.
+ * @param alertPrice what each alert costs on top, in major units: the costs of the points hold it.
  */
 export function costCurve(
   ledger: Ledger,
@@ -67,18 +69,19 @@ export function costCurve(
   alertOn: readonly Outcome[],
   mostAlerts: number,
   present: Thresholds,
+  alertPrice = 0,
 ): readonly CurvePoint[] {
+  const alertsOf = (outcome: Outcome, frauds: number, honest: number) =>
+    alertOn.includes(outcome) ? frauds + honest : 0
   const cost = terms(
     below(
       ledger,
       (...sums) =>
         (outcome) =>
-          costOfMany(costs, outcome, ...sums),
+          costOfMany(costs, outcome, ...sums) + alertPrice * alertsOf(outcome, sums[0], sums[2]),
     ),
   )
-  const alert = terms(
-    below(ledger, (frauds, _, honest) => (outcome) => (alertOn.includes(outcome) ? frauds + honest : 0)),
-  )
+  const alert = terms(below(ledger, (frauds, _, honest) => (outcome) => alertsOf(outcome, frauds, honest)))
   const places = tellingCutOffs(ledger, present)
   const byCost = (of: Float64Array) => places.toSorted((a, b) => (of[a] as number) - (of[b] as number))
   const [challenges, declines] = [byCost(cost.challenge), byCost(cost.decline)]
@@ -86,7 +89,8 @@ export function costCurve(
   return places.flatMap((review) => {
     const above = declines.filter((decline) => decline >= review)
     const leastAbove = cost.decline[above[0] as number] as number
-    const baseCost = ledger.unscored.cost + cost.end + (cost.review[review] as number)
+    const unscored = ledger.unscored.cost + alertPrice * ledger.unscored.alerts
+    const baseCost = unscored + cost.end + (cost.review[review] as number)
     const baseAlerts = ledger.unscored.alerts + alert.end + (alert.review[review] as number)
     let best: CurvePoint | null = null
     if (baseAlerts + leastAlerts > mostAlerts) return []
@@ -120,6 +124,23 @@ function tellingCutOffs({ frauds, honest }: Ledger, present: Thresholds): number
   )
 }
 
+/** What thresholds come to. */
+export function curvePoint(
+  ledger: Ledger,
+  costs: CostMatrix,
+  alertOn: readonly Outcome[],
+  thresholds: Thresholds,
+): CurvePoint {
+  let { cost, alerts } = ledger.unscored
+  for (let score = 0; score + 1 < cutOffs; score++) {
+    const outcome = outcomeAt(thresholds, score)
+    const sums = sumsAt(ledger, score)
+    cost += costOfMany(costs, outcome, ...sums)
+    if (alertOn.includes(outcome)) alerts += sums[0] + sums[2]
+  }
+  return { thresholds, cost, alerts }
+}
+
 /** The point of least cost, the nearest to `present` of equal ones; null for an empty curve. */
 export const cheapest = (curve: readonly CurvePoint[], present: Thresholds): CurvePoint | null =>
   curve.reduce<CurvePoint | null>((best, point) => better(best, point, present), null)
@@ -135,6 +156,13 @@ const distance = (a: Thresholds, b: Thresholds): number =>
 
 type Sums = readonly [frauds: number, fraudAmount: number, honest: number, honestAmount: number]
 
+const sumsAt = ({ frauds, fraudAmount, honest, honestAmount }: Ledger, score: number): Sums => [
+  frauds[score] as number,
+  fraudAmount[score] as number,
+  honest[score] as number,
+  honestAmount[score] as number,
+]
+
 /** For each outcome, what all payments below a cut-off would come to if they got it: prefix sums over risk scores. */
 function below(
   ledger: Ledger,
@@ -143,13 +171,7 @@ function below(
   const prefixes = outcomes.map((outcome) => {
     const prefix = new Float64Array(cutOffs)
     for (let score = 0; score + 1 < cutOffs; score++) {
-      const sums = [
-        ledger.frauds[score] as number,
-        ledger.fraudAmount[score] as number,
-        ledger.honest[score] as number,
-        ledger.honestAmount[score] as number,
-      ] as const
-      prefix[score + 1] = (prefix[score] as number) + value(...sums)(outcome)
+      prefix[score + 1] = (prefix[score] as number) + value(...sumsAt(ledger, score))(outcome)
     }
     return [outcome, prefix] as const
   })

@@ -21,15 +21,17 @@ export interface Truth {
  * al., Credit card fraud detection: a realistic modeling and a novel learning strategy, IEEE TNNLS 29(8), 2018.
  */
 export function truthAt(table: DecisionTable, labelsUntil: number | null, maturityDays: number): Truth {
-  const { rows, eventTime, labelKnownTime } = table
+  const { rows, eventTime, labelKnownTime, labelBefore } = table
   const cutOff = labelsUntil ?? lastTime(table)
   const judgedUntil = cutOff - maturityDays * dayMs
   const [judged, labelled, fraud] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)]
   for (let row = 0; row < rows; row++) {
     if ((eventTime[row] as number) <= judgedUntil) judged[row] = 1
-    if (!((labelKnownTime[row] as number) <= cutOff)) continue
+    const isLast = (labelKnownTime[row] as number) <= cutOff
+    const held = isLast ? undefined : labelBefore.get(row)?.findLast(({ knownTime }) => knownTime <= cutOff)
+    if (!isLast && held === undefined) continue
     labelled[row] = 1
-    fraud[row] = table.fraud[row] as number
+    fraud[row] = held === undefined ? (table.fraud[row] as number) : Number(held.fraud)
   }
   return { labelsUntil: cutOff, judgedUntil, judged, labelled, fraud }
 }

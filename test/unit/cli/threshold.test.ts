@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ThresholdProposal } from '../../../src/apps/threshold.ts'
 import { defaultCosts } from '../../../src/config/costs.ts'
+import { loadFeatures, loadPolicy } from '../../../src/config/definitions.ts'
 import { weir } from '../../helpers/weir.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-threshold-'))
@@ -76,7 +77,50 @@ describe('weir threshold', () => {
     expect(stdout).toContain('missed fraud 1 of its amount + 15')
   })
 
+  it('proposes segments that share the alerts, in the policy file too', async () => {
+    const out = join(folder, 'policy-by-channel.yaml')
+    const flags = ['--by', 'channel', '--least-frauds', '2', '--alerts-per-day', '2', '--out', out]
+    const { code, stdout } = await threshold(...flags, '--json')
+    expect(code).toBe(0)
+    const { proposed, segmented } = JSON.parse(stdout) as ThresholdProposal
+    if (segmented === null) throw new Error('no segments')
+    const { segments, refused, rest, proposed: bySegment, least_cost_per_day } = segmented
+    expect(segments.length).toBeGreaterThan(1)
+    expect(segments.map(({ frauds }) => frauds >= 2)).not.toContain(false)
+    expect(refused.map(({ frauds }) => frauds < 2)).not.toContain(false)
+    expect(bySegment.cost_per_day).toBeLessThanOrEqual(proposed.cost_per_day + 1e-9)
+    expect(bySegment.cost_per_day).toBeGreaterThanOrEqual(least_cost_per_day - 1e-9)
+    expect(bySegment.alerts_per_day).toBeLessThanOrEqual(2)
+    const judged = [...segments, rest].reduce((sum, part) => sum + part.judged, 0)
+    expect(judged).toBe(4_000)
+    const { file } = loadPolicy(out, loadFeatures('features.yaml'))
+    expect(file.thresholds).toEqual(bySegment.thresholds)
+    expect(file.segments).toEqual(bySegment.segments)
+
+    // What was proposed is what a replay with it comes to.
+    const again = join(folder, 'replay-by-channel')
+    const ran = await weir(['replay', '--events', '4000', '--candidate', `own:policy=${out}`, '--out', again])
+    expect(ran).toMatchObject({ code: 0 })
+    const { stdout: told } = await weir(['threshold', again, '--candidate', 'own', '--json'])
+    const { now } = JSON.parse(told) as ThresholdProposal
+    expect(now).toEqual(bySegment)
+    rmSync(again, { recursive: true })
+    rmSync(out)
+  })
+
+  it('shows segments with the gain over one set of thresholds for all, and says which know too little', async () => {
+    const { stderr } = await threshold('--by', 'channel', '--least-frauds', '2')
+    expect(stderr).toMatch(/refused, since fewer than 2 frauds .*: .*channel_recurring \(0 of \d+ payments\)/)
+    const { stdout } = await threshold('--by', 'amount', '--least-frauds', '5')
+    expect(stdout).toMatch(/NOW +PROPOSED +BY AMOUNT +DIFFERENCE/)
+    expect(stdout).toMatch(/SEGMENT +CHALLENGE +REVIEW +DECLINE +PAYMENTS +FRAUDS\namount_below_/)
+    expect(stdout).toMatch(/by amount: \d+\.\d\d EUR a day less than one set of thresholds for all/)
+  })
+
   it.each([
+    [['--by', 'channel', '--least-frauds', '900'], 'no segment by channel has 900 known frauds'],
+    [['--by', 'chanel'], 'Allowed choices are channel, type, country, amount'],
+    [['--least-frauds', '9'], '--least-frauds does nothing without --by'],
     [['--candidate', 'strikt'], 'did you mean strict?'],
     [['--maturity-days', '900'], 'no payment is old enough to be judged'],
     [['--policy', 'policy.yaml'], '--policy does nothing without --out'],

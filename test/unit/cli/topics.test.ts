@@ -14,6 +14,7 @@ describe('the topics', () => {
       'fraud.control.v1 1',
       'fraud.decisions.v1 12',
       'fraud.alerts.v1 12',
+      'fraud.case-actions.v1 12',
       'fraud.dead-letters.v1 12',
       'weir.entity-updates.v1 12',
     ])

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { defaultCosts, loadCosts } from '../../../src/config/costs.ts'
-import { withThresholds } from '../../../src/config/policy-text.ts'
+import { withCutOffs } from '../../../src/config/policy-text.ts'
 
 const fileOf = (text: string): string => {
   const path = join(tmpdir(), `weir-costs-${process.pid}.yaml`)
@@ -33,7 +33,7 @@ test.each([
 
 test('other thresholds change nothing else in a policy file', () => {
   const text = readFileSync('policy.yaml', 'utf8')
-  expect(withThresholds(text, { challenge: 7, review: 80, decline: 1000 })).toBe(
+  expect(withCutOffs(text, { thresholds: { challenge: 7, review: 80, decline: 1000 } })).toBe(
     text.replace(
       '{ challenge: 450, review: 520, decline: 650 }',
       '{ challenge: 7, review: 80, decline: 1000 }',
@@ -42,7 +42,28 @@ test('other thresholds change nothing else in a policy file', () => {
 })
 
 test('thresholds of the file that is extended are replaced by own ones', () => {
-  expect(withThresholds('extends: base.yaml # why\n', { challenge: 1, review: 2, decline: 3 })).toBe(
-    'extends: base.yaml # why\n\nthresholds: { challenge: 1, review: 2, decline: 3 }\n',
+  expect(withCutOffs('extends: base.yaml # why\n', { thresholds: low })).toBe(
+    'extends: base.yaml # why\n\nthresholds: { challenge: 1, review: 2, decline: 3 }\n\nsegments: []\n',
+  )
+})
+
+const low = { challenge: 1, review: 2, decline: 3 }
+const pos = { name: 'channel_pos', when: { channel: ['pos'] }, thresholds: low }
+const line =
+  'segments:\n  - { name: channel_pos, when: { channel: [ pos ] }, thresholds: { challenge: 1, review: 2, decline: 3 } }\n'
+
+test('segments are written a line each, and stand in for those that were there', () => {
+  const text = 'thresholds: { challenge: 1, review: 2, decline: 3 } # a\n'
+  const written = withCutOffs(text, { thresholds: low, segments: [pos] })
+  expect(written).toBe(`${text}\n${line}`)
+  const around = `# before\nsegments:\n  - { name: x } # own\n  # more\n  - name: y\n\n# after\n${text}`
+  const replaced = withCutOffs(around, { thresholds: low, segments: [pos] })
+  expect(replaced).toBe(`# before\n${line}\n# after\n${text}`)
+})
+
+test('one set of thresholds for all leaves no segment', () => {
+  const text = `thresholds: { challenge: 1, review: 2, decline: 3 }\n${line}# end\n`
+  expect(withCutOffs(text, { thresholds: low })).toBe(
+    'thresholds: { challenge: 1, review: 2, decline: 3 }\nsegments: []\n# end\n',
   )
 })

@@ -190,6 +190,16 @@ test.each([
     '',
     'policy file: the last row of `degraded` must match every transaction: give it an outcome and no condition',
   ],
+  [
+    'alert_on: ',
+    'segments: [{ name: online, when: { chanel: [pos], country: [de] }, thresholds: { challenge: 1, review: 2, decline: 3 } }]\nalert_on: ',
+    'segments.0 (online).when.country.0 must be two capital letters\nsegments.0 (online).when has no key "chanel"; did you mean channel?',
+  ],
+  [
+    'alert_on: ',
+    'sca: { tra: { fraud_rate: { card: 0.13 }, risk_below: 100, unless: [{ feature: first_devise, at_least: 1 }] } }\nalert_on: ',
+    'sca.tra.fraud_rate.card 0.13 is a share of the value: 0.13 % is 0.0013\nsca.tra.unless.0.feature "first_devise" is not in the feature file; did you mean first_device?',
+  ],
   [/^version:/m, 'verison:', 'version is missing\nhas no key "verison"; did you mean version?'],
 ])('policy.yaml with %s written as %s', (right, wrong, message) => {
   expect(mistake('policy', right, wrong)).toBe(message)

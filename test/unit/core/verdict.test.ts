@@ -23,10 +23,23 @@ const rule = (id: string, changes: Partial<RuleHit>): RuleHit => ({
   ...changes,
 })
 
-const verdict = (riskScore: number, lists: readonly ListHit[] = [], rules: readonly RuleHit[] = []) =>
+const verdict = (
+  riskScore: number,
+  lists: readonly ListHit[] = [],
+  rules: readonly RuleHit[] = [],
+  by = policy,
+) =>
   verdictOf(
-    { transaction: aTransaction(), features: Buffer.alloc(0), score: 0.5, riskScore, parts: [] },
-    { policy, lists: { hits: () => lists }, rules: { id: 'r', hits: () => rules } },
+    {
+      transaction: aTransaction(),
+      features: Buffer.alloc(0),
+      score: 0.5,
+      riskScore,
+      parts: [],
+      amount: 12.99,
+      late: false,
+    },
+    { policy: by, lists: { hits: () => lists }, rules: { id: 'r', hits: () => rules } },
   )
 
 const block = rule('block', { outcome: 'decline' })
@@ -61,4 +74,29 @@ it('names what led to it, lists first', () => {
   const { reasons } = verdict(0, [deny, watch], [block])
   expect(reasons.map(({ code }) => code)).toEqual(['DENY_LISTED', 'WATCH_LISTED', 'BLOCK'])
   expect(reasons[0]?.text).toBe('The merchant is on the deny list.')
+})
+
+describe('an exemption from strong customer authentication', () => {
+  const tra = { fraud_rate: { card: 0.0001 }, risk_below: 300, unless: [] }
+  const exempting = compilePolicy({ ...aPolicy, thresholds, sca: { tra } }, shipped, sha256)
+  const soft = rule('soft', { outcome: 'challenge' })
+  test.each<[string, readonly ListHit[], readonly RuleHit[], number, string | null]>([
+    ['is asked for at a low risk', [], [], 10, 'exempt-tra'],
+    ['stands with an allow entry', [allow], [], 10, 'exempt-tra'],
+    ['is not had by an allow entry where the risk is not low', [allow], [], 700, 'required'],
+    ['nor by a rule that lets through', [], [pass], 700, 'required'],
+    ['is lost where a rule adds to the risk', [], [rule('plus', { adjust: 290 })], 10, 'required'],
+    ['is lost where a rule challenges', [], [soft], 10, 'challenge'],
+    ['is lost where a rule challenged, though another lets through', [], [soft, pass], 10, 'required'],
+    ['is lost where a list challenged, though another lets through', [allow, deny], [], 10, 'required'],
+    ['is lost where something is watched', [watch], [], 10, 'required'],
+    ['is lost where a list declines', [deny], [], 10, null],
+    ['is lost where a rule declines', [], [block], 10, null],
+  ])('%s', (_, lists, rules, riskScore, sca) => {
+    expect(verdict(riskScore, lists, rules, exempting).sca).toBe(sca)
+  })
+
+  it('is not spoken of where the policy has no such section', () => {
+    expect(verdict(10).sca).toBe(null)
+  })
 })

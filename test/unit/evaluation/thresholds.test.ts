@@ -1,80 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CostMatrix, Thresholds } from '../../../src/core/evaluation/costs.ts'
-import type { CandidateColumns, DecisionTable } from '../../../src/core/evaluation/decision-table.ts'
-import { type Judged, judgedDays, operatingPoint } from '../../../src/core/evaluation/operating-point.ts'
+import type { CostMatrix } from '../../../src/core/evaluation/costs.ts'
+import { judgedDays, operatingPoint, withoutSettled } from '../../../src/core/evaluation/operating-point.ts'
 import { cheapest, costCurve, ledgerOf } from '../../../src/core/evaluation/thresholds.ts'
-import { type Outcome, outcomes } from '../../../src/core/types.ts'
+import type { Thresholds } from '../../../src/core/thresholds.ts'
+import { outcomes } from '../../../src/core/types.ts'
+import {
+  allThresholds,
+  costMatrix,
+  type Payment,
+  payment,
+  plainCost,
+  plainOutcome,
+  tableOf,
+} from '../../helpers/threshold-tables.ts'
 
-interface Payment {
-  readonly score: number
-  readonly fraud: boolean
-  readonly amount: number
-  readonly day: number
-}
-
-const day = 86_400_000
-
-function tableOf(payments: readonly Payment[]): {
-  table: DecisionTable
-  candidate: CandidateColumns
-  truth: Judged
-} {
-  const none = { values: [], codes: new Int32Array(payments.length).fill(-1) }
-  const candidate = {
-    name: 'champion',
-    score: Float64Array.from(payments, ({ score }) => score / 1000),
-    riskScore: Int16Array.from(payments, ({ score }) => score),
-    outcome: Uint8Array.from(payments, () => outcomes.indexOf('decline')),
-  }
-  const table = {
-    rows: payments.length,
-    eventTime: Float64Array.from(payments, (one) => one.day * day),
-    amount: Float64Array.from(payments, ({ amount }) => amount),
-    customer: new Int32Array(payments.length),
-    fraud: Uint8Array.from(payments, ({ fraud }) => (fraud ? 1 : 0)),
-    labelKnownTime: new Float64Array(payments.length).fill(Number.NaN),
-    segments: { type: none, channel: none, country: none, mcc: none, currency: none, fraud_type: none },
-    candidates: [candidate],
-  }
-  return { table, candidate, truth: { judged: new Uint8Array(payments.length).fill(1), fraud: table.fraud } }
-}
-
-/** The plain words of config/costs.yaml, by payment and without sums. */
-function plainCost(costs: CostMatrix, outcome: Outcome, { fraud, amount }: Payment): number {
-  const missed = costs.missed_fraud.share * amount + costs.missed_fraud.fixed
-  const lost = costs.wrong_decline.share * amount + costs.wrong_decline.fixed
-  if (outcome === 'approve') return fraud ? missed : 0
-  if (outcome === 'decline') return fraud ? 0 : lost
-  if (outcome === 'review') return costs.review.fixed + (fraud ? costs.review.fraud_passed * missed : 0)
-  const { fixed, fraud_passed, honest_lost } = costs.challenge
-  return fixed + (fraud ? fraud_passed * missed : honest_lost * lost)
-}
-
-function plainOutcome({ challenge, review, decline }: Thresholds, { score }: Payment): Outcome {
-  if (score < 0) return 'decline'
-  if (score < challenge) return 'approve'
-  if (score < review) return 'challenge'
-  return score < decline ? 'review' : 'decline'
-}
-
-const cents = fc.integer({ min: 0, max: 2_000 }).map((value) => value / 100)
-const share = fc.integer({ min: 0, max: 20 }).map((value) => value / 20)
-const costMatrix: fc.Arbitrary<CostMatrix> = fc.record({
-  missed_fraud: fc.record({ share, fixed: cents }),
-  wrong_decline: fc.record({ share, fixed: cents }),
-  challenge: fc.record({ honest_lost: share, fraud_passed: share, fixed: cents }),
-  review: fc.record({ fraud_passed: share, fixed: cents }),
-})
-const payment: fc.Arbitrary<Payment> = fc.record({
-  score: fc.constantFrom(-1, 0, 1, 250, 500, 501, 998, 999),
-  fraud: fc.boolean(),
-  amount: fc.integer({ min: 0, max: 50_000 }).map((value) => value / 100),
-  day: fc.integer({ min: 20_000, max: 20_004 }),
-})
 const present = { challenge: 450, review: 520, decline: 650 }
-/** Between two scores that occur it does not matter where a cut-off is. */
-const telling = [0, 1, 2, 251, 501, 502, 999, 1_000]
 
 describe('the cheapest thresholds', () => {
   test('are those that trying all of them by hand finds, within the alerts allowed', () => {
@@ -95,12 +36,7 @@ describe('the cheapest thresholds', () => {
               alerts: given.filter(({ outcome }) => alertOn.includes(outcome)).length,
             }
           }
-          const allowed = telling
-            .flatMap((challenge) => telling.map((review) => ({ challenge, review })))
-            .flatMap((two) => telling.map((decline) => ({ ...two, decline })))
-            .filter(({ challenge, review, decline }) => challenge <= review && review <= decline)
-            .map(comesTo)
-            .filter(({ alerts }) => alerts <= mostAlerts)
+          const allowed = allThresholds.map(comesTo).filter(({ alerts }) => alerts <= mostAlerts)
           if (found === null) {
             expect(allowed).toEqual([])
             return
@@ -150,8 +86,23 @@ test('payments that are too young do not count', () => {
   const costs = free({ wrong_decline: { share: 1, fixed: 0 } })
   expect(judgedDays(table, old)).toBe(1)
   expect(ledgerOf(table, candidate, old, costs, []).honest[700]).toBe(0)
-  expect(operatingPoint(table, candidate, old, present, costs, []).outcomes.decline).toBe(1)
+  expect(operatingPoint(table, candidate, old, { thresholds: present }, costs, []).outcomes.decline).toBe(1)
 })
+
+test('what a list or a rule decided keeps its outcome, whatever the cut-offs', () => {
+  // All were declined: by the cut-offs the first one only, in its segment the second.
+  const payments = [700, 500, 100].map((score) => ({ score, fraud: false, amount: 10 + score, day: 20_000 }))
+  const { table, candidate, truth } = tableOf(payments)
+  const segments = [{ name: 'a', when: { amount_below: 600 }, thresholds: { ...low, decline: 400 } }]
+  expect([...withoutSettled(table, candidate, { thresholds: present }).riskScore]).toEqual([700, -1, -1])
+  const settled = withoutSettled(table, candidate, { thresholds: present, segments })
+  expect([...settled.riskScore]).toEqual([700, 500, -1])
+  const never = { challenge: 1_000, review: 1_000, decline: 1_000 }
+  const point = operatingPoint(table, settled, truth, { thresholds: never }, free({}), [])
+  expect(point.outcomes).toEqual({ approve: 2, challenge: 0, review: 0, decline: 1 })
+})
+
+const low = { challenge: 1, review: 2 }
 
 test('an operating point is what the sums by hand say', () => {
   const payments: Payment[] = [
@@ -171,7 +122,9 @@ test('an operating point is what the sums by hand say', () => {
     review: { fraud_passed: 0.1, fixed: 3 },
   }
   expect(judgedDays(table, truth)).toBe(4)
-  expect(operatingPoint(table, candidate, truth, present, costs, ['review', 'decline'])).toEqual({
+  expect(
+    operatingPoint(table, candidate, truth, { thresholds: present }, costs, ['review', 'decline']),
+  ).toEqual({
     thresholds: present,
     // challenged fraud 1 + 0.2 * 60, missed 40, declined 7 and 11, reviewed 3
     cost_per_day: (13 + 40 + 7 + 3 + 11) / 4,

@@ -18,6 +18,31 @@ describe('the cut-off', () => {
     }
   })
 
+  it('knows what was held then, where later labels changed it', () => {
+    const row = table.fraud.indexOf(1)
+    const known = table.labelKnownTime[row] as number
+    const labelBefore = new Map([
+      [
+        row,
+        [
+          { knownTime: known - 20, fraud: true },
+          { knownTime: known - 10, fraud: false },
+        ],
+      ],
+    ])
+    const changed = { ...table, labelBefore }
+    const heldAt = (time: number) => {
+      const { labelled, fraud } = truthAt(changed, time, 0)
+      return [labelled[row], fraud[row]]
+    }
+    expect([known - 21, known - 20, known - 10, known].map(heldAt)).toEqual([
+      [0, 0],
+      [1, 1],
+      [1, 0],
+      [1, 1],
+    ])
+  })
+
   it('judges what was old enough by then, and counts decisions of all', () => {
     const { data, metrics: rows } = compared(table, { labelsUntil: at(9), maturityDays: 4 })
     const old = [...table.eventTime].filter((time) => time <= at(5)).length

@@ -49,22 +49,31 @@ class Lanes {
   }
 }
 
-const labelOf = ({ transaction }: Arrival, fraud: boolean): Label =>
+const labelOf = ({ transaction }: Arrival, mark: Pick<Label, 'fraud' | 'source' | 'state'>): Label =>
   aLabel({
     transaction_id: transaction.transaction_id,
     customer_id: transaction.customer_id,
     merchant_id: transaction.merchant_id,
     terminal_id: transaction.terminal_id,
     device_id: transaction.device_id,
-    fraud,
+    ...mark,
     effective_time: transaction.event_time,
     observed_time: transaction.event_time + 1_000,
   })
 
 /** Whether a payment is labelled, and how many payments later. */
-const marks = fc.array(fc.option(fc.record({ after: fc.nat(12), fraud: fc.boolean() }), { freq: 2 }), {
-  minLength: 1,
-})
+const marks = fc.array(
+  fc.option(
+    fc.record({
+      after: fc.nat(12),
+      fraud: fc.boolean(),
+      source: fc.constantFrom('customer', 'analyst', 'chargeback'),
+      state: fc.constantFrom('reported', 'confirmed', 'reversed'),
+    }),
+    { freq: 2 },
+  ),
+  { minLength: 1 },
+)
 
 const hex = (states: Iterable<readonly [string, Buffer]>) =>
   [...states].map(([key, packed]) => [key, packed.toString('hex')]).toSorted()
@@ -80,7 +89,9 @@ test.each([
         const due = arrivals.map((): Label[] => [])
         for (const [i, arrival] of arrivals.entries()) {
           const mark = marked[i % marked.length] ?? null
-          if (mark !== null) due[i + 1 + mark.after]?.push(labelOf(arrival, mark.fraud))
+          if (mark === null) continue
+          const { after, ...said } = mark
+          due[i + 1 + after]?.push(labelOf(arrival, said))
         }
         const [lanes, history] = [new Lanes(features), new History(features)]
         let at = 0

@@ -45,6 +45,8 @@ function labelOf(transaction: Transaction, dice: Dice): Label {
     terminal_id,
     device_id,
     fraud: dice(3) > 0,
+    source: ['customer', 'issuer', 'early_fraud_warning', 'analyst', 'chargeback'][dice(5)] as string,
+    state: ['reported', 'confirmed', 'reversed'][dice(3)] as string,
     effective_time: event_time,
     observed_time: event_time + dice(4 * dayMs) * (dice(5) === 0 ? 10 : 1),
   })

@@ -12,9 +12,9 @@ const ok = () => ({ ok: true, detail: 'fine' })
 const broken = () => ({ ok: false, detail: 'no partitions yet' })
 
 async function start(live: Probes, ready: Probes): Promise<(path: string) => Promise<[number, unknown]>> {
-  const { registry, transactions } = createMetrics()
-  transactions.inc({ outcome: 'decline', status: 'scored' })
-  const started = await startHttp({ host: '127.0.0.1', port: 0, registry, live, ready })
+  const metrics = createMetrics()
+  metrics.transactions.inc({ outcome: 'decline', status: 'scored' })
+  const started = await startHttp({ host: '127.0.0.1', port: 0, metrics, live, ready })
   server = started
   return async (path) => {
     const response = await fetch(started.url + path)
@@ -71,8 +71,8 @@ it('metrics are Prometheus text', async () => {
 it('a port that is taken is a mistake of configuration', async () => {
   await start({}, {})
   const port = Number(new URL(server?.url ?? '').port)
-  const { registry } = createMetrics()
-  await expect(startHttp({ host: '127.0.0.1', port, registry, live: {}, ready: {} })).rejects.toMatchObject({
+  const metrics = createMetrics()
+  await expect(startHttp({ host: '127.0.0.1', port, metrics, live: {}, ready: {} })).rejects.toMatchObject({
     code: 'WEIR_CONFIG_INVALID',
     message: expect.stringContaining(String(port)),
   })

@@ -38,7 +38,7 @@ const chunk: DecidedChunk = {
   rows: new Float32Array(0),
   amounts: Float64Array.from(payments, () => 1.5),
   truths: payments.map((_, i) =>
-    i % 2 === 0 ? null : { fraud: true, fraud_type: null, observed_time: 1_700_000_000_123 + i },
+    i % 2 === 0 ? null : { fraud: true, fraud_type: null, before: [], observed_time: 1_700_000_000_123 + i },
   ),
   decisions: [payments.map(() => verdict)],
 }

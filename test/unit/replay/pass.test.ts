@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/config/load.ts'
+import type { Finding } from '../../../src/core/labels-view.ts'
 import type { Decision, Label } from '../../../src/core/types.ts'
 import { parseCandidate } from '../../../src/replay/candidate-spec.ts'
 import { type Candidates, openCandidates } from '../../../src/replay/candidates.ts'
@@ -38,7 +39,13 @@ interface Passed {
 
 async function run(
   history: readonly HistoryItem[],
-  { batch = 1_000, cutOff = always, only = [0, 1], limit = always, known = new Map<string, Truth>() } = {},
+  {
+    batch = 1_000,
+    cutOff = always,
+    only = [0, 1],
+    limit = always,
+    known = new Map<string, Finding[]>(),
+  } = {},
 ): Promise<Passed> {
   const chosen = only.map((i) => candidates.all[i] as Candidates['all'][number])
   const passed: Passed = { decisions: chosen.map(() => []), truths: [], rejected: [], tally: newTally() }

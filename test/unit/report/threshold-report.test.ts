@@ -22,7 +22,7 @@ function proposal(): ThresholdProposal {
   const curve = costCurve(ledger, defaultCosts, alertOn, Number.POSITIVE_INFINITY, present)
   const { thresholds } = cheapest(curve, present) as CurvePoint
   const at = (one: typeof present): OperatingPoint =>
-    operatingPoint(table, candidate, truth, one, defaultCosts, alertOn)
+    operatingPoint(table, candidate, truth, { thresholds: one }, defaultCosts, alertOn)
   return {
     candidate: 'champion <b>',
     source: 'payments.csv',
@@ -30,12 +30,14 @@ function proposal(): ThresholdProposal {
     champion: 'champion <b>',
     data: dataOf(table, truth, new Int32Array(), { maturityDays: 0, currency: 'EUR' }),
     unscored: 0,
+    settled: 0,
     days: 10,
     costs: defaultCosts,
     alert_on: alertOn,
     alerts_per_day: null,
     now: at(present),
     proposed: at(thresholds),
+    segmented: null,
     curve: curve.map(({ thresholds, cost, alerts }) => ({
       thresholds,
       cost_per_day: cost / 10,
@@ -43,6 +45,41 @@ function proposal(): ThresholdProposal {
     })),
   }
 }
+
+test('segments have a table of their own', () => {
+  const made = proposal()
+  const own = { challenge: 111, review: 222, decline: 333 }
+  const segment = {
+    name: 'channel_pos',
+    when: { channel: ['pos'] },
+    judged: 400,
+    frauds: 40,
+    thresholds: own,
+  }
+  const page = renderThresholdReport(
+    {
+      ...made,
+      segmented: {
+        by: 'channel',
+        least_frauds: 30,
+        segments: [segment],
+        refused: [],
+        rest: { judged: 50, frauds: 3, kept: true },
+        proposed: { ...made.proposed, segments: [segment], cost_per_day: made.proposed.cost_per_day - 7.25 },
+        alert_price: 1.5,
+        least_cost_per_day: 0,
+      },
+    },
+    [],
+  )
+  expect(markupOf(page).mistakes).toEqual([])
+  expect(page).toContain('<h2>By channel</h2>')
+  expect(page).toContain('7.25 EUR less than the proposal for all')
+  expect(page).toMatch(
+    /channel_pos<\/th>\s*<td>111<\/td>\s*<td>222<\/td>\s*<td>333<\/td>\s*<td>400<\/td>\s*<td>40<\/td>/,
+  )
+  expect(renderThresholdReport(made, [])).not.toContain('By channel')
+})
 
 test('a report of thresholds is well-formed, needs nothing from elsewhere, and has the figures', () => {
   const made = proposal()

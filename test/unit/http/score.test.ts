@@ -1,101 +1,48 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
-import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
-import { loadActiveSet } from '../../../src/apps/active-set.ts'
-import { openContracts } from '../../../src/apps/connect.ts'
-import { loadConfig } from '../../../src/config/load.ts'
-import type { ActiveSet } from '../../../src/core/decide.ts'
-import { WeirError } from '../../../src/core/errors.ts'
-import { partitionOf } from '../../../src/core/partition.ts'
-import type { StateStore } from '../../../src/core/ports.ts'
-import { type Decision, outcomes, type Transaction } from '../../../src/core/types.ts'
-import { contractFields } from '../../../src/files/contract.ts'
+import type { Decision, Transaction } from '../../../src/core/types.ts'
 import { type HttpServer, startHttp } from '../../../src/http/server.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
-import { type Scorer, startScorer } from '../../../src/stream/scorer.ts'
 import { aTransaction, eventTime } from '../../helpers/contracts.ts'
 import { minute } from '../../helpers/feature-values.ts'
 import { recordsOf } from '../../helpers/snapshots.ts'
+import { EmbeddedMember, topics } from './backend.ts'
 
-const partitions = 2
-const { config } = loadConfig({ file: '/dev/null', env: {}, set: [`topics.partitions=${partitions}`] })
-const { transactions, labels, decisions, alerts, dead_letters, entity_updates } = config.topics
-const topics = [transactions, labels, decisions, alerts, dead_letters, entity_updates]
-const champion = await loadActiveSet(config, () => {})
-/** Every decision is one that a person should see. */
-const active: ActiveSet = {
-  ...champion,
-  policy: { ...champion.policy, file: { ...champion.policy.file, alert_on: outcomes } },
-}
-const contracts = await openContracts(config)
-
-const log = createMemoryLog({ topics: Object.fromEntries(topics.map((name) => [name, partitions])) })
-const kept = createMemoryStore()
-let isStoreAway = false
-const store: StateStore = {
-  ...kept,
-  peek: async (...given) => {
-    if (isStoreAway)
-      throw new WeirError('WEIR_STORE_UNAVAILABLE', 'Redis did not answer', { retriable: true })
-    return kept.peek(...given)
-  },
-}
+const member = new EmbeddedMember()
+const { log, kept, active, contracts } = member
+const { decisions } = member.config.topics
+const metrics = createMetrics()
 let isReady = true
-let scorer: Scorer
 let server: HttpServer
 
 beforeAll(async () => {
-  let tokens = 0
-  scorer = await startScorer({
-    config,
-    log,
-    store,
-    contracts,
-    active: () => active,
-    clock: () => 0,
-    now: () => performance.now() / 1000,
-    newToken: () => String(tokens++),
-    observer: {},
-  })
+  await member.start()
   server = await startHttp({
     host: '127.0.0.1',
     port: 0,
-    registry: createMetrics().registry,
+    metrics,
     live: {},
     ready: { lanes: () => ({ ok: isReady, detail: 'partitions are being rebuilt' }) },
-    testEvents: {
-      answer: () => scorer.testEvent,
-      fields: Object.keys(contractFields('transaction.avsc')),
-      features: active.features.names,
+    api: {
+      backend: () => member.backend,
+      keys: [],
       maxBytes: 4_096,
+      requestsPerSecond: 10_000,
+      concurrentScores: 2,
       clock: () => eventTime + 60 * minute,
     },
   })
-  await pay(...Array.from({ length: 20 }, (_, i) => payment(i)))
+  await member.pay(...Array.from({ length: 20 }, (_, i) => payment(i)))
 })
 afterAll(async () => {
   await server.close()
-  await scorer.stop()
+  await member.stop()
 })
 
 const payment = (i: number, changes: Partial<Transaction> = {}) =>
   aTransaction({ transaction_id: `tx-${i}`, event_time: eventTime + i * minute, ...changes })
 
-async function pay(...payments: Transaction[]): Promise<void> {
-  await log.append(
-    payments.map((transaction) => ({
-      topic: transactions,
-      partition: partitionOf(transaction.customer_id, partitions),
-      key: transaction.customer_id,
-      value: contracts.transactions.encode(transaction),
-      timestamp: transaction.event_time,
-    })),
-  )
-  await scorer.subscription.idle()
-}
-
 async function post(body: unknown, headers: Record<string, string> = {}, query = '') {
-  const response = await fetch(`${server.url}/v1/test-event${query}`, {
+  const response = await fetch(`${server.url}/v1/score${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -127,17 +74,17 @@ async function decisionOn(id: string): Promise<Decision | undefined> {
   return all.find((one) => one?.transaction_id === id) ?? undefined
 }
 
-describe('a test event', () => {
+describe('a payment scored now', () => {
   it('is answered with the decision that the payment then gets, and changes nothing', async () => {
     const next = payment(20, { amount_minor: 250_000, country: 'BR' })
     const before = await everything()
     const { status, body } = await post(next)
     expect(status).toBe(200)
     expect(await everything()).toEqual(before)
-    await pay(next)
+    await member.pay(next)
     const decided = (await decisionOn('tx-20')) as Decision
     const { features, ...rest } = decided
-    expect(body.decision).toEqual({ ...rest, decision_id: 'test-event', features: expect.anything() })
+    expect(body.decision).toEqual({ ...rest, decision_id: 'not-recorded', features: expect.anything() })
     expect(Object.keys(body.decision.features)).toEqual(active.features.names)
     const values = active.features.names.map((name, i) => {
       const value = features.readFloatLE(4 * i)
@@ -159,7 +106,7 @@ describe('a test event', () => {
   it('has the alert that the decision calls for', async () => {
     const { body } = await post(payment(30, { amount_minor: 99_000 }))
     const { outcome, risk_score } = body.decision
-    expect(body.alert).toMatchObject({ alert_id: 'test-event', amount_minor: 99_000, outcome, risk_score })
+    expect(body.alert).toMatchObject({ alert_id: 'not-recorded', amount_minor: 99_000, outcome, risk_score })
   })
 
   it('may leave out what the contract has a default for, and is stamped as the caller says', async () => {
@@ -178,7 +125,13 @@ describe('is refused', () => {
   it.each<[string, unknown, number, string, RegExp]>([
     ['a card number', { description: `card ${pan}` }, 400, 'WEIR_RECORD_PAN', /^description holds a primary/],
     ['a card number as a name', { [pan]: 'x' }, 400, 'WEIR_RECORD_UNDECODABLE', /^the body has a field that/],
-    ['a misspelt field', { mmc: '5411' }, 400, 'WEIR_RECORD_UNDECODABLE', /^the body has field mmc that/],
+    [
+      'a misspelt field',
+      { mmc: '5411' },
+      400,
+      'WEIR_RECORD_UNDECODABLE',
+      /that the schema Transaction lacks; perhaps mcc/,
+    ],
     [
       'an amount in quotes',
       { amount_minor: '12' },
@@ -219,9 +172,9 @@ describe('is refused', () => {
     ],
   ])('%s', async (_, changes, status, code, message) => {
     const answer = await post({ ...aTransaction(), ...(changes as object) })
-    expect(answer).toMatchObject({ status, body: { code, message: expect.stringMatching(message) } })
+    expect(answer).toMatchObject({ status, body: { code, detail: expect.stringMatching(message) } })
     expect(answer.text).not.toContain('4111')
-    expect(Object.keys(answer.body).toSorted()).toEqual(expect.arrayContaining(['code', 'message']))
+    expect(Object.keys(answer.body)).toEqual(['type', 'title', 'status', 'code', 'detail'])
   })
 
   it('what is no JSON object, or not announced as one', async () => {
@@ -235,22 +188,21 @@ describe('is refused', () => {
   })
 
   it('while the member is not ready, or the store is away', async () => {
-    isStoreAway = true
+    member.isStoreAway = true
     expect(await post(payment(50))).toMatchObject({ status: 503, body: { code: 'WEIR_STORE_UNAVAILABLE' } })
-    isStoreAway = false
+    member.isStoreAway = false
     isReady = false
     expect(await post(payment(50))).toMatchObject({
       status: 503,
-      body: { code: 'WEIR_HTTP_NOT_READY', message: 'lanes: partitions are being rebuilt' },
+      body: { code: 'WEIR_HTTP_NOT_READY', detail: 'lanes: partitions are being rebuilt' },
     })
     isReady = true
     expect((await post(payment(50))).status).toBe(200)
   })
 
-  it('where test events are switched off', async () => {
-    const { registry } = createMetrics()
-    const without = await startHttp({ host: '127.0.0.1', port: 0, registry, live: {}, ready: {} })
-    const response = await fetch(`${without.url}/v1/test-event`, { method: 'POST' })
+  it('where there is no API', async () => {
+    const without = await startHttp({ host: '127.0.0.1', port: 0, metrics, live: {}, ready: {} })
+    const response = await fetch(`${without.url}/v1/score`, { method: 'POST' })
     expect(response.status).toBe(404)
     await without.close()
   })

@@ -10,7 +10,7 @@ import { type EntityUpdates, progressOf } from './entity-updates.ts'
 import { peekEntities } from './entity-values.ts'
 import { asLaneError } from './lane-states.ts'
 
-export interface TestEventOptions {
+export interface ScoreNowOptions {
   readonly topic: string
   /** Of the topic. */
   readonly partitions: number
@@ -23,8 +23,8 @@ export interface TestEventOptions {
   readonly owns: (partition: number) => boolean
 }
 
-export interface TestAnswer {
-  /** Its id is `testEventId`. */
+export interface ScoredNow {
+  /** Its id is `notRecorded`. */
   readonly decision: Decision
   readonly alert: Alert | null
 }
@@ -34,13 +34,13 @@ export interface TestAnswer {
  *
  * @param recordTimestamp that its record would have, epoch milliseconds.
  */
-export type TestEvent = (
+export type ScoreNow = (
   candidate: Unchecked<Transaction>,
   recordTimestamp: number,
-) => Promise<Checked<TestAnswer>>
+) => Promise<Checked<ScoredNow>>
 
-/** In place of the id of decision and alert: a test event has no place on the log that could name it. */
-export const testEventId = 'test-event'
+/** In place of the id of decision and alert: what is scored now has no place on the log that could name it. */
+export const notRecorded = 'not-recorded'
 
 /** What a record is checked against has its own limits; here only the types of the fields count. */
 const anyTime = { eventTimePastMs: Number.POSITIVE_INFINITY, eventTimeFutureMs: Number.POSITIVE_INFINITY }
@@ -51,7 +51,7 @@ const anyTime = { eventTimePastMs: Number.POSITIVE_INFINITY, eventTimeFutureMs: 
  *
  * The customer's state is looked for in the partition that Kafka's own producers choose.
  */
-export function createTestEvent(options: TestEventOptions): TestEvent {
+export function createScoreNow(options: ScoreNowOptions): ScoreNow {
   const { topic, partitions, codec, store, updates, owns } = options
 
   /** As a record would be: written and read again by the contract. */
@@ -68,7 +68,7 @@ export function createTestEvent(options: TestEventOptions): TestEvent {
     return checked as Checked<Transaction>
   }
 
-  async function answer(transaction: Transaction, partition: number): Promise<TestAnswer> {
+  async function answer(transaction: Transaction, partition: number): Promise<ScoredNow> {
     const { customer_id, event_time } = transaction
     const arrivals = [{ partition, offset: -1, transaction }]
     const active = options.active()
@@ -84,8 +84,8 @@ export function createTestEvent(options: TestEventOptions): TestEvent {
     const { decisions, alerts } = await decide({ topic, arrivals }, past, active, parties)
     const [decision, alert] = [decisions[0] as Decision, alerts[0] ?? null]
     return {
-      decision: { ...decision, decision_id: testEventId },
-      alert: alert && { ...alert, alert_id: testEventId },
+      decision: { ...decision, decision_id: notRecorded },
+      alert: alert && { ...alert, alert_id: notRecorded },
     }
   }
 

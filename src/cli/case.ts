@@ -1,0 +1,94 @@
+import { type CaseDetails, caseDetails, type LinkedPayment } from '../apps/case-details.ts'
+import type { DeskAlert, DeskCase } from '../apps/cases.ts'
+import type { Desk } from '../apps/desk.ts'
+import type { ListedCase } from '../core/cases.ts'
+import { shown } from '../files/shown.ts'
+import { grouped, money, note, print, printJson, printTable, styled } from './output.ts'
+import { verdict, when } from './tail.ts'
+
+const mostText = 2_000
+
+/** The working list as a table. */
+export function showList(listed: readonly ListedCase<DeskCase>[]): void {
+  if (listed.length === 0) {
+    print('no cases')
+    return
+  }
+  printTable(
+    ['CASE', 'OPENED', 'CUSTOMER', 'ALERTS', 'LOSS', 'RISK', 'STATE', 'REASONS'],
+    listed.map(({ case: one, isOverBudget }) => [
+      one.case_id,
+      when(one.opened_time).slice(0, 16),
+      shown(one.customer_id),
+      String(one.alerts.length),
+      one.loss.toFixed(2),
+      String(one.risk_score ?? '-'),
+      stateOf(one) + (isOverBudget ? styled('dim', ', over budget') : ''),
+      [...new Set(one.alerts.flatMap(({ reasons }) => reasons.map(({ code }) => code)))]
+        .slice(0, 4)
+        .join(' '),
+    ]),
+  )
+}
+
+function stateOf({ status, taken_by, disposition }: DeskCase): string {
+  if (disposition !== null) return styled(disposition === 'fraud' ? 'red' : 'green', disposition)
+  return taken_by === null ? status : `taken by ${shown(taken_by)}`
+}
+
+/** One case, for a person or a program. */
+export async function showCase(desk: Desk, id: string, json: boolean): Promise<void> {
+  const details = await caseDetails(desk, id, Date.now())
+  const { case: one, payments, isCut } = details
+  if (json) return printJson({ ...one, payments: payments.map(paymentJson), is_cut: isCut })
+  showDetails(details)
+}
+
+function showDetails({ case: one, payments, isCut }: CaseDetails): void {
+  print(`${styled('bold', one.case_id)}  ${stateOf(one)}`)
+  print(
+    `customer ${shown(one.customer_id)}, opened ${when(one.opened_time)}, expected loss ${one.loss.toFixed(2)}`,
+  )
+  if (one.closed_time !== null) print(`closed by ${shown(one.closed_by ?? '')} at ${when(one.closed_time)}`)
+  for (const alert of one.alerts) showAlert(alert)
+  print('')
+  print(`${grouped(payments.length)} payments of the customer from an hour before to an hour after:`)
+  printTable(
+    ['TIME', 'TRANSACTION', 'AMOUNT', 'CHANNEL', 'MERCHANT', 'DECISION', 'LABEL'],
+    payments.map(({ transaction: t, decision, isAlert, label }) => [
+      when(t.event_time),
+      `${isAlert ? styled('bold', shown(t.transaction_id)) : shown(t.transaction_id)}`,
+      money(t.amount_minor, t.currency),
+      t.channel,
+      shown(t.merchant_name ?? t.merchant_id),
+      decision === null ? '-' : verdict(decision),
+      label === null ? '' : `${label.fraud ? 'fraud' : 'good'}, ${label.state} by ${label.source}`,
+    ]),
+  )
+  if (isCut) note('more payments lay there than are read for one case: some may lack')
+  for (const { who, action_time, text } of one.notes) {
+    print('')
+    print(`${styled('dim', `${when(action_time)} ${shown(who)}:`)} ${shown(text ?? '', mostText)}`)
+  }
+}
+
+function showAlert(alert: DeskAlert): void {
+  const { event_time, amount_minor, currency, channel, merchant_name, merchant_id, reasons, narrative } =
+    alert
+  const where = shown(merchant_name ?? merchant_id)
+  print('')
+  print(`${when(event_time)}  ${verdict(alert)}  ${money(amount_minor, currency)}, ${channel}, ${where}`)
+  if (narrative !== '') print(`  ${shown(narrative, mostText)}`)
+  for (const { code, text } of reasons) print(`  ${styled('dim', code)} ${shown(text, mostText)}`)
+  const hits = [
+    ...alert.rules_hit.map((rule) => `rule ${rule}`),
+    ...alert.lists_hit.map((list) => `list ${list}`),
+  ]
+  if (hits.length > 0) print(`  ${styled('dim', 'hit')} ${hits.map((hit) => shown(hit)).join(', ')}`)
+}
+
+/** Without the vector, which only its feature file can read. */
+function paymentJson({ transaction, decision, isAlert, label }: LinkedPayment) {
+  const { features: _, ...rest } = decision ?? { features: null }
+  return { transaction, decision: decision === null ? null : rest, is_alert: isAlert, label }
+}
