@@ -122,7 +122,10 @@ async function ask({ transaction, timestamp }: Step): Promise<Said> {
     bytes.writeFloatLE(value)
     return bytes
   })
-  return unplaced({ ...decision, features: Buffer.concat(values) }, body.alert)
+  // JSON has no NaN: a value that is missing is null there.
+  const contributions = body.alert?.contributions.map((one) => ({ ...one, value: one.value ?? Number.NaN }))
+  const alert = body.alert && { ...body.alert, contributions: contributions ?? [] }
+  return unplaced({ ...decision, features: Buffer.concat(values) }, alert)
 }
 
 /** A few at a time, as people ask. */
@@ -210,7 +213,7 @@ async function embeddedAnswers(): Promise<Answers> {
 async function replayAnswers(waveOf: readonly (readonly string[])[]): Promise<Answers> {
   const { topics } = live.config
   const found = new Map<string, Said>()
-  const candidates = [{ name: 'champion', active }]
+  const candidates = [{ name: 'champion', active, rules: null }]
   const tally = newTally()
   const pass = new Pass({
     topic: topics.transactions,
