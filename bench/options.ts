@@ -34,9 +34,9 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [weir-changelog] [options]   (default: the first three)
 npm run bench -- replay --help                            what replay costs, beside ONNX Runtime and pandas
-npm run bench -- http --help                              what one score over HTTP takes
 npm run bench -- gpu --help                               models on a GPU and on the CPU
 npm run bench -- rules --help                             what rules cost a payment
+npm run bench -- http --help                              what one score over HTTP takes
 
   --events N      payments in the backlog, the first half to warm up (400000)
   --batch N       records in a transaction at most (2000)
