@@ -159,6 +159,9 @@ async function readTexts(parts: readonly Part[], column: string, kept: Kept): Pr
   return { values: [...known.keys()], codes }
 }
 
+const hasColumn = ([first]: readonly Part[], column: string): boolean =>
+  first?.metadata.schema.some(({ name }) => name === column) ?? false
+
 /** Folders of before a replay knew it have no such column. */
 async function readBefore(parts: readonly Part[], { places }: Kept): Promise<DecisionTable['labelBefore']> {
   const before = new Map<number, readonly HeldLabel[]>()
@@ -174,9 +177,6 @@ async function readBefore(parts: readonly Part[], { places }: Kept): Promise<Dec
   })
   return before
 }
-
-const hasColumn = ([first]: readonly Part[], column: string): boolean =>
-  first?.metadata.schema.some(({ name }) => name === column) ?? false
 
 function candidateNames([first]: readonly Part[]): string[] {
   const columns = first?.metadata.schema.map(({ name }) => name) ?? []
