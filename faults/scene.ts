@@ -13,6 +13,7 @@ import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
+import { endBackground, inBackground } from './background.ts'
 import { startCluster } from './cluster.ts'
 import { endMembers, MemberProcess } from './member-process.ts'
 import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
@@ -83,6 +84,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     // Small chunks go through the protocol often.
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
+    WEIR_HTTP__REQUESTS_PER_SECOND: '100000',
     WEIR_LOG__LEVEL: 'warn',
     // Generated payments have dates of their own.
     ...(arrivalTimes && {
@@ -92,21 +94,33 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     ...more,
   }
   const { config } = loadConfig({ env })
-  const admin = await createKafkaAdmin(kafkaClient(config))
-  const byArrival = { 'message.timestamp.type': 'LogAppendTime' }
-  await admin.createTopics(
-    wantedTopics(config).map((wanted) =>
-      arrivalTimes && wanted.topic === config.topics.transactions
-        ? { ...wanted, settings: { ...wanted.settings, ...byArrival } }
-        : wanted,
-    ),
-  )
-  await admin.close()
   const stop = async () => {
-    await endMembers()
+    await Promise.all([endMembers(), endBackground()])
     await Promise.all([...brokers, redis].map((service) => service.stop()))
   }
+  try {
+    await createTopics(config, arrivalTimes)
+  } catch (error) {
+    await stop()
+    throw error
+  }
   return { config, env, brokers, redis, stop }
+}
+
+async function createTopics(config: Config, arrivalTimes: boolean): Promise<void> {
+  const admin = await createKafkaAdmin(kafkaClient(config))
+  const byArrival = { 'message.timestamp.type': 'LogAppendTime' }
+  try {
+    await admin.createTopics(
+      wantedTopics(config).map((wanted) =>
+        arrivalTimes && wanted.topic === config.topics.transactions
+          ? { ...wanted, settings: { ...wanted.settings, ...byArrival } }
+          : wanted,
+      ),
+    )
+  } finally {
+    await admin.close()
+  }
 }
 
 interface FeedOptions extends Pick<GeneratorOptions, 'customers' | 'merchants'> {
@@ -143,7 +157,7 @@ export function startFeed(
   }
   const feed = (isStopped: () => boolean) =>
     withConnection(config, async (connection) => {
-      const sinks = { ...connection, log: insistent(connection.log) }
+      const sinks = { ...connection, log: insistent(connection.log, isStopped) }
       let sink = await createTopicSink(sinks, config.topics, { rate: history > 0 ? 0 : rate, progress })
       let left = history
       for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, ...options })) {
@@ -162,31 +176,19 @@ export function startFeed(
   return inBackground(feed, () => sent)
 }
 
-/** Work that goes on until it is told to stop; one that fails is told of there. Resolves with its `result`. */
-export function inBackground<T>(
-  work: (isStopped: () => boolean) => Promise<void>,
-  result: () => T,
-): { stop(): Promise<T> } {
-  let stopped = false
-  const working = work(() => stopped)
-  working.catch(() => {})
-  return {
-    async stop() {
-      stopped = true
-      await working
-      return result()
-    },
-  }
-}
+/** What is refused so often after the end of its feed is given up: the brokers have ended, too. */
+const mostRefused = 50
 
-/** A producer that never gives up: what brokers refuse while they are away is sent again. */
-function insistent(log: Log): Pick<Log, 'partitions' | 'append'> {
+/** A producer that does not give up before it is stopped: what brokers refuse while they are away is sent again. */
+function insistent(log: Log, isStopped: () => boolean): Pick<Log, 'partitions' | 'append'> {
+  let refused = 0
   const append = async (records: readonly NewRecord[]): Promise<void> => {
     for (;;) {
       try {
         return await log.append(records)
       } catch (error) {
         if (!(error instanceof WeirError && error.retriable)) throw error
+        if (isStopped() && ++refused > mostRefused) throw error
         await sleep(200)
       }
     }

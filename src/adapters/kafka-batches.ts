@@ -47,10 +47,13 @@ export async function sendRecords(
     const sent = await producer.sendBatch({ topicMessages: topicMessages as TopicMessages[], acks: -1 })
     for (const [topic, { byPartition }] of batch) {
       for (const partition in byPartition) {
-        // kafkajs leaves out what is for a partition that it does not know, and reports success.
+        // kafkajs leaves out what is for a partition that it does not know, or whose leader, while it tries again,
+        // has become a broker that it has already had an answer from; and reports success.
         if (sent.some((at) => at.topicName === topic && at.partition === Number(partition))) continue
-        throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`, {
+        const what = `Topic ${topic} has no partition ${partition}, or its leader has just changed.`
+        throw new WeirError('WEIR_LOG_TOPIC', what, {
           cure: 'Output topics need as many partitions as the input topic: see weir topics check.',
+          retriable: true,
         })
       }
     }

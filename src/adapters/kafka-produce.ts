@@ -61,6 +61,7 @@ function encode({
   for (const { topic, partitions } of topicData) {
     at = buf.writeInt32BE(partitions.length, writeText(buf, at, topic))
     for (const { partition, firstSequence, messages: records } of partitions) {
+      refuseTwice(`${topic}-${partition}`, records, firstSequence)
       at = buf.writeInt32BE(partition, at)
       const end = writeBatch(buf, at + 4, {
         records,
@@ -76,6 +77,22 @@ function encode({
   }
   const buffer = buf.subarray(headroom, at)
   return { buf: buffer, buffer, room: headroom }
+}
+
+/** Under which number the first of the records of a partition was sent. */
+const sentUnder = new WeakMap<readonly BatchedRecord[], number>()
+
+/**
+ * When a broker fails, kafkajs sends all that it has no answer for again, to whoever leads now: also what another broker
+ * is still writing, or has written as the leader of before. Under the number that they had records are told from new
+ * ones; under the next they would be there twice, in one transaction.
+ */
+function refuseTwice(at: string, records: readonly BatchedRecord[], firstSequence: number): void {
+  const before = sentUnder.get(records) ?? firstSequence
+  if (before !== firstSequence) {
+    throw new Error(`records for ${at} were sent as ${before}, and would be there twice as ${firstSequence}`)
+  }
+  sentUnder.set(records, firstSequence)
 }
 
 function mostRequestBytes(

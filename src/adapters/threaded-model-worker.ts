@@ -13,12 +13,17 @@ if (model.sha256 !== sha256) {
   })
 }
 
-parentPort?.on('message', async (batch: Batch | null) => {
-  if (batch === null) parentPort?.close()
-  else {
+// One after the other: by their order alone it is told which answer is whose.
+let last: Promise<void> = Promise.resolve()
+parentPort?.on('message', (batch: Batch | null) => {
+  last = last.then(async () => {
+    if (batch === null) {
+      parentPort?.close()
+      return
+    }
     const memory = batch.features.buffer as ArrayBuffer
     parentPort?.postMessage({ memory, ...(await answer(batch)) } satisfies Answer, [memory])
-  }
+  })
 })
 parentPort?.postMessage('ready')
 

@@ -11,6 +11,8 @@ const mostYoung = 32 * 1024 * 1024
  */
 export function boundHeap(): () => void {
   setFlagsFromString('--heap-growing-percent=25')
+  // What is made before the first call may all stay, and would widen it to its most at once.
+  setFlagsFromString('--semi-space-growth-factor=1')
   return () => {
     const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
     const mayGrow = (young?.space_size ?? 0) < mostYoung

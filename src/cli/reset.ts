@@ -42,8 +42,8 @@ Examples:
       checkFlags(flags)
       const { config } = configOf(command)
       const contracts = await openContracts(config)
-      const plans = await withInstallation(config, ({ log, store }) =>
-        resetGroup({ config, log, store, contracts, ...flags }, flags.yes),
+      const plans = await withInstallation(config, ({ log, store, features }) =>
+        resetGroup({ config, log, store, contracts, features, ...flags }, flags.yes),
       )
       const refused = plans.find(({ refusal }) => refusal !== null)
       const done = flags.yes && refused === undefined

@@ -2,9 +2,12 @@ import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
 import { skipLetter } from '../core/dead-letter.ts'
 import { WeirError } from '../core/errors.ts'
+import type { CompiledFeatures } from '../core/features/compile.ts'
+import { laneKeys, statesPrefix } from '../core/lane-keys.ts'
 import type { LaneId, Log, StateStore, TransactionalWriter } from '../core/ports.ts'
 import { lanesOf, nameOf } from '../replay/target.ts'
 import { answeredLabels, answeredTransactions } from '../stream/answered.ts'
+import { headRecord } from '../stream/changelog.ts'
 import { type LanePlan, planFold, planLane, type SkipTo, type Stand } from './reset-plan.ts'
 
 export interface ResetOptions {
@@ -12,6 +15,7 @@ export interface ResetOptions {
   readonly log: Log
   readonly store: StateStore
   readonly contracts: Pick<Contracts, 'decisions'>
+  readonly features: CompiledFeatures
   /** Where payments and labels go on, with what lies before left undecided. */
   readonly skipTo?: SkipTo | undefined
   readonly skipLabelsTo?: SkipTo | undefined
@@ -102,8 +106,9 @@ async function offsetOf(
 async function carryOut(
   { lane, topic, partition, position, to, skip, clears }: LanePlan,
   writers: ReadonlyMap<string, TransactionalWriter>,
-  { config, store, reason = '' }: ResetOptions,
+  options: ResetOptions,
 ): Promise<void> {
+  const { config, store, reason = '' } = options
   const id = { kind: lane, partition }
   const writer = writers.get(nameOf(id))
   if (writer !== undefined && to !== null && (to !== position || skip !== null)) {
@@ -112,5 +117,17 @@ async function carryOut(
       skip === null ? [] : [skipLetter(config.topics.dead_letters, at, skip.from, skip.to, reason)]
     await writer.commit(letters, to)
   }
-  if (clears) await store.clear(id)
+  if (!clears) return
+  await forgetChangelog(id, options)
+  await store.clear(id)
+}
+
+/** A lane that finds its store empty would restore from there what is to be forgotten. */
+async function forgetChangelog(
+  { kind, partition }: LaneId,
+  { config: { app, topics }, log, features }: ResetOptions,
+): Promise<void> {
+  if (topics.features === null) return
+  const keys = laneKeys(statesPrefix(app, features.layoutHash), { kind, partition })
+  await log.append([headRecord({ topic: topics.features, partition }, keys, null)])
 }

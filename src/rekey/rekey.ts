@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TopicDescription } from '../adapters/kafka-admin.ts'
+import { skipLetter } from '../core/dead-letter.ts'
+import type { LogRecord, NewRecord } from '../core/ports.ts'
 import { loadSnapshot } from '../replay/load.ts'
 import { writeSnapshot } from '../replay/snapshot.ts'
 import { withRates } from '../stream/scorer.ts'
@@ -44,8 +46,9 @@ export interface Moved {
  * 3. States are what the old store and log say, with the offsets of the new topics; they are loaded as those of a
  *    snapshot, with the new group's positions right behind what was copied.
  * 4. The topics that members write to are made: only now they can start.
- * 5. What was not decided is moved: a copy, and the old group's position past it, in one transaction. So each is
- *    decided by the old installation or moved, never both.
+ * 5. What was not decided is moved: a copy, the old group's position past it and a declared skip in its place, in one
+ *    transaction. So each is decided by the old installation or moved, never both, and `weir audit` and `weir reset`
+ *    see there that it was.
  * 6. Last come records that lie where their keys do not belong: sent after the partitions were changed.
  *
  * @throws WeirError WEIR_REKEY_REFUSED where that cannot be done right.
@@ -133,6 +136,7 @@ async function moveUndecided(move: Move, { parts }: Plan, observer: RekeyObserve
   const { log, old, next } = move
   const { group, topics } = old.config
   const { history, strays } = copiers(move)
+  const letterable = await log.partitions(topics.dead_letters)
   let undecided = 0
   const pass = (part: Part, by: string, [start, end]: readonly [number, number], isWanted: boolean) => {
     const to = { topic: next.config.topics[part.input], partitions: next.config.topics.partitions }
@@ -146,7 +150,9 @@ async function moveUndecided(move: Move, { parts }: Plan, observer: RekeyObserve
         const all = await keyed(records, codecOf(move, part))
         const some = all.filter((one) => isHome(one, part.partition, topics.partitions) === isWanted)
         undecided += some.length
-        return some.map((one) => moved(one, part, to))
+        // Partitions that were added have no answers in the old installation: its members never read them.
+        const skips = isWanted && part.partition < letterable ? [movedAway(move, part, records)] : []
+        return [...some.map((one) => moved(one, part, to)), ...skips]
       },
       onRecords: (count) => observer.records(count),
     })
@@ -160,4 +166,11 @@ async function moveUndecided(move: Move, { parts }: Plan, observer: RekeyObserve
     await pass(part, strays, [start, ends[i] as number], false)
   }
   return undecided
+}
+
+/** Says where the old installation would answer that these records are answered elsewhere. */
+function movedAway({ old, next }: Move, part: Part, records: readonly LogRecord[]): NewRecord {
+  const [from, last] = [records[0] as LogRecord, records.at(-1) as LogRecord]
+  const reason = `moved to ${next.config.topics[part.input]} by weir rekey`
+  return skipLetter(old.config.topics.dead_letters, part, from.offset, last.offset + 1, reason)
 }

@@ -10,8 +10,8 @@ import type { Candidate } from './candidates.ts'
 import type { DecidedChunk, Truth } from './decided-chunk.ts'
 import type { HistoryItem } from './source.ts'
 
-/** Payments that are enriched and scored together: where a chunk ends changes nothing. */
-const chunkPayments = 16_000
+/** Payments that are enriched and scored together, two or three chunks at a time: where one ends changes nothing. */
+const chunkPayments = 4_000
 
 /** What a pass has taken so far. */
 export interface PassTally {

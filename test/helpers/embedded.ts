@@ -57,8 +57,8 @@ export async function scoreEmbedded(
 }
 
 function emptyLog({ topics, chunk }: Config): MemoryLog {
-  const { transactions, labels, decisions, alerts, dead_letters, entity_updates } = topics
-  const names = [transactions, labels, decisions, alerts, dead_letters, entity_updates]
+  const { transactions, labels, decisions, alerts, dead_letters, entity_updates, features } = topics
+  const names = [transactions, labels, decisions, alerts, dead_letters, entity_updates, features ?? []].flat()
   return createMemoryLog({
     topics: Object.fromEntries(names.map((name) => [name, topics.partitions])),
     maxRunRecords: chunk.max_records,

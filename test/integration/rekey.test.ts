@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { addPartitions } from '../../faults/partitions-added.ts'
 import { Before } from '../../faults/verifier/before.ts'
@@ -151,6 +152,14 @@ it('moves everything once, and again what came since', async () => {
   }
 })
 
+it('the old installation has what was moved on its books', async () => {
+  const audit = await weir([...old.flags(), 'audit', '--json'])
+  expect(audit.code, audit.stdout + audit.stderr).toBe(0)
+  const { total } = JSON.parse(audit.stdout)
+  expect(total).toMatchObject({ missing: 0, double: 0, decisions: old.decisions.length })
+  expect(total.skipped).toBeGreaterThan(0)
+})
+
 it('the new installation goes on: every payment answered once, states as recomputed', async () => {
   const member = await (await next.start()).ready()
   await next.send(...payments.slice(altered + 1))
@@ -227,4 +236,22 @@ it('history that the log has lost goes with the states', async () => {
     duplicate_of: expect.stringMatching(new RegExp(`-${2 ** 52 + 59}$`)),
   })
   await second.kill()
+})
+
+it('a reset of the old group puts nothing back that was moved', async () => {
+  const { kafka, group, topics } = cut.config
+  await cut.send(...payments.slice(200, 240))
+  const { stdout } = await weir([...cut.flags(), 'rekey', '--partitions', '3', '--yes', '--json'])
+  expect(JSON.parse(stdout).moved).toEqual({ history: 0, undecided: 40 })
+  const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  await admin.resetOffsets({ groupId: group, topic: topics.transactions, earliest: true })
+  await admin.disconnect()
+  const reset = await weir([...cut.flags(), 'reset', '--yes', '--json'])
+  expect(reset.code, reset.stderr).toBe(0)
+  for (const partition of [0, 1]) {
+    const at = { topic: topics.transactions, partition }
+    const [{ end }, position] = await Promise.all([cut.log.bounds(at), cut.log.committed(group, at)])
+    for await (const left of cut.log.read(at, position as number, end)) expect(left).toEqual([])
+  }
 })

@@ -122,7 +122,10 @@ async function ask({ transaction, timestamp }: Step): Promise<Said> {
     bytes.writeFloatLE(value)
     return bytes
   })
-  return unplaced({ ...decision, features: Buffer.concat(values) }, body.alert)
+  // JSON has no NaN: a value that is missing is null there.
+  const contributions = body.alert?.contributions.map((one) => ({ ...one, value: one.value ?? Number.NaN }))
+  const alert = body.alert && { ...body.alert, contributions: contributions ?? [] }
+  return unplaced({ ...decision, features: Buffer.concat(values) }, alert)
 }
 
 /** A few at a time, as people ask. */

@@ -5,6 +5,7 @@ import { openContracts } from '../../../src/apps/connect.ts'
 import { toRecord } from '../../../src/apps/demo.ts'
 import { loadFeatures, readPolicy } from '../../../src/config/definitions.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { laneKeys, statesPrefix } from '../../../src/core/lane-keys.ts'
 import type { StateStore } from '../../../src/core/ports.ts'
 import { generate } from '../../../src/generator/generate.ts'
 import { auditLedger } from '../../../src/ledger/audit.ts'
@@ -50,7 +51,7 @@ function withoutOffsets(): MemoryLog {
 }
 
 const reset = (apply: boolean, more: Partial<ResetOptions> = {}): Promise<LanePlan[]> => {
-  return resetGroup({ config, log, store, contracts, forgetStates: false, ...more }, apply)
+  return resetGroup({ config, log, store, contracts, features, forgetStates: false, ...more }, apply)
 }
 const positions = () => Promise.all(inputs.map((at) => log.committed(group, at)))
 const score = (some: typeof items) => scoreEmbedded(config, some, { log, store, stepRecords: 100 })
@@ -175,6 +176,26 @@ describe('weir reset', () => {
     await score(items.slice(half))
     expect(await audit()).toMatchObject({ holds: true })
     expect(await statesIn(store)).toEqual(await statesIn(await undisturbed()))
+  })
+
+  it('voids in the changelog what it deletes, or the next owner would restore it from there', async () => {
+    const [topic, id] = ['states', { kind: 't', partition: 1 } as const]
+    const kept = { ...config, topics: { ...topics, features: topic } }
+    store = createMemoryStore()
+    log = await scoreEmbedded(kept, items.slice(0, half), { store })
+    const { watermark } = laneKeys(statesPrefix(config.app, features.layoutHash), id)
+    const head = async () => {
+      const { end } = await log.bounds({ topic, partition: 1 })
+      const records = []
+      for await (const some of log.read({ topic, partition: 1 }, 0, end)) records.push(...some)
+      return records.findLast(({ key }) => key?.toString() === watermark)?.value ?? null
+    }
+    expect(await head()).not.toBeNull()
+    await store.acquire(id, 'other')
+    await store.write(id, 'other', { from: await store.watermark(id), to: 10_000 }, [])
+    await reset(true, { config: kept, forgetStates: true })
+    expect(await head()).toBeNull()
+    expect(await store.watermark(id)).toBeNull()
   })
 })
 
