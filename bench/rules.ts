@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { cpuOf, ruleFactsOf } from '../src/apps/rule-facts.ts'
 import { grouped, note, print, printTable } from '../src/cli/output.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { rulesOf } from '../src/config/rules-file.ts'
-import type { Decision } from '../src/core/types.ts'
-import type { RuleFacts, Rules } from '../src/core/verdict.ts'
-import { openCandidates } from '../src/replay/candidates.ts'
-import { historiesOf, newTally, Pass } from '../src/replay/pass.ts'
 import { spread } from './median.ts'
 import { whole } from './options.ts'
-import { historyOf } from './replay-payments.ts'
 
 export const rulesUsage = `npm run bench -- rules [options]
 
@@ -32,82 +28,39 @@ export async function benchRules(args: readonly string[]): Promise<void> {
     },
   })
   if (values.help) return print(rulesUsage)
-  const facts = await factsOf(whole('events', values.events))
-  const world = { features: facts.features, parts: facts.parts }
+  const { config } = loadConfig({ env: { WEIR_CONFIG: '/dev/null' } })
+  const { facts, world } = await ruleFactsOf(config, whole('events', values.events))
   const sizes = values.rules.split(',').map((size) => whole('rules', size))
   const found = sizes.map((size) => ({
     rules: size,
     compiled: rulesOf(`${size} rules`, manyRules(size), world),
     us: [] as number[],
-    hits: 0,
   }))
+  const hitsOf = ({ compiled }: (typeof found)[number]) =>
+    facts.reduce((sum, one) => sum + compiled.hits(one).length, 0) / facts.length
   const rounds = whole('rounds', values.rounds)
   // The first round is the compilers'.
   for (let round = 0; round <= rounds; round++) {
     for (const one of found) {
-      const { us, hits } = timed(one.compiled, facts.all)
-      one.hits = hits / facts.all.length
+      const us = cpuOf(one.compiled, facts)
       if (round > 0) one.us.push(us)
     }
   }
-  note(`${grouped(facts.all.length)} payments, ${rounds} rounds`)
+  note(`${grouped(facts.length)} payments, ${rounds} rounds`)
   printTable(
-    ['RULES', 'US A PAYMENT', 'NS A RULE', 'HITS A PAYMENT'],
-    found.map(({ rules, us, hits }) => [
+    ['RULES', 'CPU US A PAYMENT', 'NS A RULE', 'HITS A PAYMENT'],
+    found.map(({ rules, us }, i) => [
       String(rules),
       spread(us, 2),
       spread(
         us.map((one) => (one * 1_000) / rules),
         1,
       ),
-      hits.toFixed(2),
+      hitsOf(found[i] as (typeof found)[number]).toFixed(2),
     ]),
     'numbers',
   )
-  if (values.json) print(JSON.stringify(found.map(({ rules, us, hits }) => ({ rules, us, hits }))))
-}
-
-/** Microseconds of CPU a payment, and how many rules held for all payments together. */
-function timed(rules: Rules, facts: readonly RuleFacts[]): { us: number; hits: number } {
-  let hits = 0
-  const begun = process.threadCpuUsage()
-  for (const one of facts) hits += rules.hits(one).length
-  const { user, system } = process.threadCpuUsage(begun)
-  return { us: (user + system) / facts.length, hits }
-}
-
-/** Payments as the scorer sees them when it asks the rules. */
-async function factsOf(events: number) {
-  const { config } = loadConfig({ env: { WEIR_CONFIG: '/dev/null' } })
-  const candidates = await openCandidates(config, [{ name: 'champion', thresholds: {} }])
-  const all: RuleFacts[] = []
-  const pass = new Pass({
-    topic: 'transactions',
-    candidates: candidates.all,
-    histories: historiesOf(candidates.all),
-    known: new Map(),
-    cutOff: Number.POSITIVE_INFINITY,
-    limit: Number.POSITIVE_INFINITY,
-    tally: newTally(),
-    onDecided({ arrivals, decisions: [decisions = []] }) {
-      for (const [i, { transaction }] of arrivals.entries()) {
-        const { status, features, score, risk_score } = decisions[i] as Decision
-        if (status !== 'scored' || score === null || risk_score === null) continue
-        all.push({ transaction, features, score, riskScore: risk_score, parts: [score], lists: [] })
-      }
-    },
-    onRejected(at, reason) {
-      throw new Error(`${at}: ${reason}`)
-    },
-  })
-  try {
-    await pass.take(historyOf({ seed: 1, events }, config.topics.partitions))
-    await pass.settle()
-    const { features, model } = (candidates.all[0] as (typeof candidates.all)[number]).active
-    return { all, features: features.names, parts: model.parts }
-  } finally {
-    await candidates.close()
-  }
+  if (values.json) print(JSON.stringify(found.map(({ rules, us }) => ({ rules, us }))))
 }
 
 /** The rules of the example, again and again, each time with the numbers of its comparisons a little higher. */

@@ -84,6 +84,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     // Small chunks go through the protocol often.
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
+    WEIR_HTTP__REQUESTS_PER_SECOND: '100000',
     WEIR_LOG__LEVEL: 'warn',
     // Generated payments have dates of their own.
     ...(arrivalTimes && {

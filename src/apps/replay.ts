@@ -80,7 +80,7 @@ async function replayIn(
   const progress = options.resume ? await readCheckpoint(out, fingerprint, histories) : null
   const tally = progress?.tally ?? newTally()
   const counts = createCounts(names, progress?.sinks['counts'] ?? null)
-  const decisions = createDecisionsFolder(unfinished, names, progress?.sinks['decisions'] ?? null)
+  const decisions = createDecisionsFolder(unfinished, candidates, progress?.sinks['decisions'] ?? null)
   const sinks: Record<string, Sink> = { counts, decisions }
   if (options.scores !== null) {
     sinks['scores'] = createScoresFile(options.scores, names, progress?.sinks['scores'] ?? null)
@@ -212,11 +212,12 @@ function fingerprintOf(
     limit: String(limit),
     scores,
     state,
-    candidates: candidates.map(({ name, active: { features, model, policy } }) => [
+    candidates: candidates.map(({ name, active: { features, model, policy, rules } }) => [
       name,
       features.hash,
       model.sha256,
       policy.id,
+      rules?.id ?? null,
     ]),
   }
 }

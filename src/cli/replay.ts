@@ -42,7 +42,7 @@ export function registerReplay(program: Command): void {
     .option('--features <file>', "the champion's feature file (default: likewise)")
     .option(
       '--candidate <name:key=value,...>',
-      'beside the champion, in the same pass; keys: model, policy, features, challenge, review, decline',
+      'beside the champion, in the same pass; keys: model, policy, features, rules, challenge, review, decline',
       (text, earlier: readonly string[] = []) => [...earlier, text],
     )
     .option('--events <n>', 'in place of a source: so many generated payments', positive)
@@ -193,11 +193,12 @@ function show(summary: ReplaySummary, out: string, seconds: number): void {
   print('')
   const names = [...new Set(candidates.flatMap(({ outcomes }) => Object.keys(outcomes)))]
   printTable(
-    ['CANDIDATE', 'MODEL', 'POLICY', ...names.map((name) => name.toUpperCase())],
-    candidates.map(({ name, model, policy, outcomes }) => [
+    ['CANDIDATE', 'MODEL', 'POLICY', 'RULES', ...names.map((name) => name.toUpperCase())],
+    candidates.map(({ name, model, policy, rules, outcomes }) => [
       name,
       model,
       policy,
+      rules?.id ?? '',
       ...names.map((outcome) => grouped(outcomes[outcome] ?? 0)),
     ]),
   )

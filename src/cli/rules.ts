@@ -10,6 +10,7 @@ import { diffRules, type RulesDiff } from '../core/rules/rule-diff.ts'
 import type { CompiledRules } from '../core/rules/rules.ts'
 import { configOf, wantsJson } from './flags.ts'
 import { print, printJson, printTable, styled } from './output.ts'
+import { registerEconomics } from './rule-economics.ts'
 
 const example = `
 Examples:
@@ -20,7 +21,7 @@ Examples:
 export function registerRules(program: Command): void {
   const rules = program
     .command('rules')
-    .description('rules of the fraud team: check, test, compare, publish (docs/rules.md)')
+    .description('rules of the fraud team: check, test, compare, publish, weigh (docs/rules.md)')
     .addHelpText('after', example)
 
   rules
@@ -90,6 +91,8 @@ export function registerRules(program: Command): void {
       if (wantsJson(command)) return printJson({ id: rules.id, control_id, topic: config.topics.control })
       print(`${styled('green', 'published')}  ${rules.id}, ${rules.file.rules.length} rules`)
     })
+
+  registerEconomics(rules)
 }
 
 function fileOf(path: string | undefined, { rules }: Config): string {

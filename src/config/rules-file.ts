@@ -83,7 +83,10 @@ const jsTypes = { int: 'number', double: 'number', string: 'string', bool: 'bool
 
 const rulesFile = (names: ReadonlyMap<string, RuleName>) =>
   only({
-    version: z.string().min(1).max(32),
+    version: z
+      .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text, 1.0.0 or "1"') })
+      .min(1)
+      .max(32),
     rules: z.array(rule(names)).max(10_000),
   }).refine(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, {
     path: ['rules'],

@@ -120,8 +120,8 @@ export function controlled(base: ActiveSet, state: ControlState): ActiveSet {
 
 function isSnoozed(ofRule: ReadonlyMap<string, number> | undefined, transaction: Transaction): boolean {
   if (ofRule === undefined) return false
-  for (const [type, valueOf] of Object.entries(listedValue)) {
-    const value = valueOf(transaction)
+  for (const [type, of] of Object.entries(listedValue)) {
+    const value = of(transaction)
     const until = value === null ? undefined : ofRule.get(`${type}:${value}`)
     if (until !== undefined && transaction.event_time < until) return true
   }

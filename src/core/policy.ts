@@ -201,7 +201,7 @@ function inFull({ row, column, usual }: CompiledReason, features: Buffer, langua
   const known = usual < 0 ? Number.NaN : features.readFloatLE(usual * 4)
   if (row.usual === undefined || Number.isNaN(known)) return text
   const beside = row.usual.text.replaceAll('{usual}', inWords(known / row.usual.per, language))
-  const [between, end] = language === 'zh' ? ['；', '。'] : ['; ', '.']
+  const [between, end] = language === 'zh' ? ['，', '。'] : ['; ', '.']
   return `${text.replace(/[.。]$/, '')}${between}${beside}${end}`
 }
 

@@ -34,6 +34,8 @@ export interface Backend {
   readonly findDecision: (id: string) => Promise<Decision | null>
   /** Of a decision_id. */
   readonly findAlert: (id: string) => Promise<Alert | null>
+  /** Base and weightiest contributions of a decision, as an alert has them; null where they cannot be had. */
+  readonly explain: (decision: Decision) => Promise<Pick<Alert, 'base' | 'contributions'> | null>
   /** Checks a label as a record of this timestamp (epoch milliseconds) and appends it. */
   readonly appendLabel: (label: Unchecked<Label>, timestamp: number) => Promise<Checked<Label>>
 }

@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { readable } from '../core/feature-values.ts'
-import type { Decision, Outcome } from '../core/types.ts'
+import { type Language, languages } from '../core/narrative/language.ts'
+import { narrate } from '../core/narrative/narrate.ts'
+import type { Alert, Decision, Outcome } from '../core/types.ts'
 import type { ApiParts } from './api.ts'
+import { checkQuery } from './body.ts'
 import { createGate } from './gate.ts'
 import { Refused } from './problem.ts'
 import { answers } from './schemas.ts'
@@ -33,22 +36,46 @@ export function serveDecisions(api: FastifyInstance, { backend, ready }: ApiPart
   }
 
   api.get('/v1/decisions/:decision_id/explain', {
+    attachValidation: true,
     config: { role: 'analyst' },
     schema: {
       operationId: 'explainDecision',
       tags: ['decisions'],
       summary: 'A decision with what led to it',
       params,
-      response: answers('Explanation', [404]),
+      querystring: {
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          language: {
+            type: 'string',
+            enum: languages,
+            description: 'Of the narrative; without it as it was written.',
+          },
+        },
+      },
+      response: answers('Explanation', [400, 404]),
     },
-    async handler({ params }, reply) {
-      const { decision_id } = params as { decision_id: string }
-      const { features, findAlert } = ready(backend())
-      const found = await gate(async () => ({
-        decision: readable(await find(decision_id), features),
-        alert: await findAlert(decision_id),
-      }))
-      return reply.send(found)
+    async handler(request, reply) {
+      checkQuery(request)
+      const { decision_id } = request.params as { decision_id: string }
+      const { language } = request.query as { language?: Language }
+      const { features, findAlert, explain } = ready(backend())
+      const found = await gate(async () => {
+        const decision = await find(decision_id)
+        const alert = await findAlert(decision_id)
+        const why = alert === null || alert.base === null ? await explain(decision) : alert
+        return { decision, alert, why }
+      })
+      const { decision, why } = found
+      const narrative = (alert: Alert) =>
+        language === undefined ? alert.narrative : narrate(alert, language)
+      return reply.send({
+        decision: readable(decision, features),
+        base: why?.base ?? null,
+        contributions: why?.contributions ?? [],
+        alert: found.alert && { ...found.alert, narrative: narrative(found.alert) },
+      })
     },
   })
 

@@ -61,6 +61,11 @@ export const schemas = {
   }),
   Explanation: record('A decision as it was made, with what led to it.', {
     decision: { $ref: 'Decision#' },
+    base: {
+      type: ['number', 'null'],
+      description: 'Log-odds that all contributions add to; null: not known.',
+    },
+    contributions,
     alert: nullable('Alert'),
   }),
   PublicDecision: record('What the payer may know. Nothing in it tells how fraud is found.', {

@@ -10,11 +10,13 @@ export interface CandidateSpec {
   /** Paths. */
   readonly policy?: string | undefined
   readonly features?: string | undefined
+  /** Path; `none`: no rules. */
+  readonly rules?: string | undefined
   /** In place of the policy's. */
   readonly thresholds: Partial<PolicyFile['thresholds']>
 }
 
-const keys = ['model', 'policy', 'features', 'challenge', 'review', 'decline'] as const
+const keys = ['model', 'policy', 'features', 'rules', 'challenge', 'review', 'decline'] as const
 const cutOffs = ['challenge', 'review', 'decline'] as const
 
 /**
@@ -40,8 +42,8 @@ export function parseCandidate(text: string): CandidateSpec {
   const thresholds = Object.fromEntries(
     cutOffs.flatMap((cutOff) => (given[cutOff] === undefined ? [] : [[cutOff, riskScore(given[cutOff])]])),
   )
-  const { model, policy, features } = given
-  return { name, model, policy, features, thresholds }
+  const { model, policy, features, rules } = given
+  return { name, model, policy, features, rules, thresholds }
 }
 
 function riskScore(text: string): number {

@@ -3,18 +3,22 @@ import { admitModel } from '../adapters/model-admission.ts'
 import { listModels } from '../adapters/model-package.ts'
 import { openThreadedModel, type ThreadedModel } from '../adapters/threaded-model.ts'
 import { loadFeatures, loadPolicy, sha256 } from '../config/definitions.ts'
+import { loadRules, type RulesWorld } from '../config/rules-file.ts'
 import type { Config } from '../config/schema.ts'
 import { type ActiveSet, uncontrolled } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { compilePolicy } from '../core/policy.ts'
 import type { Model } from '../core/ports.ts'
+import type { CompiledRules } from '../core/rules/rules.ts'
 import { type CandidateSpec, usage } from './candidate-spec.ts'
 
 /** One of those that are replayed: everything that decides, under a name. */
 export interface Candidate {
   readonly name: string
   readonly active: ActiveSet
+  /** Those of the active set; null: none. */
+  readonly rules: CompiledRules | null
 }
 
 /** Candidates, and the threads in which their models run. */
@@ -27,7 +31,7 @@ export interface Candidates {
  * Loads each and holds it against every check that it must pass before it serves. Those with the same features share
  * them, those with the same model its thread.
  *
- * @throws WeirError WEIR_MODEL_*, WEIR_FEATURES_* or WEIR_POLICY_* that says which candidate.
+ * @throws WeirError WEIR_MODEL_*, WEIR_FEATURES_*, WEIR_POLICY_* or WEIR_RULES_* that says which candidate.
  */
 export async function openCandidates(config: Config, specs: readonly CandidateSpec[]): Promise<Candidates> {
   const double = specs.find(({ name }, i) => specs.findIndex((other) => other.name === name) !== i)
@@ -35,7 +39,7 @@ export async function openCandidates(config: Config, specs: readonly CandidateSp
   const opened = new Opened(config)
   try {
     const all: Candidate[] = []
-    for (const spec of specs) all.push({ name: spec.name, active: await opened.activeSet(spec) })
+    for (const spec of specs) all.push(await opened.candidate(spec))
     return { all, close: () => opened.close() }
   } catch (error) {
     await opened.close()
@@ -54,14 +58,20 @@ class Opened {
     this.#config = config
   }
 
-  async activeSet(spec: CandidateSpec): Promise<ActiveSet> {
+  async candidate(spec: CandidateSpec): Promise<Candidate> {
     const { limits, policy: configured } = this.#config
     try {
       const { model, features } = await this.#modelOf(spec)
       const { file } = loadPolicy(spec.policy ?? configured, features)
       const thresholds = { ...file.thresholds, ...spec.thresholds }
       const policy = compilePolicy({ ...file, thresholds }, features, sha256)
-      return { features, model, policy, ...uncontrolled, entityAgeLimitMs: limits.entity_age_ms }
+      const rules = this.#rulesOf(spec, { features: features.names, parts: model.parts })
+      const entityAgeLimitMs = limits.entity_age_ms
+      return {
+        name: spec.name,
+        active: { features, model, policy, ...uncontrolled, rules, entityAgeLimitMs },
+        rules,
+      }
     } catch (error) {
       if (!(error instanceof WeirError)) throw error
       throw new WeirError(error.code, `candidate ${spec.name}: ${error.message}`, {
@@ -69,6 +79,11 @@ class Opened {
         cause: error,
       })
     }
+  }
+
+  #rulesOf(spec: CandidateSpec, world: RulesWorld): CompiledRules | null {
+    const path = spec.rules ?? this.#config.rules
+    return path === null || path === 'none' ? null : loadRules(path, world)
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,10 @@ import type { SchemaElement } from 'hyparquet'
 import { createParquet, text, timestamp } from '../adapters/parquet-file.ts'
 import { sha256 } from '../config/definitions.ts'
 import type { Decision, Transaction } from '../core/types.ts'
+import type { Case } from '../core/verdict.ts'
+import type { Candidate } from './candidates.ts'
 import type { Sink, Truth } from './decided-chunk.ts'
+import { outcomesWithout } from './outcomes-without.ts'
 
 /** Rows of one file: held in memory until it is written. */
 const partRows = 50_000
@@ -35,6 +38,9 @@ interface Pending {
   readonly scores: number[][]
   readonly riskScores: number[][]
   readonly outcomes: (string | null)[][]
+  /** By candidate; nothing of those without rules. */
+  readonly rulesHit: string[][]
+  readonly outcomesWithout: string[][]
 }
 
 /** One of the files. */
@@ -66,33 +72,38 @@ export const candidateColumns = (name: string) => ({
   score: `${name}.score`,
   riskScore: `${name}.risk_score`,
   outcome: `${name}.outcome`,
+  rulesHit: `${name}.rules_hit`,
+  outcomesWithout: `${name}.outcomes_without`,
 })
+
+/** Of a candidate, for its columns. */
+export type Ruled = Pick<Candidate, 'name' | 'rules'> & { readonly active: Case }
 
 /**
  * The decisions of a replay as Parquet files of 50,000 rows: every payment once, with what became known of it and what
- * each candidate said. A score that there is not is NaN, a risk score -1.
+ * each candidate said. A score that there is not is NaN, a risk score -1. For candidates with rules also the rules that
+ * hit, and the outcome that the payment would have without each of them, both joined by commas.
  *
- * @param names of the candidates.
  * @param state of a folder that is gone on with; null for a new one.
  */
 export function createDecisionsFolder(
   folder: string,
-  names: readonly string[],
+  candidates: readonly Ruled[],
   state: unknown,
 ): DecisionsFolder {
-  const begun = (state as FolderState | null) ?? { parts: [], pending: noRows(names.length) }
+  const begun = (state as FolderState | null) ?? { parts: [], pending: noRows(candidates.length) }
   const parts = [...begun.parts]
   let { pending } = begun
-  const schema = schemaOf(names)
+  const schema = schemaOf(candidates)
 
   function flush(): void {
     const file = partName(parts.length)
     const path = join(folder, file)
     const parquet = createParquet(path, { schema, createdBy: 'weir replay' })
-    parquet.write(columnsOf(pending, names))
+    parquet.write(columnsOf(pending, candidates))
     parquet.finish()
     parts.push({ file, rows: pending.times.length, sha256: sha256(readFileSync(path)) })
-    pending = noRows(names.length)
+    pending = noRows(candidates.length)
   }
 
   return {
@@ -101,7 +112,9 @@ export function createDecisionsFolder(
         addPayment(pending, transaction, amounts[i] as number, truths[i] ?? null)
         pending.duplicates.push(decisions.some((ofCandidate) => ofCandidate[i]?.status === 'duplicate'))
         for (const [c, ofCandidate] of decisions.entries()) {
-          addVerdict(pending, c, ofCandidate[i] as Decision)
+          const decision = ofCandidate[i] as Decision
+          addVerdict(pending, c, decision)
+          addRules(pending, c, decision, transaction, amounts[i] as number, candidates[c] as Ruled)
         }
         if (pending.times.length === partRows) flush()
       }
@@ -128,6 +141,8 @@ function noRows(candidates: number): Pending {
     scores: lists(),
     riskScores: lists(),
     outcomes: lists(),
+    rulesHit: lists(),
+    outcomesWithout: lists(),
   }
 }
 
@@ -151,7 +166,20 @@ function addVerdict(to: Pending, candidate: number, { score, risk_score, outcome
   to.outcomes[candidate]?.push(outcome)
 }
 
-function schemaOf(names: readonly string[]): SchemaElement[] {
+function addRules(
+  to: Pending,
+  candidate: number,
+  decision: Decision,
+  transaction: Transaction,
+  amount: number,
+  { rules, active }: Ruled,
+): void {
+  if (rules === null) return
+  to.rulesHit[candidate]?.push(decision.rules_hit.join())
+  to.outcomesWithout[candidate]?.push(outcomesWithout(decision, transaction, amount, rules, active).join())
+}
+
+function schemaOf(candidates: readonly Ruled[]): SchemaElement[] {
   const columns: SchemaElement[] = [
     ...transactionTexts.map((name) => text(name, optionalTexts.has(name) ? 'OPTIONAL' : 'REQUIRED')),
     timestamp('event_time', 'REQUIRED'),
@@ -161,19 +189,20 @@ function schemaOf(names: readonly string[]): SchemaElement[] {
     text('fraud_type', 'OPTIONAL'),
     timestamp('label_known_time', 'OPTIONAL'),
     text(labelsBefore, 'OPTIONAL'),
-    ...names.flatMap((name): SchemaElement[] => {
-      const { score, riskScore, outcome } = candidateColumns(name)
+    ...candidates.flatMap(({ name, rules }): SchemaElement[] => {
+      const { score, riskScore, outcome, rulesHit, outcomesWithout } = candidateColumns(name)
       return [
         { name: score, type: 'DOUBLE', repetition_type: 'REQUIRED' },
         { name: riskScore, type: 'INT32', repetition_type: 'REQUIRED' },
         text(outcome, 'OPTIONAL'),
+        ...(rules === null ? [] : [text(rulesHit, 'REQUIRED'), text(outcomesWithout, 'REQUIRED')]),
       ]
     }),
   ]
   return [{ name: 'decisions', num_children: columns.length }, ...columns]
 }
 
-function columnsOf(rows: Pending, names: readonly string[]) {
+function columnsOf(rows: Pending, candidates: readonly Ruled[]) {
   return [
     ...transactionTexts.map((name) => ({ name: name as string, data: rows.texts[name] ?? [] })),
     { name: 'event_time', data: rows.times },
@@ -183,12 +212,18 @@ function columnsOf(rows: Pending, names: readonly string[]) {
     { name: 'fraud_type', data: rows.fraudTypes },
     { name: 'label_known_time', data: rows.knownTimes },
     { name: labelsBefore, data: rows.before },
-    ...names.flatMap((name, c) => {
-      const { score, riskScore, outcome } = candidateColumns(name)
+    ...candidates.flatMap(({ name, rules }, c) => {
+      const { score, riskScore, outcome, rulesHit, outcomesWithout } = candidateColumns(name)
       return [
         { name: score, data: Float64Array.from(rows.scores[c] ?? []) },
         { name: riskScore, data: Int32Array.from(rows.riskScores[c] ?? []) },
         { name: outcome, data: rows.outcomes[c] ?? [] },
+        ...(rules === null
+          ? []
+          : [
+              { name: rulesHit, data: rows.rulesHit[c] ?? [] },
+              { name: outcomesWithout, data: rows.outcomesWithout[c] ?? [] },
+            ]),
       ]
     }),
   ]

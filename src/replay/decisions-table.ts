@@ -62,6 +62,9 @@ export async function readDecisionTable(
       outcome: await numbers(columns.outcome, new Uint8Array(size), (value) =>
         outcomes.indexOf(value as never),
       ),
+      rules: hasColumn(parts, columns.rulesHit)
+        ? { hit: await texts(columns.rulesHit), without: await texts(columns.outcomesWithout) }
+        : null,
     })
   }
   const segments: Partial<Record<(typeof segmentFields)[number], TextColumn>> = {}
@@ -156,10 +159,13 @@ async function readTexts(parts: readonly Part[], column: string, kept: Kept): Pr
   return { values: [...known.keys()], codes }
 }
 
+const hasColumn = ([first]: readonly Part[], column: string): boolean =>
+  first?.metadata.schema.some(({ name }) => name === column) ?? false
+
 /** Folders of before a replay knew it have no such column. */
 async function readBefore(parts: readonly Part[], { places }: Kept): Promise<DecisionTable['labelBefore']> {
   const before = new Map<number, readonly HeldLabel[]>()
-  if (parts[0]?.metadata.schema.some(({ name }) => name === labelsBefore) !== true) return before
+  if (!hasColumn(parts, labelsBefore)) return before
   await eachValue(parts, labelsBefore, (value, row) => {
     const place = places[row] as number
     if (place < 0 || typeof value !== 'string') return

@@ -40,10 +40,22 @@ export interface CandidateSummary {
   /** Absent where the policy has none. */
   readonly segments?: readonly Segment[]
   readonly alert_on: readonly string[]
+  /** version#hash, and what each rule does; null: no rules. */
+  readonly rules: RulesSummary | null
   /** Payments by outcome, or by status where there is none. */
   readonly outcomes: Readonly<Record<string, number>>
   /** As docs/evaluation.md defines them, of all payments; null where there are too many to hold in memory. */
   readonly metrics: Metrics | null
+}
+
+export interface RulesSummary {
+  readonly id: string
+  readonly rules: readonly {
+    readonly id: string
+    readonly outcome: string | null
+    readonly adjust: number
+    readonly priority: number
+  }[]
 }
 
 export type Metrics = Readonly<Record<MetricName, number | null>>
@@ -82,7 +94,7 @@ export function summaryOf({
     labels_until: iso(labelsUntil),
     frauds,
     currency: (candidates[0] as Candidate).active.features.file.reference_currency,
-    candidates: candidates.map(({ name, active: { model, features, policy } }, c) => ({
+    candidates: candidates.map(({ name, active: { model, features, policy }, rules }, c) => ({
       name,
       model: model.id,
       model_sha256: model.sha256,
@@ -91,6 +103,10 @@ export function summaryOf({
       thresholds: policy.file.thresholds,
       ...(policy.file.segments === undefined ? {} : { segments: policy.file.segments }),
       alert_on: policy.file.alert_on,
+      rules:
+        rules === null
+          ? null
+          : { id: rules.id, rules: [...rules.byId.values()].map(({ reason: _, ...rule }) => rule) },
       outcomes: Object.fromEntries(Object.entries(outcomes[c] ?? {}).toSorted()),
       metrics: metrics?.[c] ?? null,
     })),

@@ -7,7 +7,7 @@ import { type Installation, loadInstallation } from '../../faults/verifier/insta
 import { plainAvro } from '../../faults/verifier/plain-avro.ts'
 import { type Verdict, verify } from '../../faults/verifier/verify.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
-import type { Alert, Decision, EntityUpdate } from '../../src/core/types.ts'
+import type { Alert, Contribution, Decision, EntityUpdate } from '../../src/core/types.ts'
 
 // What an undisturbed member leaves behind is taken once; each test spoils a copy of it.
 let scene: Scene
@@ -32,6 +32,12 @@ afterAll(() => scene.stop())
 const decisions = plainAvro<Decision>('decision.avsc')
 const alerts = plainAvro<Alert>('alert.avsc')
 const updates = plainAvro<EntityUpdate>('entity-update.avsc')
+
+/** The weightiest contribution by a little. */
+function moved(alert: Alert): Alert {
+  const [first, ...rest] = alert.contributions as [Contribution, ...Contribution[]]
+  return { ...alert, contributions: [{ ...first, contribution: first.contribution + 1e-12 }, ...rest] }
+}
 
 /** The evidence with the records of one partition replaced: of the first partition that has what is looked for. */
 function spoilt(
@@ -138,6 +144,15 @@ describe('the verifier', () => {
         spoilt(
           'alerts',
           edited((value) => alerts.write({ ...alerts.read(value), amount_minor: 1 })),
+        ),
+    ],
+    [
+      'contribution in an alert',
+      () =>
+        spoilt(
+          'alerts',
+          edited((value) => alerts.write(moved(alerts.read(value)))),
+          ({ value }) => alerts.read(value).contributions.length > 0,
         ),
     ],
     ['order of two decisions', () => spoilt('decisions', (records) => swapped(records))],

@@ -82,6 +82,44 @@ test('what is usual is said beside the value, where it is known', () => {
   expect(text({ customer_count_30d: 1 })).toBe('4 in 10 minutes; usual less than 0.1 a day.')
   expect(text({ customer_count_30d: 0 })).toBe('4 in 10 minutes; usual 0 a day.')
   expect(text({})).toBe('4 in 10 minutes.')
+  const inChinese = compiled({
+    language: 'zh',
+    reasons: [
+      {
+        code: 'FAST',
+        feature: 'customer_count_10m',
+        at_least: 3,
+        text: '{value} in 10 minutes.',
+        text_zh: '此前10分钟内{value}笔。',
+        usual: { ...usual, text_zh: '平常每天{usual}笔' },
+      },
+    ],
+  })
+  const values = row({ customer_count_10m: 4, customer_count_30d: 30 })
+  expect(reasonsOf(inChinese, 'review', values, 700, false)[0]?.text).toBe('此前10分钟内4笔，平常每天1笔。')
+})
+
+test('a Chinese policy says both in Chinese, and what it has no words for by its names', () => {
+  const usual = { feature: 'customer_count_30d', per: 30, text: 'usual {usual}' }
+  const limits = { feature: 'customer_count_10m', at_least: 3, text: '{value} in 10 minutes.' }
+  const zh = { text_zh: '此前10分钟内已付款{value}笔。', usual: { ...usual, text_zh: '平常每天{usual}笔' } }
+  const policy = compiled({
+    language: 'zh',
+    reasons: [
+      { code: 'FAST', ...limits, ...zh },
+      { code: 'QUICK', ...limits, usual },
+    ],
+  })
+  const text = (customer_count_30d: number) =>
+    reasonsOf(policy, 'review', row({ customer_count_10m: 4, customer_count_30d }), 700, false).map(
+      ({ text }) => text,
+    )
+  expect(text(30)).toEqual([
+    '此前10分钟内已付款4笔，平常每天1笔。',
+    'QUICK（customer_count_10m为4），平常为1。',
+  ])
+  expect(text(1)[0]).toBe('此前10分钟内已付款4笔，平常每天不到0.1笔。')
+  expect(text(Number.NaN)).toEqual(['此前10分钟内已付款4笔。', 'QUICK（customer_count_10m为4）。'])
 })
 
 test('a limit is met by the value itself and never by a missing one', () => {

@@ -76,7 +76,7 @@ def test_the_same_table_gives_the_same_bytes(package: Path, table_path: Path, tm
     assert train(table_path, again) == 0
     names = sorted(path.name for path in package.iterdir())
     manifest = ["model.json", "model.json.sha256"]
-    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "lightgbm.onnx", *manifest]
+    assert names == ["MODEL_CARD.md", "baseline.json", "golden.json", "lightgbm.onnx", *manifest, "trees.json"]
     for name in names:
         assert (package / name).read_bytes() == (again / name).read_bytes(), name
 

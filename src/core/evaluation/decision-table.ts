@@ -14,6 +14,14 @@ export interface CandidateColumns {
   readonly riskScore: Int16Array
   /** Positions in `outcomes` of core/types.ts. */
   readonly outcome: Uint8Array
+  /** Null for a candidate without rules. */
+  readonly rules?: RuleColumns | null
+}
+
+/** Of rules that hit, joined by commas: their ids, and the outcome that there would be without each. */
+export interface RuleColumns {
+  readonly hit: TextColumn
+  readonly without: TextColumn
 }
 
 /** Fields by which results are cut: of the transaction, as schemas/transaction.avsc has them, and the kind of fraud. */

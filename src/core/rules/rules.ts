@@ -46,6 +46,8 @@ export type IsSnoozed = (rule: string, transaction: Transaction) => boolean
 /** A rules file made ready for one set of features and one model. */
 export interface CompiledRules extends Rules {
   readonly file: RulesFile
+  /** What each rule does where it holds, by id. */
+  readonly byId: ReadonlyMap<string, RuleHit>
   /** The same rules, but those that are snoozed. */
   silencedBy(isSnoozed: IsSnoozed): Rules
 }
@@ -76,6 +78,7 @@ export function compileRules(
   return {
     file,
     id,
+    byId: new Map(compiled.map(({ hit }) => [hit.id, hit])),
     hits: (facts) => hits(facts),
     silencedBy: (isSnoozed) => ({ id, hits: (facts) => hits(facts, isSnoozed) }),
   }

@@ -175,11 +175,11 @@ test.each([
     'reasons.0.feature "geo_sped" is not in the feature file; did you mean geo_speed?',
   ],
   [
-    /thresholds: .*/,
+    /^thresholds: .*/m,
     'thresholds: { challenge: 700, review: 650, decline: 800 }',
     'policy file: thresholds must ascend: challenge 700, review 650, decline 800',
   ],
-  [/challenge: [0-9]+, /, '', 'thresholds.challenge is missing'],
+  [/(?<=^thresholds: { )challenge: [0-9]+, /m, '', 'thresholds.challenge is missing'],
   [
     'alert_on: [review',
     'alert_on: [reveiw',

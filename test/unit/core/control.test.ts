@@ -34,14 +34,14 @@ const entry = (more: object) =>
   })
 
 /** The state after changes at offsets 0, 2, 4 …: transactions leave markers between. */
-function after(...controls: (Control | null)[]) {
+function changedBy(...controls: (Control | null)[]) {
   const refused: RefusedChange[] = []
   const changes = controls.map((control, i) => ({ offset: 2 * i, control }))
   const state = applyControl(initialControl(base), changes, reader, (one) => refused.push(one))
   return { state, refused, active: controlled(base, state) }
 }
 
-async function decided(active: typeof base | ReturnType<typeof after>['active']) {
+async function decided(active: typeof base | ReturnType<typeof changedBy>['active']) {
   const arrivals = [{ partition: 0, offset: 7, transaction: aTransaction({ amount_minor: 500 }) }]
   const past = { customers: new Map(), entities: new Map() }
   const { decisions, alerts } = await decide({ topic: 't', arrivals }, past, active)
@@ -50,7 +50,7 @@ async function decided(active: typeof base | ReturnType<typeof after>['active'])
 
 describe('a change', () => {
   it('decides from then on, and decisions name what decided', async () => {
-    const { active } = after(rules('strict', 'decline'))
+    const { active } = changedBy(rules('strict', 'decline'))
     const { decision, alert } = await decided(active)
     expect(decision).toMatchObject({
       outcome: 'decline',
@@ -68,7 +68,7 @@ describe('a change', () => {
   })
 
   it('replaces the one before it', async () => {
-    const { active } = after(rules('strict', 'decline'), rules('mild', 'challenge'))
+    const { active } = changedBy(rules('strict', 'decline'), rules('mild', 'challenge'))
     expect((await decided(active)).decision).toMatchObject({
       outcome: 'challenge',
       rules_hit: ['mild'],
@@ -78,12 +78,12 @@ describe('a change', () => {
 
   it('of the policy decides with its thresholds', async () => {
     const file = { ...base.policy.file, version: 'wary', thresholds: { challenge: 0, review: 0, decline: 0 } }
-    const { decision } = await decided(after(aControl('policy', file)).active)
+    const { decision } = await decided(changedBy(aControl('policy', file)).active)
     expect(decision).toMatchObject({ outcome: 'decline', policy: expect.stringMatching(/^wary#/) })
   })
 
   it('of a list holds in degraded decisions, too, where rules do not', async () => {
-    const { active } = after(rules('strict', 'review'), entry({}))
+    const { active } = changedBy(rules('strict', 'review'), entry({}))
     const arrivals = [{ partition: 0, offset: 7, transaction: aTransaction() }]
     const { decisions, alerts } = decideDegraded({ topic: 't', arrivals }, active)
     expect(decisions[0]).toMatchObject({
@@ -98,7 +98,7 @@ describe('a change', () => {
 
   it('of the watch list makes an alert of what is approved', async () => {
     const before = await decided(base)
-    const { decision, alert } = await decided(after(entry({ list: 'watch' })).active)
+    const { decision, alert } = await decided(changedBy(entry({ list: 'watch' })).active)
     expect(before).toMatchObject({ decision: { outcome: 'approve' }, alert: null })
     expect(decision).toMatchObject({ outcome: 'approve', lists_hit: ['watch:device'] })
     expect(alert).toMatchObject({ outcome: 'approve', lists_hit: ['watch:device'] })
@@ -108,7 +108,7 @@ describe('a change', () => {
     const until = (time: number, value = 'd-1') =>
       aControl('snooze', { rule: 'strict', type: 'device', value, until: time })
     const outcomeAfter = async (snooze: Control) =>
-      (await decided(after(rules('strict', 'decline'), snooze).active)).decision?.rules_hit
+      (await decided(changedBy(rules('strict', 'decline'), snooze).active)).decision?.rules_hit
     expect(await outcomeAfter(until(eventTime + 1))).toEqual([])
     expect(await outcomeAfter(until(eventTime))).toEqual(['strict'])
     expect(await outcomeAfter(until(eventTime + 1, 'd-2'))).toEqual(['strict'])
@@ -139,7 +139,7 @@ describe('what cannot be applied', () => {
     ['a snooze without an end', aControl('snooze', { rule: 'a', type: 'device', value: 'd-1' }), 'until'],
     ['a kind of later', aControl('model', ''), 'model'],
   ])('%s: changes nothing, and says why', async (_, control, why) => {
-    const { state, refused, active } = after(rules('strict', 'decline'), control)
+    const { state, refused, active } = changedBy(rules('strict', 'decline'), control)
     expect(refused).toMatchObject([{ offset: 2, control }])
     expect(refused[0]?.cause.message).toContain(why)
     expect(state.offset).toBe(3)
@@ -147,6 +147,6 @@ describe('what cannot be applied', () => {
   })
 
   it('a record that cannot be read is passed over', () => {
-    expect(after(null, entry({})).state).toMatchObject({ offset: 3, lists: { size: 1 } })
+    expect(changedBy(null, entry({})).state).toMatchObject({ offset: 3, lists: { size: 1 } })
   })
 })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Alert, Decision } from '../../../src/core/types.ts'
 import type { ApiOptions, Backend } from '../../../src/http/api.ts'
 import { renderOpenApi } from '../../../src/http/openapi.ts'
 import { schemas } from '../../../src/http/schemas.ts'
@@ -179,7 +180,35 @@ describe('a decision', () => {
         features.readFloatLE(4 * member.active.features.names.indexOf('amount')),
       )
       expect(body.alert).toMatchObject({ alert_id: decided?.decision_id, transaction_id: id })
+      expect(typeof body.base).toBe('number')
+      expect(body.contributions.length).toBe(8)
     }
+  })
+
+  it('is explained in the language that is asked for', async () => {
+    const ask = await start()
+    const [decided] = await decidedOn('tx-4')
+    const explain = `/v1/decisions/${decided?.decision_id}/explain`
+    const narrative = async (query: string) => (await ask(`${explain}${query}`)).body.alert.narrative
+    expect(await narrative('?language=en')).toBe(await narrative(''))
+    expect(await narrative('?language=zh')).toMatch(/[\u4e00-\u9fff]/)
+    expect(await ask(`${explain}?language=fr`)).toMatchObject({ status: 400 })
+  })
+
+  it('that called for no alert is explained by the model that made it', async () => {
+    const whole = member.backend as Backend
+    const ask = await start({ backend: () => ({ ...whole, findAlert: async () => null }) })
+    const [decided] = await decidedOn('tx-4')
+    const { body } = await ask(`/v1/decisions/${decided?.decision_id}/explain`)
+    const { base, contributions } = (await whole.explain(decided as Decision)) as Pick<
+      Alert,
+      'base' | 'contributions'
+    >
+    expect({ base: body.base, contributions: body.contributions, alert: body.alert }).toEqual({
+      base,
+      contributions: JSON.parse(JSON.stringify(contributions)),
+      alert: null,
+    })
   })
 
   it('is told to the payer in one sentence', async () => {

@@ -17,7 +17,7 @@ import { loadFeatures } from '../../../src/config/definitions.ts'
 import type { Decision } from '../../../src/core/types.ts'
 import { generate } from '../../../src/generator/generate.ts'
 import type { DecidedChunk } from '../../../src/replay/decided-chunk.ts'
-import { createDecisionsFolder } from '../../../src/replay/decisions-folder.ts'
+import { createDecisionsFolder, type Ruled } from '../../../src/replay/decisions-folder.ts'
 import { readDecisionTable } from '../../../src/replay/decisions-table.ts'
 import { createScoresFile } from '../../../src/replay/scores-file.ts'
 import { generatedSource } from '../../../src/replay/source.ts'
@@ -30,6 +30,7 @@ const payments = [...generate({ seed: 5, events: 200 })].flatMap((item) =>
   item.kind === 'transaction' ? [item.transaction] : [],
 )
 const verdict = { score: 0.25, risk_score: 250, outcome: 'approve', status: 'decided' } as unknown as Decision
+const champion = { name: 'champion', rules: null } as unknown as Ruled
 const chunk: DecidedChunk = {
   arrivals: payments.map((transaction) => ({
     transaction,
@@ -80,7 +81,7 @@ it('the file of scores appears at its end, and goes on where it stood', async ()
 
 it('decisions of a replay read back, and a full disk leaves nothing half', async () => {
   mkdirSync(at('decisions'))
-  const sink = createDecisionsFolder(at('decisions'), ['champion'], null)
+  const sink = createDecisionsFolder(at('decisions'), [champion], null)
   await sink.write(chunk)
   await sink.close()
   const table = await readDecisionTable(at('decisions'), sink.parts())
@@ -89,7 +90,7 @@ it('decisions of a replay read back, and a full disk leaves nothing half', async
 
   mkdirSync(at('full'))
   fullDisk('full/decisions-00000.parquet')
-  const full = createDecisionsFolder(at('full'), ['champion'], null)
+  const full = createDecisionsFolder(at('full'), [champion], null)
   await full.write(chunk)
   expect(() => full.close()).toThrow(diskFull('decisions-00000.parquet'))
   expect(readdirSync(at('full'))).toEqual([])

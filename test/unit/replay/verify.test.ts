@@ -82,6 +82,7 @@ async function foundByOther(log: Records): Promise<number> {
       transactions: log[topics.transactions],
       decisions: log[topics.decisions],
       alerts: log[topics.alerts],
+      control: [[]],
     },
   } as unknown as Evidence
   for (const partition of [0, 1, 2]) {

@@ -66,7 +66,7 @@ def _missing_left(node: dict) -> bool:
     """Tell where NaN goes; where training saw none, LightGBM takes it for 0."""
     if node["decision_type"] != "<=" or node["missing_type"] not in ("None", "NaN"):
         raise TrainingError(
-            f"A tree has a split of type {node['decision_type']} with missing as {node['missing_type']}: weir knows "
-            "numbers that are at most a threshold, and NaN for missing."
+            f"A tree has a split of type {node['decision_type']} with missing as {node['missing_type']}: "
+            "weir knows numbers that are at most a threshold, and NaN for missing."
         )
     return node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0

@@ -73,8 +73,9 @@ def train_family(
 ) -> dict:
     """Fit, export, compare, calibrate and write one family.
 
-    Writes model.onnx, trees.txt of LightGBM's trees, part.json and scores.parquet: raw scores and calibrated probabilities of the validation rows
-    (out of fold, where there are none) and of the test rows. Later steps need nothing else: no model is pickled.
+    Writes model.onnx, trees.txt of LightGBM's trees, part.json and scores.parquet: raw scores and calibrated
+    probabilities of the validation rows (out of fold, where there are none) and of the test rows. Later steps need
+    nothing else: no model is pickled.
 
     Parameters
     ----------
