@@ -11,6 +11,7 @@ const proposal = (more: object, ...[challenge, review, decline]: readonly number
     data: { ...data, label_delay_days: null, blocked_without_outcome: { payments: 0, value: 0 } },
     unscored: 0,
     proposed: { thresholds: { challenge, review, decline } },
+    segmented: null,
     ...more,
   } as unknown as ThresholdProposal)
 
