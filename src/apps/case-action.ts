@@ -79,7 +79,7 @@ function refuseUnfit({ case_id, status, taken_by, disposition, closed_by }: Desk
       'correct its labels by weir label TRANSACTION --fraud or --good --source analyst',
     )
   if (action === 'take' && taken_by !== null && taken_by !== who)
-    throw refused(`case ${case_id} is taken by ${taken_by}`, 'release it first: weir alerts release')
+    throw refused(`case ${case_id} is taken by ${taken_by}`, `release it first: weir alerts release ${case_id}`)
 }
 
 const refused = (message: string, cure: string): WeirError =>

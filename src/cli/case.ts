@@ -3,8 +3,9 @@ import { type CaseDetails, caseDetails, type LinkedPayment } from '../apps/case-
 import type { DeskAlert, DeskCase } from '../apps/cases.ts'
 import type { Desk } from '../apps/desk.ts'
 import type { ListedCase } from '../core/cases.ts'
+import { numbered } from '../core/numbers.ts'
 import { shown } from '../files/shown.ts'
-import { grouped, money, note, print, printJson, printTable, styled } from './output.ts'
+import { money, note, print, printJson, printTable, styled } from './output.ts'
 import { verdict, when } from './tail.ts'
 
 const mostText = 2_000
@@ -70,7 +71,7 @@ function showDetails({ case: one, payments, isCut }: CaseDetails): void {
   if (one.closed_time !== null) print(`closed by ${shown(one.closed_by ?? '')} at ${when(one.closed_time)}`)
   for (const alert of one.alerts) showAlert(alert)
   print('')
-  print(`${grouped(payments.length)} payments of the customer from an hour before to an hour after:`)
+  print(`${numbered(payments.length, 'payment')} of the customer from an hour before to an hour after:`)
   printTable(
     ['TIME', 'TRANSACTION', 'AMOUNT', 'CHANNEL', 'MERCHANT', 'DECISION', 'LABEL'],
     payments.map(({ transaction: t, decision, isAlert, label }) => [

@@ -41,8 +41,16 @@ export function registerCompare(program: Command): void {
         'also by these (default: none on a terminal, all with --json and --report)',
       ).choices([...segmentFields, ...periods]),
     )
-    .option('--from <time>', 'payments from then on, ISO 8601', time, Number.NEGATIVE_INFINITY)
-    .option('--to <time>', 'payments before that', time, Number.POSITIVE_INFINITY)
+    .addOption(
+      new Option('--from <time>', 'payments from then on, ISO 8601')
+        .argParser(time)
+        .default(Number.NEGATIVE_INFINITY, 'the first'),
+    )
+    .addOption(
+      new Option('--to <time>', 'payments before that')
+        .argParser(time)
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',

@@ -51,8 +51,8 @@ export function registerLabel(program: Command): void {
 /** @throws WeirError WEIR_CLI_USAGE unless it is exactly one of the three. */
 function saidBy({ fraud, good, reverse, source, state }: Flags): { fraud: boolean; state: string } {
   if ([fraud, good, reverse].filter((flag) => flag === true).length !== 1) {
-    throw new WeirError('WEIR_CLI_USAGE', 'it is not said what the payment was', {
-      cure: 'give one of --fraud, --good and --reverse',
+    throw new WeirError('WEIR_CLI_USAGE', 'it is not said, or said twice, what the payment was', {
+      cure: 'give just one of --fraud, --good and --reverse',
     })
   }
   if (reverse === true) return { fraud: false, state: 'reversed' }

@@ -58,7 +58,7 @@ export function registerLists(program: Command): void {
 
   changing(
     entryArguments(
-      lists.command('add').description('puts an entry on a list; one of the same value is replaced'),
+      lists.command('add').description('put an entry on a list; one of the same value is replaced'),
     )
       .option('--reason <text>', 'why it stands there', '')
       .option('--expires <time>', 'until when, ISO 8601 (default: until it is removed)', time)
@@ -78,7 +78,7 @@ export function registerLists(program: Command): void {
     },
   )
 
-  changing(entryArguments(lists.command('remove').description('takes an entry off a list'))).action(
+  changing(entryArguments(lists.command('remove').description('take an entry off a list'))).action(
     async (list: ListName, type: ListType, value: string, flags: Author, command: Command) => {
       await send([{ op: 'remove', list, type, value }], flags, command)
     },
@@ -87,7 +87,7 @@ export function registerLists(program: Command): void {
   changing(
     lists
       .command('import')
-      .description('puts the entries of a file on the lists, all or none')
+      .description('put the entries of a file on the lists, all or none')
       .argument('<file>', 'CSV, JSON Lines, Avro or Parquet'),
   ).action(async (path: string, flags: Author, command: Command) => {
     await send(await entriesOfFile(path, flags.author), flags, command)
@@ -96,7 +96,7 @@ export function registerLists(program: Command): void {
   changing(
     lists
       .command('snooze')
-      .description('keeps one rule silent for one customer, device, merchant … until a time')
+      .description('keep one rule silent for one customer, device, merchant … until a time')
       .argument('<rule>', 'id of the rule')
       .addArgument(new Argument('<type>', 'of what').choices(listTypes))
       .argument('<value>', 'which one')

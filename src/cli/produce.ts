@@ -26,7 +26,11 @@ export function registerProduce(program: Command): void {
     .addOption(
       new Option('--as <what>', 'what rows are').choices(['transactions', 'labels']).default('transactions'),
     )
-    .option('--limit <n>', 'rows to read at most', count, Number.POSITIVE_INFINITY)
+    .addOption(
+      new Option('--limit <n>', 'rows to read at most')
+        .argParser(count)
+        .default(Number.POSITIVE_INFINITY, 'all'),
+    )
     .option('--rate <n>', 'records a second; 0: as fast as possible', count, 0)
     .addOption(onErrorOption('stop'))
     .action(async (file: string, flags: Flags, command: Command) => {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Economics, economicsOf } from '../apps/economics.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
 import type { RuleEconomics } from '../core/evaluation/rule-economics.ts'
@@ -20,8 +20,16 @@ export function registerEconomics(rules: Command): void {
     .argument('<folder>', 'what weir replay --out wrote')
     .option('--candidate <name>', 'whose rules (default: the only ones)')
     .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
-    .option('--from <time>', 'payments from then on, ISO 8601', time, Number.NEGATIVE_INFINITY)
-    .option('--to <time>', 'payments before that', time, Number.POSITIVE_INFINITY)
+    .addOption(
+      new Option('--from <time>', 'payments from then on, ISO 8601')
+        .argParser(time)
+        .default(Number.NEGATIVE_INFINITY, 'the first'),
+    )
+    .addOption(
+      new Option('--to <time>', 'payments before that')
+        .argParser(time)
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
     .option('--measure <file>', 'also the CPU time of each rule of this file, on generated payments')
     .addHelpText(
       'after',

@@ -31,7 +31,11 @@ export function registerThreshold(program: Command): void {
     .option('--candidate <name>', 'whose risk scores', 'champion')
     .option('--policy <file>', 'the policy that --out rewrites (default: the configuration)')
     .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
-    .option('--alerts-per-day <n>', 'at most so many, mean over days (default: no limit)', alerts, Infinity)
+    .addOption(
+      new Option('--alerts-per-day <n>', 'at most so many, mean over days')
+        .argParser(alerts)
+        .default(Number.POSITIVE_INFINITY, 'no limit'),
+    )
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',

@@ -37,6 +37,12 @@ export const only = <Shape extends z.ZodRawShape>(shape: Shape) =>
 export const oneOf = <const Values extends readonly string[]>(values: Values) =>
   z.enum(values, { error: ({ input }) => notAmong(input, values) })
 
+/** What a file of rules or a policy calls itself: 1 to 32 characters. */
+export const fileVersion = z
+  .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text, 1.0.0 or "1"') })
+  .min(1)
+  .max(32)
+
 const duration = z.string().refine((text) => !Number.isNaN(durationMs(text)), {
   error: ({ input }) => `"${input}" is no duration; write for example 10m, 24h or 30d`,
 })
@@ -181,7 +187,7 @@ const scaSection = (named: z.ZodType<string>) =>
 function policyFile(features: readonly string[] | null) {
   const known = featureAmong(features)
   return only({
-    version: z.string().min(1).max(32),
+    version: fileVersion,
     language: oneOf(languages).optional(),
     thresholds,
     segments: z

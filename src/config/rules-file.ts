@@ -13,7 +13,17 @@ import {
 } from '../core/rules/rules.ts'
 import { channels, entryModes, outcomes, transactionTypes } from '../core/types.ts'
 import { createCelReader } from './cel.ts'
-import { checked, hint, oneOf, only, readText, reasonCode, sha256, yamlOf } from './definitions.ts'
+import {
+  checked,
+  fileVersion,
+  hint,
+  oneOf,
+  only,
+  readText,
+  reasonCode,
+  sha256,
+  yamlOf,
+} from './definitions.ts'
 
 /** What rules are compiled against. */
 export interface RulesWorld {
@@ -83,10 +93,7 @@ const jsTypes = { int: 'number', double: 'number', string: 'string', bool: 'bool
 
 const rulesFile = (names: ReadonlyMap<string, RuleName>) =>
   only({
-    version: z
-      .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text, 1.0.0 or "1"') })
-      .min(1)
-      .max(32),
+    version: fileVersion,
     rules: z.array(rule(names)).max(10_000),
   }).refine(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, {
     path: ['rules'],
