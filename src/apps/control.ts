@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { createControlReader } from '../config/control-texts.ts'
 import { sha256 } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
-import type { ControlState } from '../core/control.ts'
 import { WeirError } from '../core/errors.ts'
 import { holdsPan } from '../core/pan.ts'
 import type { Control } from '../core/types.ts'
 import { validateControl } from '../core/validate.ts'
-import { ControlFollower } from '../stream/control-follower.ts'
-import type { LoadedSet } from './active-set.ts'
 import type { Connection } from './connect.ts'
 
 /** A change that is to be made. */
@@ -48,20 +44,3 @@ const refused = (why: string): WeirError =>
   new WeirError('WEIR_CONTROL_REFUSED', `the change was not sent: ${why}`, {
     cure: 'mend it and publish it again',
   })
-
-/** What the changes so far have made of what the files say. */
-export async function readControl(
-  { log, contracts }: Pick<Connection, 'log' | 'contracts'>,
-  { topics }: Config,
-  base: LoadedSet,
-): Promise<ControlState> {
-  const follower = await ControlFollower.open({
-    log,
-    topic: topics.control,
-    codec: contracts.control,
-    reader: createControlReader(base),
-    base,
-    observer: {},
-  })
-  return follower.state
-}

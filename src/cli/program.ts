@@ -15,6 +15,7 @@ import { registerLabel } from './label.ts'
 import { registerLists } from './lists.ts'
 import { registerModel } from './model.ts'
 import { endProgress, styled } from './output.ts'
+import { registerPolicy } from './policy.ts'
 import { registerProduce } from './produce.ts'
 import { registerRekey } from './rekey.ts'
 import { registerReplay } from './replay.ts'
@@ -44,6 +45,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerThreshold,
   registerRules,
   registerLists,
+  registerPolicy,
   registerFeatures,
   registerExport,
   registerTrain,

@@ -32,15 +32,19 @@ export const listedValue: Readonly<Record<ListType, (of: Transaction) => string 
   country: ({ country }) => country,
 }
 
+/** Of one list and type. Entries by value; of addresses by `rangeKey`. */
 interface Shelf {
   readonly list: ListName
   readonly type: ListType
-  /** By value; of addresses by `rangeKey`. */
-  readonly entries: ReadonlyMap<string, ListEntry>
-  /** Of addresses: the lengths of prefixes that there are, by bits. */
-  readonly prefixes: readonly (readonly [bits: number, prefix: number])[]
+  /** The newest last, each much smaller than the one before; null: removed. What a change copies is small, mostly. */
+  readonly layers: readonly ReadonlyMap<string, ListEntry | null>[]
+  readonly size: number
+  /** Of addresses: the lengths of prefixes that there are or were, as `bits/prefix`. */
+  readonly prefixes: readonly string[]
 }
 
+/** A layer is merged into the one before when it is not this many times smaller. */
+const layerRatio = 4
 const none: readonly never[] = []
 
 /**
@@ -57,38 +61,27 @@ export class ListBook implements Lists {
   }
 
   get size(): number {
-    return this.#shelves.reduce((sum, { entries }) => sum + entries.size, 0)
+    return this.#shelves.reduce((sum, { size }) => sum + size, 0)
   }
 
   /** Those of a list, in the order in which they were added. */
   *entries(list: ListName): Generator<ListEntry, void, undefined> {
-    for (const shelf of this.#shelves) if (shelf.list === list) yield* shelf.entries.values()
+    for (const shelf of this.#shelves) {
+      if (shelf.list !== list) continue
+      for (const entry of merged(shelf.layers).values()) if (entry !== null) yield entry
+    }
   }
 
-  /** The book after these changes, in order. Copies what they touch, once for all of them. */
+  /** The book after these changes, in order. */
   with(changes: readonly ListChange[]): ListBook {
-    const touched = new Map<string, Map<string, ListEntry>>()
-    for (const change of changes) {
-      const name = `${change.list}:${change.type}`
-      let entries = touched.get(name)
-      if (entries === undefined) {
-        const known = this.#shelves.find(({ list, type }) => list === change.list && type === change.type)
-        entries = new Map(known?.entries)
-        touched.set(name, entries)
-      }
-      const key = keyOf(change)
-      // Removed first, so that what is added again comes last.
-      entries.delete(key)
-      if (change.op === 'remove') continue
-      const { op: _, ...entry } = change
-      entries.set(key, entry)
-    }
+    const touched = Map.groupBy(changes, ({ list, type }) => `${list}:${type}`)
     const shelves = listNames.flatMap((list) =>
       listTypes.flatMap((type) => {
-        const entries = touched.get(`${list}:${type}`)
         const known = this.#shelves.find((one) => one.list === list && one.type === type)
-        if (entries === undefined) return known ?? []
-        return entries.size === 0 ? [] : [{ list, type, entries, prefixes: prefixesOf(type, entries) }]
+        const ofShelf = touched.get(`${list}:${type}`)
+        if (ofShelf === undefined) return known ?? []
+        const shelf = changed(known ?? { list, type, layers: [], size: 0, prefixes: [] }, ofShelf)
+        return shelf.size === 0 ? [] : shelf
       }),
     )
     return new ListBook(shelves)
@@ -100,8 +93,8 @@ export class ListBook implements Lists {
       const { list, type } = shelf
       const value = listedValue[type](transaction)
       if (value === null) continue
-      const found = (type === 'ip' ? entriesOf(shelf, value) : [shelf.entries.get(value)]).filter(
-        (entry) => entry !== undefined && (entry.expires === null || transaction.event_time < entry.expires),
+      const found = (type === 'ip' ? entriesOf(shelf, value) : [entryAt(shelf, value)]).filter(
+        (entry) => entry !== null && (entry.expires === null || transaction.event_time < entry.expires),
       )
       if (found.length === 0) continue
       const isFinal = list === 'deny' && found.some((entry) => entry?.strength === 'final')
@@ -112,15 +105,65 @@ export class ListBook implements Lists {
   }
 }
 
+function changed(shelf: Shelf, changes: readonly ListChange[]): Shelf {
+  const layer = new Map<string, ListEntry | null>()
+  const prefixes = new Set(shelf.prefixes)
+  let { size } = shelf
+  for (const change of changes) {
+    const key = keyOf(change)
+    const before = layer.get(key)
+    const stood = (before === undefined ? entryAt(shelf, key) : before) !== null
+    // Removed first, so that what is added again comes last.
+    layer.delete(key)
+    if (change.op === 'remove') layer.set(key, null)
+    else {
+      const { op: _, ...entry } = change
+      layer.set(key, entry)
+      if (change.type === 'ip') prefixes.add(key.slice(0, key.lastIndexOf('/')))
+    }
+    size += Number(change.op === 'add') - Number(stood)
+  }
+  const layers = [...shelf.layers, layer]
+  for (;;) {
+    const [below, top] = layers.slice(-2)
+    if (top === undefined || (below as typeof layer).size > top.size * layerRatio) break
+    const both = merged([below as typeof layer, top])
+    // Nothing lies below the lowest that a mark could hide.
+    if (layers.length === 2) for (const [key, entry] of both) if (entry === null) both.delete(key)
+    layers.splice(-2, 2, both)
+  }
+  return { ...shelf, layers, size, prefixes: [...prefixes] }
+}
+
+/** One layer of several; what was removed leaves its mark, which hides what lies below. */
+function merged(layers: Shelf['layers']): Map<string, ListEntry | null> {
+  const all = new Map(layers[0])
+  for (const layer of layers.slice(1)) {
+    for (const [key, entry] of layer) {
+      all.delete(key)
+      all.set(key, entry)
+    }
+  }
+  return all
+}
+
+function entryAt({ layers }: Shelf, key: string): ListEntry | null {
+  for (let at = layers.length - 1; at >= 0; at--) {
+    const entry = layers[at]?.get(key)
+    if (entry !== undefined) return entry
+  }
+  return null
+}
+
 /** Of an address: the entries of the ranges that it lies in. */
-function entriesOf({ entries, prefixes }: Shelf, text: string): (ListEntry | undefined)[] {
+function entriesOf(shelf: Shelf, text: string): (ListEntry | null)[] {
   const address = parseAddress(text)
   if (address === null) return []
-  return prefixes.flatMap(([bits, prefix]) =>
-    bits === address.bits
-      ? entries.get(rangeKey({ ...address, value: beginning(address, prefix), prefix }))
-      : undefined,
-  )
+  return shelf.prefixes.flatMap((kind) => {
+    const [bits, prefix] = kind.split('/').map(Number) as [number, number]
+    if (bits !== address.bits) return []
+    return entryAt(shelf, rangeKey({ ...address, value: beginning(address, prefix), prefix }))
+  })
 }
 
 function keyOf({ type, value }: EntryName): string {
@@ -129,9 +172,3 @@ function keyOf({ type, value }: EntryName): string {
 }
 
 const rangeKey = ({ bits, value, prefix }: AddressRange): string => `${bits}/${prefix}/${value}`
-
-function prefixesOf(type: ListType, entries: ReadonlyMap<string, ListEntry>): Shelf['prefixes'] {
-  if (type !== 'ip') return none
-  const kinds = new Set([...entries.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))
-  return [...kinds].map((kind) => kind.split('/').map(Number) as [number, number])
-}

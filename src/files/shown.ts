@@ -23,6 +23,9 @@ const mostNames = 40
 
 /** Names of columns, with commas between. */
 export function shownNames(names: readonly string[]): string {
-  const first = names.slice(0, mostNames).map(shown).join(', ')
+  const first = names
+    .slice(0, mostNames)
+    .map((name) => shown(name))
+    .join(', ')
   return names.length > mostNames ? `${first} and ${names.length - mostNames} more` : first
 }

@@ -9,7 +9,7 @@ const longestDelayMs = 90 * dayMs
 const reports = [
   { source: 'customer', weight: 50, medianMs: 14 * hourMs, sigma: 1.3 },
   { source: 'chargeback', weight: 25, medianMs: 11 * dayMs, sigma: 0.6 },
-  { source: 'early_fraud_warning', weight: 15, medianMs: 2 * dayMs, sigma: 0.9 },
+  { source: 'issuer', weight: 15, medianMs: 2 * dayMs, sigma: 0.9 },
   { source: 'analyst', weight: 10, medianMs: 2 * hourMs, sigma: 0.8 },
 ] as const
 const reportWeights = reports.map((report) => report.weight)

@@ -96,7 +96,7 @@ test('what is usual is said beside the value, where it is known', () => {
     ],
   })
   const values = row({ customer_count_10m: 4, customer_count_30d: 30 })
-  expect(reasonsOf(inChinese, 'review', values, 700, false)[0]?.text).toBe('此前10分钟内4笔；平常每天1笔。')
+  expect(reasonsOf(inChinese, 'review', values, 700, false)[0]?.text).toBe('此前10分钟内4笔，平常每天1笔。')
 })
 
 test('a Chinese policy says both in Chinese, and what it has no words for by its names', () => {
