@@ -3,6 +3,7 @@ import { bombs } from './list/bombs.ts'
 import { brokerKill, brokerRolling, leaderChange } from './list/broker.ts'
 import { cards } from './list/cards.ts'
 import { changelog } from './list/changelog.ts'
+import { changes } from './list/changes.ts'
 import { cut } from './list/cut.ts'
 import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
@@ -38,6 +39,7 @@ export const faults: readonly Fault[] = [
   leaderChange,
   cards,
   changelog,
+  changes,
   diskFull,
   flush,
   idsExpired,

@@ -52,9 +52,15 @@ export function registerAlerts(program: Command): void {
     .description(
       'one case: its alerts with reasons, the payments around them, notes; any of its alerts names it',
     )
-    .action(async (id: string, _, command: Command) => {
+    .option(
+      '--narrate',
+      'in the language of the setting narrative.language, by its language model where one is set',
+      false,
+    )
+    .action(async (id: string, { narrate }: { narrate: boolean }, command: Command) => {
       const { config } = configOf(command)
-      await withDesk(config, (desk) => showCase(desk, id, wantsJson(command)))
+      const narrator = narrate ? config.narrative : null
+      await withDesk(config, (desk) => showCase(desk, id, narrator, wantsJson(command)))
     })
 
   addAction(alerts, 'take', 'take a case to work on it')

@@ -1,3 +1,4 @@
+import { type NarratorSettings, narrateExternally } from '../adapters/llm-narrator.ts'
 import { type CaseDetails, caseDetails, type LinkedPayment } from '../apps/case-details.ts'
 import type { DeskAlert, DeskCase } from '../apps/cases.ts'
 import type { Desk } from '../apps/desk.ts'
@@ -36,12 +37,29 @@ function stateOf({ status, taken_by, disposition }: DeskCase): string {
   return taken_by === null ? status : `taken by ${shown(taken_by)}`
 }
 
-/** One case, for a person or a program. */
-export async function showCase(desk: Desk, id: string, json: boolean): Promise<void> {
-  const details = await caseDetails(desk, id, Date.now())
+/** One case, for a person or a program. @param narrator tells each alert anew; null: as the alert has it. */
+export async function showCase(
+  desk: Desk,
+  id: string,
+  narrator: NarratorSettings | null,
+  json: boolean,
+): Promise<void> {
+  const found = await caseDetails(desk, id, Date.now())
+  const details = narrator === null ? found : await narrated(found, narrator)
   const { case: one, payments, isCut } = details
   if (json) return printJson({ ...one, payments: payments.map(paymentJson), is_cut: isCut })
   showDetails(details)
+}
+
+async function narrated(details: CaseDetails, narrator: NarratorSettings): Promise<CaseDetails> {
+  const alerts: DeskAlert[] = []
+  // One after the other: who asks reads them so, and the model is somebody else's.
+  for (const alert of details.case.alerts) {
+    const { text, instead } = await narrateExternally(alert, narrator)
+    if (instead !== null) note(`${alert.alert_id}: in weir's own words, since ${instead}`)
+    alerts.push({ ...alert, narrative: text })
+  }
+  return { ...details, case: { ...details.case, alerts } }
 }
 
 function showDetails({ case: one, payments, isCut }: CaseDetails): void {
