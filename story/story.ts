@@ -166,7 +166,7 @@ export class Story {
     )
     claim(
       declined(after) >= leastDeclined * after.length,
-      `${leastDeclined * 100} % of the later payments are declined`,
+      `${share(leastDeclined)} of the later payments are declined`,
     )
     return {
       declined_before: [declined(before), before.length],
@@ -196,11 +196,11 @@ export class Story {
   async #whatItIsWorth(): Promise<Pick<Summary, 'saved' | 'currency'>> {
     this.#begin('The report: what the rule is worth')
     const summary = await this.#replay('history')
-    const comparison = await this.#stage.weir<Comparison>(
-      `compare ${this.#out}/history --report ${this.#out}/report.html --json`,
-    )
+    const [comparison, economics] = await Promise.all([
+      this.#stage.weir<Comparison>(`compare ${this.#out}/history --report ${this.#out}/report.html --json`),
+      this.#economics('history'),
+    ])
     const { changes, data } = comparison
-    const economics = await this.#economics('history')
     const { currency } = economics
     const saved = economics.rules.reduce((sum, rule) => sum + rule.saved, 0)
     this.#say(
@@ -209,7 +209,7 @@ export class Story {
     const { newly_caught: caught, newly_hit: hit } = changes
     const honest = summary.onlyByRule.filter((id) => !isOfAttack(id)).length
     this.#say(
-      `with the rule ${caught.payments} more frauds are caught (${caught.value.toFixed(2)} ${currency}), ${hit.payments} that nobody reported are met; ${honest} of all these were honest`,
+      `with the rule ${caught.payments} more frauds are caught (${caught.value.toFixed(2)} ${currency}), and ${hit.payments} that nobody reported; it alone declines ${honest} honest payments`,
     )
     this.#say(`saved by config/costs.yaml: ${saved.toFixed(2)} ${currency}`)
     this.#say(`report: ${this.#out}/report.html`)
@@ -220,13 +220,15 @@ export class Story {
 
   async #everythingAddsUp(): Promise<Pick<Summary, 'payments' | 'decisions' | 'verified' | 'differ'>> {
     this.#begin('Every decision is computed again')
-    const { as_recorded, recomputed, decisions } =
-      await this.#stage.weir<Verification>('replay --verify --json')
+    const [verification, { total }] = await Promise.all([
+      this.#stage.weir<Verification>('replay --verify --json'),
+      this.#stage.weir<Audit>('audit --json'),
+    ])
+    const { as_recorded, recomputed, decisions } = verification
     const differ = as_recorded.differ + recomputed.differ
     this.#say(
       `${grouped(as_recorded.compared)} decisions compared as recorded, ${grouped(recomputed.compared)} recomputed from the log: ${differ} differ`,
     )
-    const { total } = await this.#stage.weir<Audit>('audit --json')
     this.#say(
       `${grouped(total.records)} payments: ${grouped(total.decisions)} decisions, ${total.missing} missing, ${total.double} double`,
     )

@@ -54,7 +54,7 @@ export function trafficOf(seed: number, now: number): Traffic {
   const start = lastMonday(now - days * dayMs)
   const attack = start + attackDay * dayMs + 12 * hourMs
   const random = new Random(seed, 100)
-  const everyday = everydayOf(seed, start, start + days * dayMs)
+  const everyday = everydayOf(seed, start)
   const before = cut(everyday, start, attack)
   const shop = cheapestShop(before.payments)
   const victims = strangersTo(shop.merchant_id, before.payments, random)
@@ -98,14 +98,25 @@ interface Everyday {
   readonly labels: readonly Timed<Label>[]
 }
 
-function everydayOf(seed: number, startTime: number, end: number): Everyday {
+/** What the generator makes depends on the date, salaries for one: it is always made for this Monday, and moved. */
+const generatedStart = Date.UTC(2026, 10, 9)
+
+function everydayOf(seed: number, start: number): Everyday {
   const payments: Timed<Transaction>[] = []
   const labels: Timed<Label>[] = []
-  for (const record of generate({ seed, events: Number.MAX_SAFE_INTEGER, startTime, customers })) {
-    const { time } = record
-    if (time >= end) break
-    if (record.kind === 'transaction') payments.push({ time, value: record.transaction })
-    else if (record.kind === 'label') labels.push({ time, value: record.label })
+  const later = start - generatedStart
+  const options = { seed, events: Number.MAX_SAFE_INTEGER, startTime: generatedStart, customers }
+  for (const record of generate(options)) {
+    const time = record.time + later
+    if (time >= start + days * dayMs) break
+    if (record.kind === 'transaction') {
+      const { transaction } = record
+      payments.push({ time, value: { ...transaction, event_time: transaction.event_time + later } })
+    } else if (record.kind === 'label') {
+      const { effective_time, observed_time } = record.label
+      const moved = { effective_time: effective_time + later, observed_time: observed_time + later }
+      labels.push({ time, value: { ...record.label, ...moved } })
+    }
   }
   return { payments, labels }
 }
