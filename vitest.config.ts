@@ -11,7 +11,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'services',
-          include: ['test/{contract,integration,e2e}/**/*.test.ts'],
+          include: ['test/{contract,integration,e2e,story}/**/*.test.ts'],
           // Many minutes of Kafka's own tools, and of waiting for outages to end: asked for by name.
           exclude: process.env['WEIR_TEST_SLOW'] === '1' ? [] : ['test/integration/security-r*.test.ts'],
           globalSetup: 'test/helpers/services-setup.ts',
