@@ -5,6 +5,8 @@ export default defineConfig({
     // Real brokers and stores on small machines: a test says what it waits for, this only ends a hung one.
     testTimeout: 120_000,
     hookTimeout: 240_000,
+    // Vitest leaves a core free, of two every other; most of these tests wait for brokers half of their time.
+    maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
