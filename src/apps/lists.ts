@@ -1,9 +1,12 @@
 import { readListChanges } from '../config/control-texts.ts'
 import type { Config } from '../config/schema.ts'
+import { bodyOf } from '../core/control.ts'
 import { WeirError } from '../core/errors.ts'
-import { ListBook, type ListChange, type ListEntry } from '../core/lists.ts'
-import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
+import { ListBook, type ListChange, type ListEntry, strengths } from '../core/lists.ts'
+import type { Control } from '../core/types.ts'
+import { listNames, listTypes } from '../core/verdict.ts'
 import type { Row } from '../files/cells.ts'
+import { parseTime } from '../files/conversions.ts'
 import { readRows } from '../files/rows.ts'
 import { readChanges } from '../stream/control-changes.ts'
 import type { Connection } from './connect.ts'
@@ -17,18 +20,16 @@ export async function readLists({ log, contracts }: Connection, { topics }: Conf
   let book = ListBook.empty
   for await (const changes of readChanges(log, topics.control, contracts.control, 0)) {
     book = book.with(
-      changes.flatMap(({ control }) =>
-        control?.kind === 'list' ? validChanges(control.body.toString()) : [],
-      ),
+      changes.flatMap(({ control }) => (control?.kind === 'list' ? validChanges(control) : [])),
     )
   }
   return book
 }
 
 /** What cannot be read changes nothing. */
-function validChanges(text: string): readonly ListChange[] {
+function validChanges(control: Control): readonly ListChange[] {
   try {
-    return readListChanges(text)
+    return readListChanges(bodyOf(control))
   } catch (error) {
     if (error instanceof WeirError) return []
     throw error
@@ -76,24 +77,22 @@ export async function entriesOfFile(path: string, who: string): Promise<ListChan
 
 function entryOf(row: Row, path: string, line: number): Omit<ListEntry, 'who'> {
   const text = (name: string): string => String(row[name] ?? '').trim()
-  const list = text('list')
-  const type = text('type')
-  if (!isOneOf(listNames, list)) throw unfit(path, line, `list is not one of ${listNames.join(', ')}`)
-  if (!isOneOf(listTypes, type)) throw unfit(path, line, `type is not one of ${listTypes.join(', ')}`)
-  const expires = text('expires') === '' ? null : Date.parse(text('expires'))
-  if (Number.isNaN(expires)) throw unfit(path, line, 'expires is not ISO 8601')
-  const strength = text('strength') === 'final' ? 'final' : 'overridable'
+  const among = <Name extends string>(name: string, known: readonly Name[], given: string): Name => {
+    const found = known.find((one) => one === given)
+    if (found !== undefined) return found
+    throw unfit(path, line, `${name} is not one of ${known.join(', ')}`)
+  }
+  const expires = text('expires') === '' ? null : parseTime(text('expires'))
+  if (expires === undefined) throw unfit(path, line, 'expires is not ISO 8601')
   return {
-    list: list as ListName,
-    type: type as ListType,
+    list: among('list', listNames, text('list')),
+    type: among('type', listTypes, text('type')),
     value: text('value'),
-    strength,
+    strength: among('strength', strengths, text('strength') || 'overridable'),
     expires,
     reason: text('reason'),
   }
 }
-
-const isOneOf = (known: readonly string[], text: string): boolean => known.includes(text)
 
 const unfit = (path: string, line: number, what: string): WeirError =>
   new WeirError('WEIR_CLI_INPUT', `${path}, line ${line}: ${what}`, {

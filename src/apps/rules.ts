@@ -3,8 +3,10 @@ import { readManifest } from '../adapters/model-package.ts'
 import { loadFeatures } from '../config/definitions.ts'
 import { loadRules, type RulesWorld, rulesOf } from '../config/rules-file.ts'
 import type { Config } from '../config/schema.ts'
+import { bodyOf } from '../core/control.ts'
 import { WeirError } from '../core/errors.ts'
 import type { CompiledRules } from '../core/rules/rules.ts'
+import type { Control } from '../core/types.ts'
 import { readChanges } from '../stream/control-changes.ts'
 import type { Connection } from './connect.ts'
 
@@ -31,7 +33,7 @@ export async function activeRules(
   for await (const changes of readChanges(log, topic, contracts.control, 0)) {
     for (const { offset, control } of changes) {
       if (control?.kind !== 'rules') continue
-      newest = validRules(`${topic}-0-${offset}`, control.body.toString(), world) ?? newest
+      newest = validRules(`${topic}-0-${offset}`, control, world) ?? newest
     }
   }
   if (newest !== null || config.rules === null) return newest
@@ -39,9 +41,9 @@ export async function activeRules(
 }
 
 /** What does not compile changes nothing. */
-function validRules(source: string, text: string, world: RulesWorld): ActiveRules | null {
+function validRules(source: string, control: Control, world: RulesWorld): ActiveRules | null {
   try {
-    return { source, rules: rulesOf(source, text, world) }
+    return { source, rules: rulesOf(source, bodyOf(control), world) }
   } catch (error) {
     if (error instanceof WeirError) return null
     throw error

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { WeirError } from '../core/errors.ts'
+import { parseTime } from '../files/conversions.ts'
 import type { Position } from '../replay/topic-source.ts'
 
 /** Flags that every command takes, before or after its name. */
@@ -65,8 +66,8 @@ export function number(text: string): number {
 
 /** For a flag that names a moment: ISO 8601, as epoch milliseconds. */
 export function time(text: string): number {
-  const instant = Date.parse(text)
-  if (Number.isNaN(instant))
+  const instant = parseTime(text)
+  if (instant === undefined)
     throw new InvalidArgumentError('Write ISO 8601, for example 2026-01-05T00:00:00Z.')
   return instant
 }

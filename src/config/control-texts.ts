@@ -3,7 +3,7 @@ import type { ControlReader, Snooze } from '../core/control.ts'
 import type { ActiveSet } from '../core/decide.ts'
 import { WeirError } from '../core/errors.ts'
 import { parseRange } from '../core/ip.ts'
-import type { ListChange } from '../core/lists.ts'
+import { type ListChange, strengths } from '../core/lists.ts'
 import { holdsPan } from '../core/pan.ts'
 import { type ListType, listNames, listTypes } from '../core/verdict.ts'
 import { checked, oneOf, only, policyOf } from './definitions.ts'
@@ -52,7 +52,7 @@ const change = z.discriminatedUnion('op', [
     op: z.literal('add'),
     list: oneOf(listNames),
     ...named,
-    strength: oneOf(['final', 'overridable']).default('overridable'),
+    strength: oneOf(strengths).default('overridable'),
     expires: time.nullable().default(null),
     reason: free.max(256).default(''),
     who: free.min(1).max(64),

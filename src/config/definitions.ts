@@ -21,6 +21,7 @@ import {
 import { languages } from '../core/narrative/language.ts'
 import { type CompiledPolicy, compilePolicy, type PolicyFile, policyId } from '../core/policy.ts'
 import { channels, entityKinds, outcomes, transactionTypes } from '../core/types.ts'
+import { ownCodes } from '../core/verdict.ts'
 import { nearestPath } from './nearest.ts'
 
 export const sha256 = (content: string | Uint8Array): string =>
@@ -146,6 +147,14 @@ const featureFile = only({
   }).optional(),
 })
 
+/** Codes of reasons that rules and policies give. */
+export const reasonCode = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be upper case letters, digits and _')
+  .refine((code) => !ownCodes.has(code), {
+    error: ({ input }) => `${input} is what weir says of its own accord; choose another`,
+  })
+
 const cutOff = z.int().min(0).max(1000)
 const thresholds = only({ challenge: cutOff, review: cutOff, decline: cutOff })
 
@@ -212,7 +221,7 @@ function policyFile(features: readonly string[] | null) {
     sca: scaSection(featureAmong(features)).optional(),
     reasons: z.array(
       only({
-        code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
+        code: reasonCode,
         feature: known,
         features: z.array(known).optional(),
         at_least: z.number().optional(),
@@ -371,13 +380,16 @@ export function readText(path: string, code: ErrorCode): string {
 
 export function yamlOf(source: string, text: string, code: ErrorCode): unknown {
   const document = parseDocument(text)
-  const [mistake] = document.errors
-  if (mistake !== undefined) {
-    throw new WeirError(code, `${source} is not YAML: ${mistake.message}`, {
+  try {
+    for (const mistake of document.errors) throw mistake
+    // Aliases are resolved only here.
+    return document.toJS()
+  } catch (cause) {
+    throw new WeirError(code, `${source} is not YAML: ${(cause as Error).message}`, {
       cure: 'mend the line that is named',
+      cause,
     })
   }
-  return document.toJS()
 }
 
 /** `features.12 (customer_count_1h).window`: a position alone says little in a list of sixty. */

@@ -13,7 +13,17 @@ import {
 } from '../core/rules/rules.ts'
 import { channels, entryModes, outcomes, transactionTypes } from '../core/types.ts'
 import { createCelReader } from './cel.ts'
-import { checked, fileVersion, hint, oneOf, only, readText, sha256, yamlOf } from './definitions.ts'
+import {
+  checked,
+  fileVersion,
+  hint,
+  oneOf,
+  only,
+  readText,
+  reasonCode,
+  sha256,
+  yamlOf,
+} from './definitions.ts'
 
 /** What rules are compiled against. */
 export interface RulesWorld {
@@ -44,7 +54,7 @@ const rule = (names: ReadonlyMap<string, RuleName>) =>
     outcome: oneOf(outcomes).optional(),
     adjust: z.int().min(-999).max(999).optional(),
     reason: only({
-      code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be upper case letters, digits and _'),
+      code: reasonCode,
       text: z.string().min(1).max(256),
     }),
     priority: z.int().min(-1_000_000).max(1_000_000).default(0),

@@ -1,9 +1,10 @@
 import type { ActiveSet } from './decide.ts'
 import { WeirError } from './errors.ts'
-import { ListBook, type ListChange, listedValue } from './lists.ts'
+import { ListBook, type ListChange } from './lists.ts'
+import { holdsPan } from './pan.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { CompiledRules } from './rules/rules.ts'
-import type { Control, Transaction } from './types.ts'
+import type { Control } from './types.ts'
 import type { ListType } from './verdict.ts'
 
 /** Keeps one rule silent for one customer, device, merchant … until a time. */
@@ -31,8 +32,8 @@ export interface ControlState {
   readonly rules: CompiledRules | null
   readonly policy: CompiledPolicy
   readonly lists: ListBook
-  /** By rule, then by type:value: until when. */
-  readonly snoozes: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** By rule: what it is silent for, until that expires. */
+  readonly snoozes: ReadonlyMap<string, ListBook>
 }
 
 /** A record of the control topic. */
@@ -45,7 +46,8 @@ export interface ControlChange {
 /** A change that was not made, and why. */
 export interface RefusedChange {
   readonly offset: number
-  readonly control: Control
+  /** Null: it cannot be read. */
+  readonly control: Control | null
   readonly cause: WeirError
 }
 
@@ -68,14 +70,16 @@ export function applyControl(
   reader: ControlReader,
   onRefused: (refused: RefusedChange) => void,
 ): ControlState {
-  let { offset, rules, policy, snoozes } = state
+  let { offset, rules, policy } = state
   // Together, so that what they touch is copied once.
   const listed: ListChange[] = []
+  const snoozed: Snooze[] = []
   for (const { offset: at, control } of changes) {
     offset = at + 1
-    if (control === null) continue
-    const text = control.body.toString()
     try {
+      if (control === null)
+        throw new WeirError('WEIR_CONTROL_REFUSED', 'schemas/control.avsc does not read it')
+      const text = bodyOf(control)
       switch (control.kind) {
         case 'rules':
           rules = reader.rules(text)
@@ -87,7 +91,7 @@ export function applyControl(
           listed.push(...reader.lists(text))
           break
         case 'snooze':
-          snoozes = withSnooze(snoozes, reader.snooze(text))
+          snoozed.push(reader.snooze(text))
           break
         default:
           throw new WeirError('WEIR_CONTROL_REFUSED', `no member knows what to do with kind ${control.kind}`)
@@ -98,13 +102,35 @@ export function applyControl(
     }
   }
   const lists = listed.length === 0 ? state.lists : state.lists.with(listed)
-  return { offset, rules, policy, lists, snoozes }
+  return { offset, rules, policy, lists, snoozes: withSnoozes(state.snoozes, snoozed) }
 }
 
-function withSnooze(snoozes: ControlState['snoozes'], { rule, type, value, until }: Snooze) {
-  const ofRule = new Map(snoozes.get(rule)).set(`${type}:${value}`, until)
-  return new Map(snoozes).set(rule, ofRule)
+/** @throws WeirError WEIR_CONTROL_REFUSED where it holds a card number: what is said of it would repeat it. */
+export function bodyOf({ body }: Pick<Control, 'body'>): string {
+  const text = body.toString()
+  if (holdsPan(text)) throw new WeirError('WEIR_CONTROL_REFUSED', 'it holds a card number')
+  return text
 }
+
+function withSnoozes(snoozes: ControlState['snoozes'], added: readonly Snooze[]): ControlState['snoozes'] {
+  const all = new Map(snoozes)
+  for (const [rule, own] of Map.groupBy(added, (one) => one.rule)) {
+    all.set(rule, (all.get(rule) ?? ListBook.empty).with(own.map(entryOf)))
+  }
+  return all
+}
+
+/** A snooze is found as an entry of a list is: whatever way an address is written. */
+const entryOf = ({ type, value, until, reason }: Snooze): ListChange => ({
+  op: 'add',
+  list: 'allow',
+  type,
+  value,
+  strength: 'overridable',
+  expires: until,
+  reason,
+  who: '',
+})
 
 /** What decides from now on. */
 export function controlled(base: ActiveSet, state: ControlState): ActiveSet {
@@ -112,18 +138,8 @@ export function controlled(base: ActiveSet, state: ControlState): ActiveSet {
   return {
     ...base,
     policy,
-    rules: rules?.silencedBy((rule, transaction) => isSnoozed(snoozes.get(rule), transaction)) ?? null,
+    rules: rules?.silencedBy((rule, transaction) => !!snoozes.get(rule)?.hits(transaction).length) ?? null,
     lists: lists.size === 0 ? null : lists,
     controlOffset: offset,
   }
-}
-
-function isSnoozed(ofRule: ReadonlyMap<string, number> | undefined, transaction: Transaction): boolean {
-  if (ofRule === undefined) return false
-  for (const [type, of] of Object.entries(listedValue)) {
-    const value = of(transaction)
-    const until = value === null ? undefined : ofRule.get(`${type}:${value}`)
-    if (until !== undefined && transaction.event_time < until) return true
-  }
-  return false
 }

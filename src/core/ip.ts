@@ -57,7 +57,7 @@ function parseIpv4(text: string): bigint | null {
 function parseIpv6(text: string): bigint | null {
   const halves = text.split('::')
   if (halves.length > 2) return null
-  const [head, tail] = halves.map(groupsOf)
+  const [head, tail] = halves.map((half, i) => groupsOf(half, i === halves.length - 1))
   if (head == null || tail === null) return null
   const missing = 8 - head.length - (tail?.length ?? 0)
   if (tail === undefined ? missing !== 0 : missing < 1) return null
@@ -65,13 +65,13 @@ function parseIpv6(text: string): bigint | null {
   return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n)
 }
 
-/** Of a text without `::`; null where one is none. The last may be an IPv4 address, which makes two. */
-function groupsOf(text: string): number[] | null {
+/** Of a text without `::`; null where one is none. The last of an address may be an IPv4 address, which makes two. */
+function groupsOf(text: string, isEnd: boolean): number[] | null {
   if (text === '') return []
   const groups: number[] = []
   const parts = text.split(':')
   for (const [i, part] of parts.entries()) {
-    if (part.includes('.') && i === parts.length - 1) {
+    if (part.includes('.') && isEnd && i === parts.length - 1) {
       const value = parseIpv4(part)
       if (value === null) return null
       groups.push(Number(value >> 16n), Number(value & 0xffffn))

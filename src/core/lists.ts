@@ -2,6 +2,9 @@ import { type AddressRange, beginning, parseAddress, parseRange } from './ip.ts'
 import type { Transaction } from './types.ts'
 import { type ListHit, type ListName, type Lists, type ListType, listNames, listTypes } from './verdict.ts'
 
+/** Of entries: see ListEntry. */
+export const strengths = ['final', 'overridable'] as const
+
 /** Something that stands on a list. */
 export interface ListEntry {
   readonly list: ListName
@@ -9,7 +12,7 @@ export interface ListEntry {
   /** An identifier; for `ip` an address or a range (192.0.2.0/24); for `email` the hash; for `country` two letters. */
   readonly value: string
   /** On `deny`: `final` is overridden by nothing, `overridable` by an allow entry. On other lists it has no meaning. */
-  readonly strength: 'final' | 'overridable'
+  readonly strength: (typeof strengths)[number]
   /** Payments from this event_time on no longer meet it, epoch milliseconds; null: it stands until it is removed. */
   readonly expires: number | null
   readonly reason: string

@@ -34,7 +34,10 @@ export async function see(
     const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, active)
     return { ...facts, verdict: verdictOf(facts, active), explained: null }
   })
-  const which = sights.flatMap((sight, i) => (sight !== null && isAskedWhy(sight.verdict, policy) ? [i] : []))
+  const which: number[] = []
+  sights.forEach((sight, i) => {
+    if (sight !== null && isAskedWhy(sight.verdict, policy)) which.push(i)
+  })
   try {
     for (const [i, explained] of await explainRows(model, rows, arrivals.length, which)) {
       ;(sights[i] as Sight).explained = explained

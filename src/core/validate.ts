@@ -120,6 +120,7 @@ export function validateLabel(
 /** Checks a change of what decides; schemas/control.avsc. What `body` must hold is for who applies it. */
 export function validateControl(candidate: Control): Checked<Control> {
   const rejection =
+    pan(candidate) ??
     id('control_id', candidate.control_id) ??
     oneOf('kind', candidate.kind, controlKindSet) ??
     id('name', candidate.name) ??

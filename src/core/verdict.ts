@@ -1,4 +1,4 @@
-import { type CompiledPolicy, outcomeOf } from './policy.ts'
+import { type CompiledPolicy, degradedReason, outcomeOf, scoreCode, staleReason } from './policy.ts'
 import { type Sca, scaOf } from './sca.ts'
 import type { Outcome, Reason, Transaction } from './types.ts'
 
@@ -92,6 +92,14 @@ function reasonsOfList(code: string, words: string): Record<ListType, Reason> {
   const texts = listTypes.map((type) => [type, { code, text: `The ${type} ${words}.` }] as const)
   return Object.fromEntries(texts) as Record<ListType, Reason>
 }
+
+/** Codes of the reasons that weir gives of its own accord: no rule or policy may give one in another sense. */
+export const ownCodes: ReadonlySet<string> = new Set([
+  scoreCode,
+  staleReason.code,
+  degradedReason.code,
+  ...listNames.map((list) => listReasons[list].customer.code),
+])
 
 const nothing: readonly never[] = []
 /** Of outcomes: the later one is stricter. */

@@ -51,7 +51,7 @@ const timeAfter = (text: string, sinceMs: number, unitMs: number): number | unde
 const isoTime = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$/
 
 /** ISO 8601, with a space for the T as well; UTC where no offset is given. */
-function parseTime(text: string): number | undefined {
+export function parseTime(text: string): number | undefined {
   const [whole, time, , , offset] = isoTime.exec(text) ?? []
   if (whole === undefined) return undefined
   const instant = Date.parse(

@@ -83,7 +83,8 @@ export function createObserver(
       const active = { offset, rules: rules?.id ?? null, policy: policy.id, list_entries: lists.size }
       logger.info(active, 'changes on the control topic have taken effect')
     },
-    controlRefused({ offset, control: { control_id, kind, author }, cause }) {
+    controlRefused({ offset, control, cause }) {
+      const { control_id = null, kind = 'unreadable', author = null } = control ?? {}
       metrics.controlRefused.inc({ kind })
       const change = { offset, control_id, kind, author, error: cause }
       logger.error(change, 'a change on the control topic was refused and changes nothing')

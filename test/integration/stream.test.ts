@@ -283,6 +283,7 @@ describe('SIGTERM', () => {
     const silent = createServer().listen(port, '127.0.0.1')
     await using own = await Installation.create(shared())
     const member = await own.start(`kafka.brokers=127.0.0.1:${port}`)
+    await until('the model', () => member.output.includes('runs on'))
     await pause(1_500)
     expect(member.isRunning).toBe(true)
     member.signal('SIGTERM')

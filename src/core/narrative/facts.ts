@@ -1,8 +1,8 @@
 import { minorUnitExponent } from '../currencies.ts'
 import { fixed, inThousands } from '../numbers.ts'
-import { degradedReason, scoreCode, staleReason } from '../policy.ts'
+import { scoreCode, staleReason } from '../policy.ts'
 import type { Alert, PartScore } from '../types.ts'
-import type { ListName } from '../verdict.ts'
+import { type ListName, ownCodes } from '../verdict.ts'
 
 /** What an alert's narrative may say, with numbers as they are written in any language. */
 export interface Facts {
@@ -24,7 +24,7 @@ export interface Facts {
   readonly riskScore: string | null
   /** Probability of fraud in percent, without the sign. */
   readonly percent: string | null
-  /** The sentences of the policy and the rules: what weir says of its own accord stands in other fields. */
+  /** The sentences of the policy and the rules: what weir says of its own accord, other fields tell. */
   readonly reasons: readonly string[]
   /** Whether the reason is the payment as a whole: no row of the policy holds. */
   readonly asWhole: boolean
@@ -72,16 +72,6 @@ export interface Moved {
   /** null: missing. */
   readonly value: string | null
 }
-
-/** Reasons that weir gives of its own accord, and that facts of their own tell. */
-const ownCodes: ReadonlySet<string> = new Set([
-  scoreCode,
-  staleReason.code,
-  degradedReason.code,
-  'ALLOW_LISTED',
-  'DENY_LISTED',
-  'WATCH_LISTED',
-])
 
 /** Parts whose risk scores are this far apart disagree. */
 const wideApart = 300

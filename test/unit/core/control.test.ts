@@ -104,6 +104,16 @@ describe('a change', () => {
     expect(alert).toMatchObject({ outcome: 'approve', lists_hit: ['watch:device'] })
   })
 
+  it('silences one rule for the addresses of a range, however they are written', async () => {
+    const snoozed = async (value: string) => {
+      const snooze = aControl('snooze', { rule: 'strict', type: 'ip', value, until: eventTime + 1 })
+      return (await decided(changedBy(rules('strict', 'decline'), snooze).active)).decision?.rules_hit
+    }
+    expect(await snoozed('192.0.2.0/24')).toEqual([])
+    expect(await snoozed('::ffff:c000:211')).toEqual([])
+    expect(await snoozed('198.51.100.0/24')).toEqual(['strict'])
+  })
+
   it('silences one rule for one device until its time', async () => {
     const until = (time: number, value = 'd-1') =>
       aControl('snooze', { rule: 'strict', type: 'device', value, until: time })
@@ -133,6 +143,26 @@ describe('what cannot be applied', () => {
       }),
       'nothing',
     ],
+    ['rules with an alias of nothing', aControl('rules', 'version: *nothing'), 'alias'],
+    [
+      'a policy that aliases blow up',
+      aControl(
+        'policy',
+        [
+          'a: &a [x]',
+          ...'bcdefg'.split('').map((name, i) => `${name}: &${name} [${`*${'abcdef'[i]},`.repeat(9)}]`),
+        ].join('\n'),
+      ),
+      'alias',
+    ],
+    [
+      'rules with a card number in words',
+      aControl(
+        'rules',
+        "version: x\nrules: [{ id: a, version: 1, when: 'true', adjust: 5, reason: { code: A, text: 4111 1111 1111 1111 } }]",
+      ),
+      'card number',
+    ],
     ['a list that is no JSON', aControl('list', '{'), 'JSON'],
     ['an address that is none', entry({ type: 'ip', value: '1.2.3' }), 'address'],
     ['a card number', entry({ type: 'card', value: '4111111111111111' }), 'card number'],
@@ -146,7 +176,14 @@ describe('what cannot be applied', () => {
     expect((await decided(active)).decision).toMatchObject({ rules_hit: ['strict'], control_offset: 3 })
   })
 
-  it('a record that cannot be read is passed over', () => {
-    expect(changedBy(null, entry({})).state).toMatchObject({ offset: 3, lists: { size: 1 } })
+  it('says nothing of a card number but that it is one', () => {
+    const { refused } = changedBy(entry({ list: '4111111111111111' }))
+    expect(refused.map(({ cause }) => cause.message)).toEqual(['it holds a card number'])
+  })
+
+  it('a record that cannot be read is passed over, and told of', () => {
+    const { state, refused } = changedBy(null, entry({}))
+    expect(state).toMatchObject({ offset: 3, lists: { size: 1 } })
+    expect(refused).toMatchObject([{ offset: 0, control: null, cause: { code: 'WEIR_CONTROL_REFUSED' } }])
   })
 })

@@ -181,7 +181,7 @@ describe('a file whose columns are the fields', () => {
       mcc: '0742',
       ip: null,
     })
-    expect(Object.keys(transaction)).toHaveLength(23)
+    expect(Object.keys(transaction)).toHaveLength(24)
   })
 
   it('must have the columns that have no default', () => {

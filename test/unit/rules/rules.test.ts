@@ -34,6 +34,14 @@ describe('a rules file', () => {
   const hits = (fields: Partial<Transaction>, amount?: number) =>
     rules.hits(facts(fields, amount)).map(({ id }) => id)
 
+  it.each(['SCORE', 'ENTITY_VALUES_STALE', 'DEGRADED', 'DENY_LISTED'])(
+    "gives no reason that is weir's own: %s",
+    (code) => {
+      const own = rule('adjust: 5').replace('code: A', `code: ${code}`)
+      expect(() => rulesOf('text', head + own, world)).toThrow(`reason.code ${code} is what weir says`)
+    },
+  )
+
   it('hits in the order of the file', () => {
     expect(hits({ channel: 'atm', country: 'DE', event_time: day('2026-01-03') })).toEqual([
       'all',
