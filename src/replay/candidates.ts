@@ -121,8 +121,11 @@ export async function folderOf(model: string, { models }: Config): Promise<strin
   })
 }
 
-/** Policies that share a model ask it for the same batch: it answers once. */
-function remembering(model: Model): Model {
+/**
+ * Policies that share a model ask it for the same batch: it answers once. It does not say why: a replay keeps scores and
+ * outcomes, which do not depend on that, and to explain costs more than to score.
+ */
+function remembering({ explain: _, ...model }: Model): Model {
   let last: { features: Float32Array; scores: ReturnType<Model['score']> } | null = null
   return {
     ...model,
