@@ -66,7 +66,6 @@ async function publish({ config }: Scene, random: Random, turn: number): Promise
     name: 'changes',
     version: '1',
     author: 'ana',
-    comment: null,
   }
   await withConnection(config, (connection) => publishChange(connection, config, change))
 }

@@ -7,8 +7,14 @@ import type { Control } from '../core/types.ts'
 import { validateControl } from '../core/validate.ts'
 import type { Connection } from './connect.ts'
 
+/** Who makes a change, and why. */
+export interface Author {
+  readonly author: string
+  readonly comment?: string | undefined
+}
+
 /** A change that is to be made. */
-export interface Change extends Pick<Control, 'kind' | 'name' | 'version' | 'author' | 'comment'> {
+export interface Change extends Author, Pick<Control, 'kind' | 'name' | 'version'> {
   /** UTF-8. */
   readonly body: string | Buffer
 }
@@ -27,6 +33,7 @@ export async function publishChange(
   const bytes = Buffer.from(body)
   const control: Control = {
     ...change,
+    comment: change.comment ?? null,
     control_id: randomUUID(),
     body: bytes,
     sha256: sha256(bytes),

@@ -1,16 +1,15 @@
 import { readListChanges } from '../config/control-texts.ts'
 import type { Config } from '../config/schema.ts'
 import { bodyOf } from '../core/control.ts'
-import { WeirError } from '../core/errors.ts'
+import { unlessRefused, WeirError } from '../core/errors.ts'
 import { ListBook, type ListChange, type ListEntry, strengths } from '../core/lists.ts'
-import type { Control } from '../core/types.ts'
 import { listNames, listTypes } from '../core/verdict.ts'
 import type { Row } from '../files/cells.ts'
 import { parseTime } from '../files/conversions.ts'
 import { readRows } from '../files/rows.ts'
 import { readChanges } from '../stream/control-changes.ts'
 import type { Connection } from './connect.ts'
-import { publishChange } from './control.ts'
+import { type Author, publishChange } from './control.ts'
 
 /** One record of the control topic holds no more. */
 const changesARecord = 2_000
@@ -19,21 +18,11 @@ const changesARecord = 2_000
 export async function readLists({ log, contracts }: Connection, { topics }: Config): Promise<ListBook> {
   let book = ListBook.empty
   for await (const changes of readChanges(log, topics.control, contracts.control, 0)) {
-    book = book.with(
-      changes.flatMap(({ control }) => (control?.kind === 'list' ? validChanges(control) : [])),
-    )
+    const listed = changes.flatMap(({ control }) => (control?.kind === 'list' ? control : []))
+    // What cannot be read changes nothing.
+    book = book.with(listed.flatMap((one) => unlessRefused(() => readListChanges(bodyOf(one))) ?? []))
   }
   return book
-}
-
-/** What cannot be read changes nothing. */
-function validChanges(control: Control): readonly ListChange[] {
-  try {
-    return readListChanges(bodyOf(control))
-  } catch (error) {
-    if (error instanceof WeirError) return []
-    throw error
-  }
 }
 
 /**
@@ -45,7 +34,7 @@ export async function publishLists(
   connection: Connection,
   config: Config,
   changes: readonly ListChange[],
-  { author, comment }: { readonly author: string; readonly comment: string | null },
+  by: Author,
 ): Promise<void> {
   const bodies: string[] = []
   for (let at = 0; at < changes.length; at += changesARecord) {
@@ -55,7 +44,7 @@ export async function publishLists(
   }
   for (const [i, body] of bodies.entries()) {
     const version = `${i + 1} of ${bodies.length}`
-    await publishChange(connection, config, { kind: 'list', name: 'lists', version, body, author, comment })
+    await publishChange(connection, config, { ...by, kind: 'list', name: 'lists', version, body })
   }
 }
 

@@ -4,9 +4,8 @@ import { loadFeatures } from '../config/definitions.ts'
 import { loadRules, type RulesWorld, rulesOf } from '../config/rules-file.ts'
 import type { Config } from '../config/schema.ts'
 import { bodyOf } from '../core/control.ts'
-import { WeirError } from '../core/errors.ts'
+import { unlessRefused } from '../core/errors.ts'
 import type { CompiledRules } from '../core/rules/rules.ts'
-import type { Control } from '../core/types.ts'
 import { readChanges } from '../stream/control-changes.ts'
 import type { Connection } from './connect.ts'
 
@@ -33,19 +32,12 @@ export async function activeRules(
   for await (const changes of readChanges(log, topic, contracts.control, 0)) {
     for (const { offset, control } of changes) {
       if (control?.kind !== 'rules') continue
-      newest = validRules(`${topic}-0-${offset}`, control, world) ?? newest
+      const source = `${topic}-0-${offset}`
+      // What does not compile changes nothing.
+      const rules = unlessRefused(() => rulesOf(source, bodyOf(control), world))
+      if (rules !== null) newest = { source, rules }
     }
   }
   if (newest !== null || config.rules === null) return newest
   return { source: config.rules, rules: loadRules(config.rules, world) }
-}
-
-/** What does not compile changes nothing. */
-function validRules(source: string, control: Control, world: RulesWorld): ActiveRules | null {
-  try {
-    return { source, rules: rulesOf(source, bodyOf(control), world) }
-  } catch (error) {
-    if (error instanceof WeirError) return null
-    throw error
-  }
 }

@@ -4,7 +4,7 @@ import { type SegmentField, segmentFields } from '../core/evaluation/decision-ta
 import { compareDefaults } from '../core/evaluation/options.ts'
 import { readSummary } from '../replay/summary.ts'
 import { showComparison } from './comparison.ts'
-import { count, days, time, wantsJson } from './flags.ts'
+import { addWindow, count, days, time, wantsJson } from './flags.ts'
 import { note, printJson } from './output.ts'
 import { overviewOf, showOverview } from './overview.ts'
 import { comparisonWarnings } from './warnings.ts'
@@ -29,28 +29,22 @@ const periods = ['day', 'week'] as const
 const { maturityDays, cards, resamples, seed } = compareDefaults
 
 export function registerCompare(program: Command): void {
-  program
-    .command('compare')
-    .description('what a change is worth: two candidates of a replay against each other (docs/evaluation.md)')
-    .argument('<folder>', 'what weir replay --out wrote')
-    .option('--champion <name>', 'whom to compare with (default: champion)')
-    .option('--candidate <name>', 'whom to compare (default: the only other one; of several a row each)')
-    .addOption(
-      new Option(
-        '--by <field...>',
-        'also by these (default: none on a terminal, all with --json and --report)',
-      ).choices([...segmentFields, ...periods]),
-    )
-    .addOption(
-      new Option('--from <time>', 'payments from then on, ISO 8601')
-        .argParser(time)
-        .default(Number.NEGATIVE_INFINITY, 'the first'),
-    )
-    .addOption(
-      new Option('--to <time>', 'payments before that')
-        .argParser(time)
-        .default(Number.POSITIVE_INFINITY, 'no end'),
-    )
+  addWindow(
+    program
+      .command('compare')
+      .description(
+        'what a change is worth: two candidates of a replay against each other (docs/evaluation.md)',
+      )
+      .argument('<folder>', 'what weir replay --out wrote')
+      .option('--champion <name>', 'whom to compare with (default: champion)')
+      .option('--candidate <name>', 'whom to compare (default: the only other one; of several a row each)')
+      .addOption(
+        new Option(
+          '--by <field...>',
+          'also by these (default: none on a terminal, all with --json and --report)',
+        ).choices([...segmentFields, ...periods]),
+      ),
+  )
     .option('--labels-until <time>', 'labels known by then, ISO 8601 (default: those of the replay)', time)
     .option(
       '--maturity-days <n>',

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { WeirError } from '../core/errors.ts'
 import { parseTime } from '../files/conversions.ts'
@@ -19,6 +19,26 @@ export function addGlobalFlags(program: Command): Command {
 }
 
 const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value]
+
+/** Of a command that changes what decides; its flags are an Author (apps/control.ts). */
+export const addAuthor = (command: Command): Command =>
+  command
+    .requiredOption('--author <name>', 'who makes the change')
+    .option('--comment <text>', 'why it is made')
+
+/** Payments of a stretch of time: `from` and `to`, epoch milliseconds, infinite where not given. */
+export const addWindow = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--from <time>', 'payments from then on, ISO 8601')
+        .argParser(time)
+        .default(Number.NEGATIVE_INFINITY, 'the first'),
+    )
+    .addOption(
+      new Option('--to <time>', 'payments before that')
+        .argParser(time)
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
 
 /** The configuration for the command that was called. */
 export function configOf(command: Command): LoadedConfig {

@@ -1,12 +1,12 @@
 import { Argument, type Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
-import { publishChange } from '../apps/control.ts'
+import { type Author, publishChange } from '../apps/control.ts'
 import { entriesOfFile, publishLists, readLists } from '../apps/lists.ts'
 import { readSnooze } from '../config/control-texts.ts'
 import type { ListChange } from '../core/lists.ts'
 import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
 import { shown } from '../files/shown.ts'
-import { configOf, count, time, wantsJson } from './flags.ts'
+import { addAuthor, configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, print, printJson, printTable, styled } from './output.ts'
 
 const example = `
@@ -15,11 +15,6 @@ Examples:
   weir lists add deny ip 203.0.113.0/24 --author ana --final
   weir lists import blocked.csv --author ana        columns list, type, value, strength, expires, reason
   weir lists snooze card-testing customer c-42 --until 2026-12-01 --author ana`
-
-interface Author {
-  readonly author: string
-  readonly comment?: string
-}
 
 export function registerLists(program: Command): void {
   const lists = program
@@ -56,7 +51,7 @@ export function registerLists(program: Command): void {
       print(`${grouped(rows.length)} of ${grouped(book.size)} entries`)
     })
 
-  changing(
+  addAuthor(
     entryArguments(
       lists.command('add').description('put an entry on a list; one of the same value is replaced'),
     )
@@ -78,13 +73,13 @@ export function registerLists(program: Command): void {
     },
   )
 
-  changing(entryArguments(lists.command('remove').description('take an entry off a list'))).action(
+  addAuthor(entryArguments(lists.command('remove').description('take an entry off a list'))).action(
     async (list: ListName, type: ListType, value: string, flags: Author, command: Command) => {
       await send([{ op: 'remove', list, type, value }], flags, command)
     },
   )
 
-  changing(
+  addAuthor(
     lists
       .command('import')
       .description('put the entries of a file on the lists, all or none')
@@ -93,7 +88,7 @@ export function registerLists(program: Command): void {
     await send(await entriesOfFile(path, flags.author), flags, command)
   })
 
-  changing(
+  addAuthor(
     lists
       .command('snooze')
       .description('keep one rule silent for one customer, device, merchant … until a time')
@@ -113,7 +108,7 @@ export function registerLists(program: Command): void {
       const { config } = configOf(command)
       const body = JSON.stringify({ rule, type, value, until, reason })
       readSnooze(body)
-      const change = { kind: 'snooze', name: rule, version: '1', body, author, comment: comment ?? null }
+      const change = { kind: 'snooze', name: rule, version: '1', body, author, comment }
       const control_id = await withConnection(config, (connection) =>
         publishChange(connection, config, change),
       )
@@ -129,20 +124,13 @@ const entryArguments = (command: Command): Command =>
     .addArgument(new Argument('<type>', 'what the value is').choices(listTypes))
     .argument('<value>', 'identifier, token, address or range, e-mail hash, country')
 
-const changing = (command: Command): Command =>
-  command
-    .requiredOption('--author <name>', 'who makes the change')
-    .option('--comment <text>', 'why it is made')
-
 async function send(
   changes: readonly ListChange[],
-  { author, comment = undefined }: Author,
+  { author, comment }: Author,
   command: Command,
 ): Promise<void> {
   const { config } = configOf(command)
-  await withConnection(config, (connection) =>
-    publishLists(connection, config, changes, { author, comment: comment ?? null }),
-  )
+  await withConnection(config, (connection) => publishLists(connection, config, changes, { author, comment }))
   if (wantsJson(command)) printJson({ changes: changes.length, topic: config.topics.control })
   else
     print(

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
-import { publishChange } from '../apps/control.ts'
+import { type Author, publishChange } from '../apps/control.ts'
 import { loadFeatures, loadPolicy } from '../config/definitions.ts'
-import { configOf, wantsJson } from './flags.ts'
+import { addAuthor, configOf, wantsJson } from './flags.ts'
 import { print, printJson, styled } from './output.ts'
 
 const example = `
@@ -27,22 +27,20 @@ export function registerPolicy(program: Command): void {
       else print(`${styled('green', 'ok')}  ${id}`)
     })
 
-  policy
-    .command('publish')
-    .description('send a policy file to all members; one that fails the check is not sent')
-    .argument('<file>', 'policy file')
-    .requiredOption('--author <name>', 'who makes the change')
-    .option('--comment <text>', 'why')
-    .action(async (path: string, flags: { author: string; comment?: string }, command: Command) => {
-      const { config } = configOf(command)
-      const { id, file } = loadPolicy(path, loadFeatures(config.features))
-      const { author, comment = null } = flags
-      // What the file extends is part of it: members have no files to look in.
-      const change = { kind: 'policy', name: 'policy', version: file.version, body: JSON.stringify(file) }
-      const control_id = await withConnection(config, (connection) =>
-        publishChange(connection, config, { ...change, author, comment }),
-      )
-      if (wantsJson(command)) return printJson({ id, control_id, topic: config.topics.control })
-      print(`${styled('green', 'published')}  ${id}`)
-    })
+  addAuthor(
+    policy
+      .command('publish')
+      .description('send a policy file to all members; one that fails the check is not sent')
+      .argument('<file>', 'policy file'),
+  ).action(async (path: string, { author, comment }: Author, command: Command) => {
+    const { config } = configOf(command)
+    const { id, file } = loadPolicy(path, loadFeatures(config.features))
+    // What the file extends is part of it: members have no files to look in.
+    const change = { kind: 'policy', name: 'policy', version: file.version, body: JSON.stringify(file) }
+    const control_id = await withConnection(config, (connection) =>
+      publishChange(connection, config, { ...change, author, comment }),
+    )
+    if (wantsJson(command)) return printJson({ id, control_id, topic: config.topics.control })
+    print(`${styled('green', 'published')}  ${id}`)
+  })
 }

@@ -1,8 +1,8 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { type Economics, economicsOf } from '../apps/economics.ts'
 import { defaultCosts, loadCosts } from '../config/costs.ts'
 import type { RuleEconomics } from '../core/evaluation/rule-economics.ts'
-import { configOf, time, wantsJson } from './flags.ts'
+import { addWindow, configOf, wantsJson } from './flags.ts'
 import { grouped, print, printJson, printTable } from './output.ts'
 
 interface Flags {
@@ -14,22 +14,14 @@ interface Flags {
 }
 
 export function registerEconomics(rules: Command): void {
-  rules
-    .command('economics')
-    .description('what each rule is worth, from a replay with rules')
-    .argument('<folder>', 'what weir replay --out wrote')
-    .option('--candidate <name>', 'whose rules (default: the only ones)')
-    .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)')
-    .addOption(
-      new Option('--from <time>', 'payments from then on, ISO 8601')
-        .argParser(time)
-        .default(Number.NEGATIVE_INFINITY, 'the first'),
-    )
-    .addOption(
-      new Option('--to <time>', 'payments before that')
-        .argParser(time)
-        .default(Number.POSITIVE_INFINITY, 'no end'),
-    )
+  addWindow(
+    rules
+      .command('economics')
+      .description('what each rule is worth, from a replay with rules')
+      .argument('<folder>', 'what weir replay --out wrote')
+      .option('--candidate <name>', 'whose rules (default: the only ones)')
+      .option('--costs <file>', 'what mistakes and measures cost (default: config/costs.yaml)'),
+  )
     .option('--measure <file>', 'also the CPU time of each rule of this file, on generated payments')
     .addHelpText(
       'after',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
-import { publishChange } from '../apps/control.ts'
+import { type Author, publishChange } from '../apps/control.ts'
 import { type ActiveRules, activeRules, rulesWorldOf } from '../apps/rules.ts'
 import { readText } from '../config/definitions.ts'
 import { assertTestsPass, failuresOf, loadRules } from '../config/rules-file.ts'
@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { WeirError } from '../core/errors.ts'
 import { diffRules, type RulesDiff } from '../core/rules/rule-diff.ts'
 import type { CompiledRules } from '../core/rules/rules.ts'
-import { configOf, wantsJson } from './flags.ts'
+import { addAuthor, configOf, wantsJson } from './flags.ts'
 import { print, printJson, printTable, styled } from './output.ts'
 import { registerEconomics } from './rule-economics.ts'
 
@@ -66,31 +66,29 @@ export function registerRules(program: Command): void {
       showDiff(before, after, diff)
     })
 
-  rules
-    .command('publish')
-    .description('send a rules file to all members; one that fails check or tests is not sent')
-    .argument('<file>', 'rules file')
-    .requiredOption('--author <name>', 'who makes the change')
-    .option('--comment <text>', 'why')
-    .action(async (path: string, flags: { author: string; comment?: string }, command: Command) => {
-      const { config } = configOf(command)
-      const world = await rulesWorldOf(config)
-      const rules = loadRules(path, world)
-      assertTestsPass(path, rules, world)
-      const { author, comment = null } = flags
-      const control_id = await withConnection(config, (connection) =>
-        publishChange(connection, config, {
-          kind: 'rules',
-          name: 'rules',
-          version: rules.file.version,
-          body: readText(path, 'WEIR_RULES_INVALID'),
-          author,
-          comment,
-        }),
-      )
-      if (wantsJson(command)) return printJson({ id: rules.id, control_id, topic: config.topics.control })
-      print(`${styled('green', 'published')}  ${rules.id}, ${rules.file.rules.length} rules`)
-    })
+  addAuthor(
+    rules
+      .command('publish')
+      .description('send a rules file to all members; one that fails check or tests is not sent')
+      .argument('<file>', 'rules file'),
+  ).action(async (path: string, { author, comment }: Author, command: Command) => {
+    const { config } = configOf(command)
+    const world = await rulesWorldOf(config)
+    const rules = loadRules(path, world)
+    assertTestsPass(path, rules, world)
+    const control_id = await withConnection(config, (connection) =>
+      publishChange(connection, config, {
+        kind: 'rules',
+        name: 'rules',
+        version: rules.file.version,
+        body: readText(path, 'WEIR_RULES_INVALID'),
+        author,
+        comment,
+      }),
+    )
+    if (wantsJson(command)) return printJson({ id: rules.id, control_id, topic: config.topics.control })
+    print(`${styled('green', 'published')}  ${rules.id}, ${rules.file.rules.length} rules`)
+  })
 
   registerEconomics(rules)
 }

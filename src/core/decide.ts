@@ -142,8 +142,7 @@ function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: Ac
     adjustment,
     sca,
   }
-  const isDue = policy.file.alert_on.includes(outcome) || isWatched(decision.lists_hit)
-  if (!isDue) return { decision, alert: null }
+  if (!callsForAlert(decision, transaction, active.features, policy)) return { decision, alert: null }
   const risks = parts.map((part) => model.riskScore(part))
   const alert: Alert = {
     ...alertOf(decision, transaction, outcome, reasons),
@@ -186,8 +185,7 @@ const rowFor = (
 function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
   const { transaction } = arrival
   const lists = active.lists?.hits(transaction) ?? []
-  const row = rowFor(transaction, active.features, active.policy)
-  const outcome = outcomeOfLists(lists) ?? row.outcome
+  const outcome = outcomeOfLists(lists) ?? rowFor(transaction, active.features, active.policy).outcome
   const reasons =
     lists.length === 0 ? onlyDegraded : [...reasonsOfLists(lists).slice(0, mostReasons - 1), degradedReason]
   const decision: Decision = {
@@ -214,10 +212,7 @@ function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
             late: false,
           }),
   }
-  const isDue =
-    lists.length === 0
-      ? row.alert
-      : active.policy.file.alert_on.includes(outcome) || isWatched(decision.lists_hit)
+  const isDue = callsForAlert(decision, transaction, active.features, active.policy)
   return { decision, alert: isDue ? alertOf(decision, transaction, outcome, reasons) : null }
 }
 

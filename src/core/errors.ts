@@ -113,3 +113,13 @@ export interface Rejection {
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly rejection: Rejection }
+
+/** What can be had; null where a WeirError says why it cannot. Any other error is a bug, and goes on. */
+export function unlessRefused<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof WeirError) return null
+    throw error
+  }
+}

@@ -6,7 +6,7 @@ import { loadRules } from '../config/rules-file.ts'
 import type { Config } from '../config/schema.ts'
 import { controlled, initialControl } from '../core/control.ts'
 import { type ActiveSet, uncontrolled } from '../core/decide.ts'
-import { WeirError } from '../core/errors.ts'
+import { unlessRefused, WeirError } from '../core/errors.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import type { CompiledPolicy } from '../core/policy.ts'
 import type { CompiledRules } from '../core/rules/rules.ts'
@@ -65,8 +65,8 @@ export async function findAtHand(config: Config, more: MoreFiles = {}): Promise<
     const world = { features: admitted.features.names, parts: admitted.model.parts }
     return {
       ...admitted,
-      policies: policies.flatMap((path) => fitting(() => loadPolicy(path, admitted.features))),
-      rules: rules.flatMap((path) => fitting(() => loadRules(path, world))),
+      policies: policies.flatMap((path) => unlessRefused(() => loadPolicy(path, admitted.features)) ?? []),
+      rules: rules.flatMap((path) => unlessRefused(() => loadRules(path, world)) ?? []),
       timelines: new Map(),
     }
   }
@@ -169,16 +169,6 @@ async function packagesOf({ models }: Config, more: readonly string[]): Promise<
 
 /** A policy must fit one of the feature files: its reasons name columns. */
 function checkPolicy(path: string, features: readonly CompiledFeatures[]): void {
-  if (features.some((one) => fitting(() => loadPolicy(path, one)).length > 0)) return
+  if (features.some((one) => unlessRefused(() => loadPolicy(path, one)) !== null)) return
   loadPolicy(path, features[0] as CompiledFeatures)
-}
-
-/** Nothing where it does not fit. */
-function fitting<T>(load: () => T): T[] {
-  try {
-    return [load()]
-  } catch (error) {
-    if (error instanceof WeirError) return []
-    throw error
-  }
 }

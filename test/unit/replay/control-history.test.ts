@@ -31,7 +31,6 @@ const publish = (kind: string, body: string | object) =>
     name: kind,
     version: '1',
     author: 'ana',
-    comment: null,
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
 const watched = (value: string) => ({

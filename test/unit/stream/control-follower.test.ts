@@ -21,7 +21,6 @@ const watch = (log: ReturnType<typeof open>, device: string, more: object = {}) 
     name: 'lists',
     version: '1',
     author: 'ana',
-    comment: null,
     body,
     ...more,
   })
