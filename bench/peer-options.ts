@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readManifest } from '../src/adapters/model-package.ts'
+import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
+import { loadFeatures, loadPolicy } from '../src/config/definitions.ts'
+import type { Turn } from './arena.ts'
+
+/**
+ * All that a contestant of another make is told, as the one JSON argument of its process. Calibration and score map are
+ * in model.json of the package.
+ */
+export interface PeerOptions {
+  readonly brokers: readonly string[]
+  /** redis://host:port, for those that keep states there. */
+  readonly redis: string
+  /** Consumer group, and the name that transactional ids, keys and internal topics begin with. */
+  readonly group: string
+  readonly input: string
+  readonly output: string
+  readonly alerts: string
+  /** Of all topics. */
+  readonly partitions: number
+  /** Records in a transaction at most. */
+  readonly batch: number
+  /** Partitions side by side, for those that can. */
+  readonly concurrency: number
+  /** How long a transaction may be left open for more, milliseconds, for those that go by the clock. */
+  readonly commitMs: number
+  readonly fetch: typeof fetchSettings
+  /** Folder of the model package, and the graph in it. */
+  readonly package: string
+  readonly graph: string
+  /** Folder of the Avro schemas; ids.json there gives their ids. */
+  readonly schemas: string
+  /** Hundredths of the reference currency per minor unit, by currency. */
+  readonly factors: Readonly<Record<string, number>>
+  readonly referenceCurrency: string
+  /** Least risk score of each outcome but approve. */
+  readonly thresholds: Readonly<Record<'challenge' | 'review' | 'decline', number>>
+  readonly alertOn: readonly string[]
+  /** Fields that every decision has. */
+  readonly decision: Readonly<Record<'feature_hash' | 'model' | 'model_sha256' | 'policy', string>>
+}
+
+const schemas = fileURLToPath(new URL('../schemas', import.meta.url))
+
+/** @param commitMs see PeerOptions. */
+export async function peerOptions({ name, config }: Turn, commitMs: number): Promise<PeerOptions> {
+  const features = loadFeatures(config.features)
+  const { id, file } = loadPolicy(config.policy, features)
+  const { directory, champion } = config.models
+  const folder = join(directory, ...champion.split('@'))
+  const { manifest, sha256 } = await readManifest(folder)
+  const [graph] = Object.keys(manifest.files).filter((one) => one.endsWith('.onnx'))
+  return {
+    brokers: config.kafka.brokers,
+    redis: config.redis.url,
+    group: name,
+    input: config.topics.transactions,
+    output: config.topics.decisions,
+    alerts: config.topics.alerts,
+    partitions: config.topics.partitions,
+    batch: config.chunk.max_records,
+    concurrency: config.chunk.concurrency,
+    commitMs,
+    fetch: fetchSettings,
+    package: folder,
+    graph: join(folder, graph as string),
+    schemas,
+    factors: Object.fromEntries(features.factors),
+    referenceCurrency: features.file.reference_currency,
+    thresholds: file.thresholds,
+    alertOn: file.alert_on,
+    decision: {
+      feature_hash: features.hash,
+      model: `${manifest.name}@${manifest.version}`,
+      model_sha256: sha256.slice(0, 16),
+      policy: id,
+    },
+  }
+}
