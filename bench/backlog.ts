@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKafkaClient } from '../src/adapters/kafka-client.ts'
-import { cpuSeconds, residentMiB } from '../test/helpers/process-usage.ts'
 import type { Arena, Turn } from './arena.ts'
 import type { Running } from './contestant.ts'
+import { Processes } from './family-usage.ts'
 
 const parties = ['application', 'broker', 'redis'] as const
 type PerParty = Readonly<Record<(typeof parties)[number], number>>
@@ -24,7 +24,7 @@ interface Look {
   readonly at: number
   /** Payments behind the group's position. */
   readonly payments: number
-  /** Moves whenever the group got on with anything, its internal topic included. */
+  /** Moves whenever the group got on with anything, topics of its own included. */
   readonly moved: number
   readonly cpu: PerParty
   readonly rss: number
@@ -51,13 +51,14 @@ export async function measureBacklog(
 ): Promise<Measured> {
   const admin = createKafkaClient({ brokers: config.kafka.brokers }, { retries: 12 }).admin()
   await admin.connect()
-  const { transactions, entity_updates } = config.topics
+  const { transactions } = config.topics
   const pids = { application: running.pid, broker: await arena.kafka.pid(), redis: await arena.redis.pid() }
 
   /** A broker that has just begun knows groups only after a while, and the client does not wait for that. */
   const positions = async (tries = 50): ReturnType<typeof admin.fetchOffsets> => {
     try {
-      return await admin.fetchOffsets({ groupId: name, topics: [transactions, entity_updates] })
+      // Of all its topics: those inside of a contestant, too.
+      return await admin.fetchOffsets({ groupId: name })
     } catch (error) {
       if (tries === 0) throw error
       await sleep(lookEveryMs)
@@ -67,15 +68,17 @@ export async function measureBacklog(
 
   const look = async (): Promise<Look> => {
     const found = await positions()
-    const sums = found.map(({ partitions }) =>
-      partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0),
-    )
+    const processes = new Processes()
+    const sumOf = (topics: typeof found) =>
+      topics
+        .flatMap(({ partitions }) => partitions)
+        .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0)
     return {
       at: performance.now() * 1_000 + clockStartUs,
-      payments: sums[0] as number,
-      moved: (sums[0] as number) + (sums[1] as number),
-      cpu: Object.fromEntries(parties.map((party) => [party, cpuSeconds(pids[party])])) as PerParty,
-      rss: residentMiB(running.pid),
+      payments: sumOf(found.filter(({ topic }) => topic === transactions)),
+      moved: sumOf(found),
+      cpu: Object.fromEntries(parties.map((party) => [party, processes.cpuSeconds(pids[party])])) as PerParty,
+      rss: processes.residentMiB(running.pid),
     }
   }
 

@@ -1,7 +1,7 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readManifest } from '../src/adapters/model-package.ts'
 import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
+import { readManifest } from '../src/adapters/model-package.ts'
 import { loadFeatures, loadPolicy } from '../src/config/definitions.ts'
 import type { Turn } from './arena.ts'
 
@@ -49,7 +49,7 @@ export async function peerOptions({ name, config }: Turn, commitMs: number): Pro
   const features = loadFeatures(config.features)
   const { id, file } = loadPolicy(config.policy, features)
   const { directory, champion } = config.models
-  const folder = join(directory, ...champion.split('@'))
+  const folder = resolve(directory, ...champion.split('@'))
   const { manifest, sha256 } = await readManifest(folder)
   const [graph] = Object.keys(manifest.files).filter((one) => one.endsWith('.onnx'))
   return {

@@ -42,7 +42,7 @@ class Schema:
         """Decode a record."""
         if not value.startswith(self._head):
             raise ValueError(f"a record of another schema: {value[:5].hex()}")
-        return fastavro.schemaless_reader(BytesIO(value[5:]), self._schema, self._schema)
+        return fastavro.schemaless_reader(BytesIO(value[5:]), self._schema)
 
     def write(self, record: dict[str, Any]) -> bytes:
         """Encode a record; what it does not have gets the schema's default."""
