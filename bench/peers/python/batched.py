@@ -14,7 +14,7 @@ import redis
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 import features
-from job import Job, missing, pack, unpack
+from job import Job, missing, pack, unpack, vector
 
 #: How long a batch that is not full waits for more, seconds.
 LINGER = 0.02
@@ -77,7 +77,7 @@ def decide(job: Job, states: States, messages: list[Message], options: dict[str,
     states.load(payments)
     amounts = [job.amount(payment) for payment in payments]
     vectors = [
-        job.vector(row_of(job, states, payment, amount))
+        vector(row_of(job, states, payment, amount))
         for payment, amount in zip(payments, amounts, strict=True)
     ]
     scores, risks = job.scores(vectors)
