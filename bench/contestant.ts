@@ -6,7 +6,7 @@ import { guard } from '../test/helpers/services-guard.ts'
 import type { Turn } from './arena.ts'
 import type { FloorOptions } from './floor.ts'
 import { type ContestantName, isFloor, isWeir } from './options.ts'
-import { peerOptions } from './peer-options.ts'
+import { type Pace, peerOptions } from './peer-options.ts'
 import { peerPython } from './peer-python.ts'
 
 /** A contestant at work. */
@@ -20,19 +20,22 @@ export interface Running {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** For contestants that end transactions by the clock, milliseconds: what each kind of turn asks for. */
-export const commitEvery = { backlog: 1_000, live: 100 } as const
+/** A backlog asks for large batches, a live stream for short waits; the others than weir must be told which it is. */
+const paces = {
+  backlog: { commitMs: 1_000, waitMs: 200 },
+  live: { commitMs: 100, waitMs: 20 },
+} as const satisfies Readonly<Record<string, Pace>>
 
 const node = [process.execPath, '--disable-warning=TimeoutNegativeWarning'] as const
 
 /**
- * @param turnKind of the turn: see `commitEvery`.
+ * @param kind of the turn.
  * @param profileTo folder for a CPU profile of weir.
  */
 export async function start(
   name: ContestantName,
   turn: Turn,
-  turnKind: keyof typeof commitEvery,
+  kind: keyof typeof paces,
   profileTo?: string,
 ): Promise<Running> {
   if (isWeir(name)) {
@@ -44,7 +47,7 @@ export async function start(
     const options = floorOptions(turn, name === 'floor-grouped')
     return run([...node, 'bench/floor.ts', JSON.stringify(options)], turn.env)
   }
-  const options = JSON.stringify(await peerOptions(turn, commitEvery[turnKind]))
+  const options = JSON.stringify(await peerOptions(turn, paces[kind]))
   return run([...peers[name](), options], turn.env)
 }
 

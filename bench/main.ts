@@ -16,7 +16,7 @@ import { gpuUsage, readGpuOptions } from './gpu-options.ts'
 import { benchHttp } from './http.ts'
 import { httpUsage, readHttpOptions } from './http-options.ts'
 import { type Latency, measureLatency } from './latency.ts'
-import { type BenchOptions, type ContestantName, contestants, isWeir, readOptions, usage } from './options.ts'
+import { aboutOf, type BenchOptions, type ContestantName, isWeir, readOptions, usage } from './options.ts'
 import { type Answer, checkOutputs } from './outputs.ts'
 import { fillBacklog, payments } from './payments.ts'
 import { pictureOf } from './picture.ts'
@@ -84,7 +84,7 @@ class Bench {
   /** Writes a backlog of each length that a contestant asks for, and decides the longest to compare with. */
   async fill(): Promise<void> {
     const names = this.#options.contestants
-    this.#events = await this.#write('backlog', Math.max(...names.map((name) => contestants[name].most)))
+    this.#events = await this.#write('backlog', Math.max(...names.map((name) => aboutOf(name).most)))
     for (const most of new Set(names.map((name) => this.#eventsOf(name)))) {
       if (most < this.#events) await this.#write(`backlog-${most}`, most)
     }
@@ -101,7 +101,7 @@ class Bench {
   }
 
   #eventsOf(name: ContestantName): number {
-    return Math.min(this.#events, contestants[name].most)
+    return Math.min(this.#events, aboutOf(name).most)
   }
 
   #backlogOf(name: ContestantName): string {
@@ -117,12 +117,11 @@ class Bench {
     if (profiles !== undefined) mkdirSync(profiles, { recursive: true })
     const { window, ...measured } = await withContestant(
       await start(name, turn, 'backlog', profiles),
-      (running) => measureBacklog(this.#arena, turn, running, events),
+      (running) =>
+        measureBacklog(this.#arena, turn, running, { events, relays: aboutOf(name).relays === true }),
     )
     const comparison =
-      contestants[name].answers === 'decisions'
-        ? new Comparison(turn.name, this.#reference as Reference)
-        : null
+      aboutOf(name).answers === 'decisions' ? new Comparison(turn.name, this.#reference as Reference) : null
     const { batch } = await checkOutputs(turn, await codecOf(name, turn), events, comparison)
     note(
       `${turn.name}: ${measured.events_per_second.toFixed(0)} events/s, ${measured.cpu_s_per_100k.toFixed(2)} CPU s per 100,000`,
@@ -175,7 +174,7 @@ async function withContestant<T>(running: Running, use: (running: Running) => Pr
 }
 
 async function codecOf(name: ContestantName, { config }: Turn): Promise<Codec<Answer>> {
-  return (await openContracts(config))[contestants[name].answers]
+  return (await openContracts(config))[aboutOf(name).answers]
 }
 
 try {

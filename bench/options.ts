@@ -8,21 +8,25 @@ interface About {
   readonly answers: 'decisions' | 'transactions'
   /** Payments of a backlog turn at most, where it could not do them all in reasonable time. */
   readonly most: number
+  /** Whether payments lie on topics of its own between input and decision. */
+  readonly relays?: true
 }
 
 const all = Number.POSITIVE_INFINITY
 
 /** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts; -changelog: with `topics.features`. */
-export const contestants = {
+const contestants = {
   floor: { protects: null, answers: 'transactions', most: all },
   'floor-grouped': { protects: null, answers: 'transactions', most: all },
   weir: { protects: true, answers: 'decisions', most: all },
   'weir-changelog': { protects: true, answers: 'decisions', most: all },
   naive: { protects: false, answers: 'decisions', most: 20_000 },
-  python: { protects: false, answers: 'decisions', most: 200_000 },
-  quix: { protects: true, answers: 'decisions', most: 50_000 },
+  python: { protects: false, answers: 'decisions', most: all },
+  quix: { protects: true, answers: 'decisions', most: 100_000, relays: true },
 } as const satisfies Readonly<Record<string, About>>
 export type ContestantName = keyof typeof contestants
+
+export const aboutOf = (name: ContestantName): About => contestants[name]
 
 export const isWeir = (name: string): name is 'weir' | 'weir-changelog' => name.startsWith('weir')
 export const isFloor = (name: string): name is 'floor' | 'floor-grouped' => name.startsWith('floor')
@@ -63,8 +67,8 @@ npm run bench -- rules --help                             what rules cost a paym
 npm run bench -- http --help                              what one score over HTTP takes
 
   --events N      payments in the backlog, the first half to warm up (400000); ${names
-    .filter((name) => contestants[name].most < all)
-    .map((name) => `${name}: ${contestants[name].most}`)
+    .filter((name) => aboutOf(name).most < all)
+    .map((name) => `${name}: ${aboutOf(name).most}`)
     .join(', ')} at most
   --batch N       records in a transaction at most (2000)
   --rounds N      turns of each contestant, A B A B (3)

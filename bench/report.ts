@@ -3,7 +3,7 @@ import type { Measured } from './backlog.ts'
 import type { Compared } from './comparison.ts'
 import type { Latency } from './latency.ts'
 import { median, spread } from './median.ts'
-import { type ContestantName, contestants } from './options.ts'
+import { aboutOf, type ContestantName } from './options.ts'
 
 /** A contestant's turns over the backlog, and its latency by rate. */
 export interface Result {
@@ -33,7 +33,7 @@ type Figure = keyof typeof figures
 const names = Object.keys(figures) as Figure[]
 
 const stateOf = (name: ContestantName): string => {
-  const { protects } = contestants[name]
+  const { protects } = aboutOf(name)
   if (protects === null) return 'none'
   return protects ? 'protected' : 'unprotected'
 }

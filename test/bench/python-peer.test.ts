@@ -34,7 +34,9 @@ test.skipIf(!hasPeerPython())('features of the Python contestants are those of w
       return Buffer.concat([length, value])
     })
     writeFileSync(input, Buffer.concat(framed))
-    const options = JSON.stringify(await peerOptions({ name: 'peer', env: {}, config }, 100))
+    const options = JSON.stringify(
+      await peerOptions({ name: 'peer', env: {}, config }, { commitMs: 100, waitMs: 20 }),
+    )
     const [python, ...args] = peerPython('replay.py') as [string, ...string[]]
     await promisify(execFile)(python, [...args, options, input, output])
     const rows = readFileSync(output)

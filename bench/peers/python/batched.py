@@ -16,9 +16,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 import features
 from job import Job, missing, pack, unpack, vector
 
-#: How long a batch that is not full waits for more, seconds.
-LINGER = 0.02
-
 NEW = {
     "customer": features.new_customer,
     "merchant": features.new_merchant,
@@ -135,7 +132,7 @@ def main(options: dict[str, Any]) -> None:
     consumer.subscribe([options["input"]])
     while not stopping:
         messages = []
-        for message in consumer.consume(options["batch"], LINGER):
+        for message in consumer.consume(options["batch"], options["waitMs"] / 1000):
             error = message.error()
             if error is None:
                 messages.append(message)
