@@ -1,8 +1,9 @@
 """The 62 features of the champion's package, one payment after the other, in plain Python.
 
-What each one means, line by line: docs/features.md. States are lists and dictionaries that msgpack can say, bounded
-as weir's are. Nothing is labelled in the bench: no report of fraud ever comes, and so fraud rates are 0; the payments
-that a rate would be of are counted all the same. Retries of a payment, which weir recognises, are not looked for.
+What each one means, line by line: docs/features.md. States are lists and dictionaries that msgpack can say,
+bounded as weir's are. Nothing is labelled in the bench: no report of fraud ever comes, and so fraud rates are 0;
+the payments that a rate would be of are counted all the same. Retries of a payment, which weir recognises, are not
+looked for.
 """
 
 from __future__ import annotations
