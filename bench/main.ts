@@ -26,6 +26,8 @@ import { benchReplay } from './replay.ts'
 import { readReplayOptions, replayUsage } from './replay-options.ts'
 import { printResults, type Result, type Results, resultsOf } from './report.ts'
 import { benchRules } from './rules.ts'
+import { benchScale } from './scale.ts'
+import { benchSizes } from './sizes.ts'
 
 /** Until a replay has loaded its model and reads. */
 const replayStartMs = 4_000
@@ -192,6 +194,10 @@ try {
     else await benchGpu(options)
   } else if (part === 'rules') {
     await benchRules(args)
+  } else if (part === 'scale') {
+    benchScale(args)
+  } else if (part === 'sizes') {
+    await benchSizes(args)
   } else if (part === 'http') {
     const options = readHttpOptions(args)
     if (options === 'help') print(httpUsage)
