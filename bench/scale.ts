@@ -12,13 +12,14 @@ const defaults = {
   skew: '0.7',
   batch: '2000',
   'event-us': '31',
-  'transaction-us': '1000',
-  'partition-us': '50',
+  'transaction-us': '3000',
+  'partition-us': '150',
   'redis-ms': '1',
-  'commit-ms': '10',
-  'tail-ms': '7',
+  'commit-ms': '6',
+  'tail-ms': '6',
   'session-ms': '10000',
   'rebalance-ms': '2000',
+  'p99-ms': '250',
   seconds: '30',
   'death-at': '5',
   seed: '1',
@@ -28,7 +29,8 @@ export const scaleUsage = `npm run bench -- scale [options]     simulates partit
 
   --rate A,B          payments a second (${defaults.rate})
   --partitions N      of every topic (${defaults.partitions})
-  --members N         or "needed": the fewest of which one may die (${defaults.members})
+  --members N         or "needed": the fewest that keep to the p99 without one of them (${defaults.members})
+  --p99-ms N          of what is needed (${defaults['p99-ms']})
   --customers N       (${defaults.customers})
   --skew S            the k-th customer makes payments in proportion to k^-S (${defaults.skew})
   --batch N           records of a chunk at most (${defaults.batch})
@@ -45,9 +47,6 @@ export const scaleUsage = `npm run bench -- scale [options]     simulates partit
   --seed N            (${defaults.seed})
   --json              the results as one line of JSON, last
   --help`
-
-/** Of a core: what is left is for the second in which more comes, and for what the model leaves out. */
-const busyAtMost = 0.7
 
 /** Prints what a deployment does at each rate, in ordinary operation and after the death of a member. */
 export function benchScale(args: readonly string[]): void {
@@ -93,7 +92,9 @@ export function benchScale(args: readonly string[]): void {
     const given = model(rate)
     const shares = sharesOf(given)
     const members =
-      text('members') === 'needed' ? membersFor(given, shares) : whole('members', text('members'))
+      text('members') === 'needed'
+        ? membersFor(given, shares, number('p99-ms'))
+        : whole('members', text('members'))
     const usual = simulate({ ...given, members }, shares)
     const after = simulate(
       { ...given, members, seconds: 3 * given.seconds, deathAt: number('death-at') },
@@ -157,15 +158,15 @@ function rowOf({ rate, partitions, members, usual, death }: Found): string[] {
 /** Nothing waits for longer than a second at the end of a run. */
 const keepsUp = ({ lagMs }: ScaleRun): boolean => lagMs < 1_000
 
-/** The fewest members such that one less keeps up and none of those works more than `busyAtMost` of the time. */
-function membersFor(model: Omit<ScaleModel, 'members'>, shares: Float64Array): number {
-  for (let without = 1; without < model.partitions; without++) {
-    // By the payments alone there would be too few.
-    if ((model.rate * model.eventUs) / 1e6 > without * busyAtMost) continue
+/** The fewest members that keep up, within the p99, when one of them is missing. */
+function membersFor(model: Omit<ScaleModel, 'members'>, shares: Float64Array, p99Ms: number): number {
+  const fewest = Math.max(1, Math.ceil((model.rate * model.eventUs) / 1e6))
+  for (let without = fewest; without < model.partitions; without++) {
     const run = simulate({ ...model, members: without, seconds: 10 }, shares)
-    if (keepsUp(run) && run.busiest <= busyAtMost) return without + 1
+    if (keepsUp(run) && run.p99 <= p99Ms) return without + 1
   }
-  throw new Error(`--partitions ${model.partitions}: too few for ${model.rate} payments a second`)
+  const at = `${model.rate} payments a second`
+  throw new Error(`--partitions ${model.partitions}: no number of members keeps to ${p99Ms} ms at ${at}`)
 }
 
 function least0(name: string, text: string): number {
