@@ -1,24 +1,33 @@
 import type { Codec } from '../src/adapters/avro.ts'
 import { openKafka } from '../src/apps/connect.ts'
 import type { LogRecord, Subscription } from '../src/core/ports.ts'
+import type { Decision, Transaction } from '../src/core/types.ts'
 import type { Turn } from './arena.ts'
+import type { Comparison } from './comparison.ts'
 
 /** The output of a turn, as a read-committed consumer outside of it finds it. */
 export interface Outputs {
   readonly records: number
-  /** Mean number of records in a transaction. */
+  /** Mean number of records in a transaction; 1 where there was none. */
   readonly batch: number
 }
 
 /** Anything that names its payment: a decision, or a payment passed on. */
-export type Answer = { readonly transaction_id: string; readonly event_time: number }
+export type Answer = Pick<Transaction, 'transaction_id' | 'event_time'> &
+  Partial<Pick<Decision, 'features' | 'score'>>
 
 /**
  * Reads all that was committed.
  *
+ * @param comparison gets the answers, where they are decisions.
  * @throws Error unless every payment of the backlog was answered once.
  */
-export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: number): Promise<Outputs> {
+export async function checkOutputs(
+  turn: Turn,
+  codec: Codec<Answer>,
+  events: number,
+  comparison: Comparison | null,
+): Promise<Outputs> {
   const { config, name } = turn
   const answered = new Set<string>()
   let records = 0
@@ -27,7 +36,10 @@ export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: num
     turn,
     codec,
     (answers) => {
-      for (const { transaction_id } of answers) answered.add(transaction_id)
+      for (const answer of answers) {
+        answered.add(answer.transaction_id)
+        comparison?.add(answer)
+      }
       records += answers.length
     },
     async ({ subscription, failed, log }) => {
@@ -41,7 +53,7 @@ export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: num
     throw new Error(`${name} answered ${answered.size} of ${events} payments in ${records} records`)
   }
   // In each transaction one offset is its marker's.
-  return { records, batch: records / (ends - records) }
+  return { records, batch: ends === records ? 1 : records / (ends - records) }
 }
 
 interface Reading {

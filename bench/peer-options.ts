@@ -1,15 +1,23 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readManifest } from '../src/adapters/model-package.ts'
 import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
+import { readManifest } from '../src/adapters/model-package.ts'
 import { loadFeatures, loadPolicy } from '../src/config/definitions.ts'
 import type { Turn } from './arena.ts'
+
+/** Milliseconds. */
+export interface Pace {
+  /** How long a transaction is left open for more, by those that end them by the clock. */
+  readonly commitMs: number
+  /** How long a batch that is not full waits for more, where it does. */
+  readonly waitMs: number
+}
 
 /**
  * All that a contestant of another make is told, as the one JSON argument of its process. Calibration and score map are
  * in model.json of the package.
  */
-export interface PeerOptions {
+export interface PeerOptions extends Pace {
   readonly brokers: readonly string[]
   /** redis://host:port, for those that keep states there. */
   readonly redis: string
@@ -24,8 +32,6 @@ export interface PeerOptions {
   readonly batch: number
   /** Partitions side by side, for those that can. */
   readonly concurrency: number
-  /** How long a transaction may be left open for more, milliseconds, for those that go by the clock. */
-  readonly commitMs: number
   readonly fetch: typeof fetchSettings
   /** Folder of the model package, and the graph in it. */
   readonly package: string
@@ -44,12 +50,11 @@ export interface PeerOptions {
 
 const schemas = fileURLToPath(new URL('../schemas', import.meta.url))
 
-/** @param commitMs see PeerOptions. */
-export async function peerOptions({ name, config }: Turn, commitMs: number): Promise<PeerOptions> {
+export async function peerOptions({ name, config }: Turn, pace: Pace): Promise<PeerOptions> {
   const features = loadFeatures(config.features)
   const { id, file } = loadPolicy(config.policy, features)
   const { directory, champion } = config.models
-  const folder = join(directory, ...champion.split('@'))
+  const folder = resolve(directory, ...champion.split('@'))
   const { manifest, sha256 } = await readManifest(folder)
   const [graph] = Object.keys(manifest.files).filter((one) => one.endsWith('.onnx'))
   return {
@@ -62,7 +67,7 @@ export async function peerOptions({ name, config }: Turn, commitMs: number): Pro
     partitions: config.topics.partitions,
     batch: config.chunk.max_records,
     concurrency: config.chunk.concurrency,
-    commitMs,
+    ...pace,
     fetch: fetchSettings,
     package: folder,
     graph: join(folder, graph as string),

@@ -14,10 +14,7 @@ import redis
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 import features
-from job import Job, missing, pack, unpack
-
-#: How long a batch that is not full waits for more, seconds.
-LINGER = 0.02
+from job import Job, missing, pack, unpack, vector
 
 NEW = {
     "customer": features.new_customer,
@@ -77,7 +74,7 @@ def decide(job: Job, states: States, messages: list[Message], options: dict[str,
     states.load(payments)
     amounts = [job.amount(payment) for payment in payments]
     vectors = [
-        job.vector(row_of(job, states, payment, amount))
+        vector(row_of(job, states, payment, amount))
         for payment, amount in zip(payments, amounts, strict=True)
     ]
     scores, risks = job.scores(vectors)
@@ -135,7 +132,7 @@ def main(options: dict[str, Any]) -> None:
     consumer.subscribe([options["input"]])
     while not stopping:
         messages = []
-        for message in consumer.consume(options["batch"], LINGER):
+        for message in consumer.consume(options["batch"], options["waitMs"] / 1000):
             error = message.error()
             if error is None:
                 messages.append(message)

@@ -29,6 +29,11 @@ def unpack(packed: bytes) -> Any:
     return msgpack.unpackb(packed, strict_map_key=False)
 
 
+def vector(row: list[float]) -> bytes:
+    """Columns as decisions carry them."""
+    return struct.pack(f"<{len(row)}f", *row)
+
+
 class Schema:
     """One Avro schema in Confluent wire format."""
 
@@ -42,7 +47,7 @@ class Schema:
         """Decode a record."""
         if not value.startswith(self._head):
             raise ValueError(f"a record of another schema: {value[:5].hex()}")
-        return fastavro.schemaless_reader(BytesIO(value[5:]), self._schema, self._schema)
+        return fastavro.schemaless_reader(BytesIO(value[5:]), self._schema)
 
     def write(self, record: dict[str, Any]) -> bytes:
         """Encode a record; what it does not have gets the schema's default."""
@@ -80,7 +85,6 @@ class Job:
         self._factors, self._currency = options["factors"], options["referenceCurrency"]
         self._thresholds = sorted(((least, name) for name, least in options["thresholds"].items()), reverse=True)
         self._alert_on, self._fixed = set(options["alertOn"]), options["decision"]
-        self._row = struct.Struct(f"<{len(features.NAMES)}f").pack
         self.payment = self._payments.read
 
     def amount(self, payment: Payment) -> float:
@@ -90,10 +94,6 @@ class Job:
     def customer(self, state: features.State, payment: Payment, amount: float) -> list[float]:
         """Columns of the payment and its customer."""
         return features.customer(state, payment, amount, self._currency)
-
-    def vector(self, row: list[float]) -> bytes:
-        """As decisions carry it."""
-        return self._row(*row)
 
     def scores(self, vectors: list[bytes]) -> tuple[list[float], list[int]]:
         """Probabilities and risk scores, in one run of the model."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import features
 from batched import NEW, row_of
-from job import Job, pack, unpack
+from job import Job, pack, unpack, vector
 
 
 class Memory:
@@ -49,7 +49,7 @@ def main(options: str, payments: str, rows: str) -> None:
         payment = job.payment(data[at + 4 : at + 4 + length])
         at += 4 + length
         states.load(payment)
-        vectors.append(job.vector(row_of(job, states, payment, job.amount(payment))))
+        vectors.append(vector(row_of(job, states, payment, job.amount(payment))))
         states.save(payment)
     Path(rows).write_bytes(b"".join(vectors))
 
