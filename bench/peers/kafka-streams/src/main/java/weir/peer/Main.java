@@ -38,10 +38,10 @@ public final class Main {
 
   public static void main(String[] args) throws Exception {
     Options options = new ObjectMapper().readValue(args[0], Options.class);
-    Path folder = temporaryFolder();
+    Path states = Files.createTempDirectory("weir-kafka-streams-");
     CountDownLatch ended = new CountDownLatch(1);
     Model model = new Model(options.graph());
-    KafkaStreams streams = new KafkaStreams(topology(options, model), settings(options, folder));
+    KafkaStreams streams = new KafkaStreams(topology(options, model), settings(options, states));
     streams.setUncaughtExceptionHandler(
         (error) -> {
           error.printStackTrace();
@@ -56,20 +56,12 @@ public final class Main {
             new Thread(
                 () -> {
                   streams.close(CLOSE_LIMIT);
-                  delete(folder);
+                  delete(states);
                 }));
     streams.start();
     // Only an error ends it; a signal ends the process.
     ended.await();
     System.exit(1);
-  }
-
-  /** Of its own, also for what ONNX Runtime and RocksDB unpack, which is not always deleted by them. */
-  private static Path temporaryFolder() throws IOException {
-    String name = "weir-kafka-streams-" + ProcessHandle.current().pid();
-    Path folder = Files.createDirectory(Path.of(System.getProperty("java.io.tmpdir"), name));
-    System.setProperty("java.io.tmpdir", folder.toString());
-    return folder;
   }
 
   private static Topology topology(Options options, Model model) {
@@ -97,12 +89,12 @@ public final class Main {
         .addSink(UPDATES, options.entityUpdates(), serializer, serializer, byKey, "score");
   }
 
-  private static Properties settings(Options options, Path folder) {
+  private static Properties settings(Options options, Path states) {
     Properties settings = new Properties();
     settings.put(StreamsConfig.APPLICATION_ID_CONFIG, options.group());
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, String.join(",", options.brokers()));
     settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-    settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.resolve("states").toString());
+    settings.put(StreamsConfig.STATE_DIR_CONFIG, states.toString());
     settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, options.commitMs());
     settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, options.concurrency());
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64 << 20);
