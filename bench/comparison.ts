@@ -1,4 +1,4 @@
-import type { Decision } from '../src/core/types.ts'
+import type { Answer } from './outputs.ts'
 import type { Reference } from './reference.ts'
 
 /** How a contestant's decisions compare with weir's of the same payments in the order in which they were made. */
@@ -24,6 +24,8 @@ export class Comparison {
   readonly #name: string
   readonly #reference: Reference
   readonly #shared: ReadonlySet<number>
+  /** Payments of which there must be an alert, by the contestant's own decisions. */
+  readonly alerted = new Set<string>()
   #decisions = 0
   #scores = 0
   #differing = 0
@@ -44,15 +46,16 @@ export class Comparison {
   }
 
   /** @throws Error that names the payment and what of it must not differ. */
-  add({ transaction_id, features, score }: Partial<Decision>): void {
-    const expected = this.#reference.seen.get(transaction_id as string)
+  add({ transaction_id, features, score, outcome }: Answer): void {
+    const expected = this.#reference.seen.get(transaction_id)
     // A retry, which weir does not score.
     if (expected === undefined) return
     if (features === undefined || features.length !== expected.features.length || score == null) {
       throw new Error(`${this.#name} decided ${transaction_id} without features or score`)
     }
     this.#decisions++
-    const differing = this.#differingIn(features, expected.features, transaction_id as string)
+    if (outcome != null && this.#reference.alertOn.includes(outcome)) this.alerted.add(transaction_id)
+    const differing = this.#differingIn(features, expected.features, transaction_id)
     this.#differing += differing
     if (Math.abs(score - expected.score) <= scoreTolerance) return
     this.#scores++

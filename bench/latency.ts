@@ -55,7 +55,7 @@ export async function measureLatency(
       if (event_time >= countFrom) histogram.recordValue(Math.max(0, now - event_time))
     }
   }
-  await withAnswers(turn, codec, handle, async ({ failed }) => {
+  await withAnswers(turn, { topic: turn.config.topics.decisions, codec }, handle, async ({ failed }) => {
     const began = Date.now()
     countFrom = began + warmUpSeconds * 1_000
     await Promise.race([running.failed, failed, sendEvenly(turn, payments(options, total), { began, rate })])

@@ -38,6 +38,8 @@ export interface PeerOptions extends Pace {
   /** Folder of the model package, and the graph in it. */
   readonly package: string
   readonly graph: string
+  /** The feature file. */
+  readonly features: string
   /** Folder of the Avro schemas; ids.json there gives their ids. */
   readonly schemas: string
   /** Hundredths of the reference currency per minor unit, by currency. */
@@ -74,6 +76,7 @@ export async function peerOptions({ name, config }: Turn, pace: Pace): Promise<P
     fetch: fetchSettings,
     package: folder,
     graph: join(folder, graph as string),
+    features: resolve(config.features),
     schemas,
     factors: Object.fromEntries(features.factors),
     referenceCurrency: features.file.reference_currency,

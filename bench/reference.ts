@@ -2,13 +2,15 @@ import { loadActiveSet } from '../src/apps/active-set.ts'
 import type { Config } from '../src/config/schema.ts'
 import { uncontrolled } from '../src/core/decide.ts'
 import type { CompiledFeatures } from '../src/core/features/compile.ts'
-import type { Transaction } from '../src/core/types.ts'
+import type { Outcome, Transaction } from '../src/core/types.ts'
 import { historiesOf, newTally, Pass } from '../src/replay/pass.ts'
 import { Numbering } from '../src/replay/source.ts'
 
 /** What weir makes of payments, one after the other in the order in which they were made; retries left out. */
 export interface Reference {
   readonly features: CompiledFeatures
+  /** Outcomes that become alerts. */
+  readonly alertOn: readonly Outcome[]
   readonly seen: ReadonlyMap<string, Expected>
 }
 
@@ -54,5 +56,5 @@ export async function referenceFor(config: Config, source: AsyncIterable<Transac
   }
   await pass.take(items)
   await pass.settle()
-  return { features: active.features, seen }
+  return { features: active.features, alertOn: active.policy.file.alert_on, seen }
 }

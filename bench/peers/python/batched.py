@@ -74,8 +74,7 @@ def decide(job: Job, states: States, messages: list[Message], options: dict[str,
     states.load(payments)
     amounts = [job.amount(payment) for payment in payments]
     vectors = [
-        vector(row_of(job, states, payment, amount))
-        for payment, amount in zip(payments, amounts, strict=True)
+        vector(row_of(job, states, payment, amount)) for payment, amount in zip(payments, amounts, strict=True)
     ]
     scores, risks = job.scores(vectors)
     states.save()

@@ -1,8 +1,8 @@
-"""The contestant `quix`: Quix Streams with states in RocksDB, protected by changelogs, and exactly-once processing.
+"""The contestant `quix`: Quix Streams, states in RocksDB that changelogs protect, exactly-once processing.
 
-State belongs to the key of a record there, and so a payment passes three topics: the input by customer, one by merchant
-and, where it has a device, one by device. Terminals are kept with their merchant. The model runs once for each payment,
-as Quix Streams hands them over one by one.
+State belongs to the key of a record there, and so a payment passes three topics: the input by customer, one by
+merchant and, where it has a device, one by device. Terminals are kept with their merchant. The model runs once for
+each payment, as Quix Streams hands them over one by one.
 """
 
 from __future__ import annotations
