@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Arena, createTopics, openArena, prepareTurn, type Turn } from '../../bench/arena.ts'
 import { buildKafkaStreams, kafkaStreams } from '../../bench/kafka-streams.ts'
@@ -21,12 +24,19 @@ const stream = { file: undefined, map: undefined, seed: 7, customers: 60 }
 const tolerance = 1e-9
 
 let arena: Arena
+/** For what a process that is killed cannot delete. */
+let folder: string
 beforeAll(async () => {
   if (!canBuild) return
   await buildKafkaStreams()
   arena = await openArena()
+  folder = mkdtempSync(join(tmpdir(), 'weir-kafka-streams-test-'))
 })
-afterAll(() => arena?.stop())
+afterAll(async () => {
+  if (!canBuild) return
+  await arena.stop()
+  rmSync(folder, { recursive: true })
+})
 
 test.skipIf(!canBuild)('in one batch all features and scores are those of weir', async () => {
   const events = 3_000
@@ -107,7 +117,7 @@ interface Peer {
 async function startPeer(turn: Turn, commitMs: number): Promise<Peer> {
   const [program, ...args] = kafkaStreams() as [string, ...string[]]
   const options = JSON.stringify(await peerOptions(turn, { commitMs, waitMs: 100 }))
-  const child = spawn(program, [...args, options], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(program, [`-Djava.io.tmpdir=${folder}`, ...args, options], { stdio: ['ignore', 'ignore', 'inherit'] })
   return { child, unguard: guard('kill -9 "$1"', String(child.pid)) }
 }
 
