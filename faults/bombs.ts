@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { createGzip, createZstdCompress } from 'node:zlib'
+import { createGzip, createZstdCompress, gzipSync } from 'node:zlib'
 import { Producer } from '@platformatic/kafka'
 import { crc32c } from '../src/adapters/kafka-crc.ts'
 import { batchHeaderBytes, writeBatch } from '../src/adapters/kafka-records.ts'
@@ -16,6 +16,35 @@ export const bombs = {
   zstd: 1_024 * mebibyte,
 } as const
 export type BombCodec = keyof typeof bombs
+
+/** What else is sent: a packed batch of so many records, and one of records that together unpack to too much. */
+export const crowds = {
+  many: { records: 110_000, bytes: 3 },
+  wide: { records: 45_000, bytes: 1_024 },
+} as const
+export type Crowd = keyof typeof crowds
+
+/** Sends a batch of very many records, none of which is a payment. */
+export async function sendCrowd(
+  broker: string,
+  topic: string,
+  partition: number,
+  crowd: Crowd,
+): Promise<void> {
+  const { records, bytes } = crowds[crowd]
+  const value = Buffer.alloc(bytes)
+  const whole = Buffer.alloc(batchHeaderBytes + records * (bytes + 32))
+  const end = writeBatch(whole, 0, { ...unowned, records: Array(records).fill({ value }), now: Date.now() })
+  const body = gzipSync(whole.subarray(batchHeaderBytes, end))
+  await produce(
+    broker,
+    topic,
+    partition,
+    sealed(whole.subarray(0, batchHeaderBytes), body, codecNumbers.gzip),
+  )
+}
+
+const unowned = { transactional: false, producerId: -1n, producerEpoch: -1, firstSequence: -1 }
 
 /** Sends a batch of one record that unpacks to hundreds of megabytes. */
 export async function sendBomb(
@@ -41,14 +70,17 @@ const codecNumbers = { gzip: 1, zstd: 4 } as const
 /** A record batch (magic 2) whose one record has a value of so many zeros, never held at once. */
 async function packedBatch(codec: keyof typeof codecNumbers, bytes: number): Promise<Buffer> {
   const whole = Buffer.alloc(batchHeaderBytes + 64)
-  const now = Date.now()
-  const placeholder = { records: [{ value: 'x' }], transactional: false, now }
-  writeBatch(whole, 0, { ...placeholder, producerId: -1n, producerEpoch: -1, firstSequence: -1 })
+  writeBatch(whole, 0, { ...unowned, records: [{ value: 'x' }], now: Date.now() })
   const packer = codec === 'gzip' ? createGzip({ level: 9 }) : createZstdCompress()
   const body = await buffer(Readable.from(recordOf(bytes)).pipe(packer))
-  const batch = Buffer.concat([whole.subarray(0, batchHeaderBytes), body])
+  return sealed(whole.subarray(0, batchHeaderBytes), body, codecNumbers[codec])
+}
+
+/** A batch of a header and packed records, with length, codec and checksum as they must be. */
+function sealed(header: Buffer, body: Buffer, codec: number): Buffer {
+  const batch = Buffer.concat([header, body])
   batch.writeInt32BE(batch.length - 12, 8)
-  batch.writeInt16BE(codecNumbers[codec], 21)
+  batch.writeInt16BE(codec, 21)
   batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
   return batch
 }

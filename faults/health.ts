@@ -2,6 +2,14 @@ import { linearRegression, median } from 'simple-statistics'
 import { residentMiB } from '../test/helpers/process-usage.ts'
 import type { MemberProcess } from './member-process.ts'
 
+/** What /readyz of a member says of one of the things that it needs. The member must log at level info. */
+export async function readiness({ url }: Pick<MemberProcess, 'url'>, of: string): Promise<string> {
+  const { checks } = (await (await fetch(`${url}/readyz`)).json()) as {
+    checks: Record<string, { detail: string }>
+  }
+  return checks[of]?.detail ?? ''
+}
+
 /** What a member holds at one moment. */
 interface Sample {
   /** Seconds since the first sample. */

@@ -11,6 +11,7 @@ import { idsExpired } from './list/ids-expired.ts'
 import { kill } from './list/kill.ts'
 import { membership } from './list/membership.ts'
 import { modelLive, modelMutants } from './list/model.ts'
+import { modelSlow } from './list/model-slow.ts'
 import { offsets } from './list/offsets.ts'
 import { order } from './list/order.ts'
 import { overload } from './list/overload.ts'
@@ -45,6 +46,7 @@ export const faults: readonly Fault[] = [
   idsExpired,
   modelLive,
   modelMutants,
+  modelSlow,
   offsets,
   order,
   partitions,

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Connection, withConnection } from '../../src/apps/connect.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { partitionOf } from '../../src/core/partition.ts'
+import type { NewRecord } from '../../src/core/ports.ts'
 import type { Transaction } from '../../src/core/types.ts'
 import { generate } from '../../src/generator/generate.ts'
 import { inBackground } from '../background.ts'
-import { type BombCodec, bombs as codecs, sendBomb } from '../bombs.ts'
+import { type BombCodec, type Crowd, bombs as codecs, crowds, sendBomb, sendCrowd } from '../bombs.ts'
 import { Breaches, type Fault } from '../fault.ts'
 import { MemberProcess } from '../member-process.ts'
 import { Poison } from '../poison.ts'
@@ -23,7 +24,7 @@ const around = 50
 export const bombs: Fault = {
   name: 'bombs',
   promise:
-    'batches that unpack to gigabytes in a partition of nothing but poison, and array bombs in all inputs, are answered record by record, while the partition beside decides',
+    'batches that unpack to gigabytes or to more than 100,000 records in a partition of nothing but poison, and array bombs in all inputs, are answered record by record, while the partition beside decides',
   times: { whole: 200, short: 8 },
   async run({ seed, times }) {
     const scene = await openScene({
@@ -37,6 +38,7 @@ export const bombs: Fault = {
       return await withConnection(config, async (connection) => {
         await joined([member])
         const feed = startHealthyFeed(connection, config, seed)
+        await Promise.race([feed.ahead, sleep(60_000, undefined, { ref: false })])
         await sleep(10_000)
         const watch = new Watch([member])
         await sleep(11_000)
@@ -77,7 +79,8 @@ async function explode(
 ): Promise<Sent> {
   const poison = new Poison(config, contracts, seed)
   const { transactions, labels, entity_updates } = config.topics
-  const names = Object.keys(codecs) as BombCodec[]
+  const names = [...Object.keys(codecs), ...Object.keys(crowds)] as (BombCodec | Crowd)[]
+  let sent = 0
   const [broker = ''] = config.kafka.brokers
   const spread = async () => {
     for (let sent = 0; sent < around; sent++) {
@@ -87,38 +90,57 @@ async function explode(
   }
   await spread()
   for (let i = 0; i < times; i++) {
-    await sendBomb(broker, transactions, poisoned, names[i % names.length] as BombCodec)
+    const name = names[i % names.length] as BombCodec | Crowd
+    const send = name in crowds ? sendCrowd : sendBomb
+    await send(broker, transactions, poisoned, name as BombCodec & Crowd)
+    sent += name in crowds ? crowds[name as Crowd].records : 1
     await spread()
     say(`  ${i + 1} of ${times} bombs`)
   }
   const each = (times + 1) * around
-  return { poisoned_transactions: each + times, poisoned_labels: each, poisoned_updates: each }
+  return { poisoned_transactions: each + sent, poisoned_labels: each, poisoned_updates: each }
 }
 
-/** Payments of customers of the healthy partition, some 50 a second. */
+/** Valid records that come as fast as bombs of many do: memory follows the rate, whatever the records are. */
+const sentAhead = 60_000
+const sentAtOnce = 500
+
+/** Payments of customers of the healthy partition, some 50 a second after those that come ahead. */
 function startHealthyFeed(
   { log, contracts }: Connection,
   config: Config,
   seed: number,
-): { stop(): Promise<number> } {
+): { readonly ahead: Promise<void>; stop(): Promise<number> } {
   let sent = 0
-  return inBackground(
+  const ahead = Promise.withResolvers<void>()
+  const feed = inBackground(
     async (isStopped) => {
+      let batch: NewRecord[] = []
       for (const item of generate({ seed, events: Number.MAX_SAFE_INTEGER, customers: 600, merchants: 60 })) {
         if (isStopped()) break
         if (item.kind !== 'transaction') continue
         const key = item.transaction.customer_id
         if (partitionOf(key, config.topics.partitions) !== healthy) continue
         const value = contracts.transactions.encode(item.transaction)
-        await log.append([
-          { topic: config.topics.transactions, partition: healthy, key, value, timestamp: item.time },
-        ])
-        sent++
+        batch.push({
+          topic: config.topics.transactions,
+          partition: healthy,
+          key,
+          value,
+          timestamp: item.time,
+        })
+        if (sent < sentAhead && batch.length < sentAtOnce) continue
+        await log.append(batch)
+        sent += batch.length
+        batch = []
+        if (sent < sentAhead) continue
+        ahead.resolve()
         await sleep(20)
       }
     },
     () => sent,
   )
+  return { ahead: ahead.promise, stop: feed.stop }
 }
 
 const decisions = plainAvro<{ decision_id: string; status: string } & Pick<Transaction, 'customer_id'>>(

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { freePort } from '../../test/helpers/services-ready.ts'
 import { Breaches, type Fault } from '../fault.ts'
+import { readiness } from '../health.ts'
 import { MemberProcess } from '../member-process.ts'
 import { type Loss, rate, runLosses } from '../outages.ts'
 import { openScene, type Scene } from '../scene.ts'
@@ -52,14 +53,6 @@ const misuses: readonly Misuse[] = [
   },
 ]
 
-/** The store as /readyz of a member sees it. */
-async function readiness({ url }: MemberProcess): Promise<string> {
-  const { checks } = (await (await fetch(`${url}/readyz`)).json()) as {
-    checks: Record<string, { detail: string }>
-  }
-  return checks['redis']?.detail ?? ''
-}
-
 const seconds = 3
 
 /** Waits until a member, which looks at Redis every 5 s, has told what is wrong. Null when it did, else what it says. */
@@ -68,10 +61,10 @@ async function unheard(member: MemberProcess, says: RegExp): Promise<string | nu
     const isLogged = member.log
       .split('\n')
       .some((line) => line.includes('"level":"error"') && says.test(line))
-    if (isLogged && says.test(await readiness(member))) return null
+    if (isLogged && says.test(await readiness(member, 'redis'))) return null
     await sleep(200)
   }
-  return `/readyz says "${await readiness(member)}" of Redis`
+  return `/readyz says "${await readiness(member, 'redis')}" of Redis`
 }
 
 function lossOf(

@@ -52,7 +52,7 @@ interface Answer<T> {
 /**
  * Goes through one partition of transactions from the first record, with states from empty, and compares what was
  * answered. Values of merchants, terminals and devices cross partitions and so depend on the moment: these columns
- * are taken as recorded. So is `degraded`, which says that a decision was made without states.
+ * are taken as recorded. So is `degraded`, which says that a decision was made without states or without a score.
  */
 export async function recheckDecisions(
   { records }: Evidence,
@@ -166,15 +166,16 @@ async function recheckChunk(chunk: ChunkToCheck, recomputed: Recomputed, finding
     const recorded = answers.decisions.get(id) ?? []
     answers.decisions.delete(id)
     const [first] = recorded
-    const degraded = first?.value.status === 'degraded'
+    const lacks = first?.value.reasons.includes('DEGRADED_MODEL') ? 'model' : 'states'
+    // Without states nobody can see that it is a duplicate; without a score everybody can.
+    const degraded = first?.value.status === 'degraded' && (lacks === 'states' || duplicateOf < 0)
     if (degraded) recomputed.figures.degraded++
     else if (duplicateOf >= 0) recomputed.figures.duplicates++
-    // Without states nobody can see that it is a duplicate.
     if (degraded || duplicateOf < 0) recomputed.counted.push({ partition, offset, transaction })
     const vector = vectors.subarray(row * width, (row + 1) * width)
     const active = chunk.activeFor(first?.value)
     const wanted = degraded
-      ? degradedAnswer({ ...chunk, active }, arrival)
+      ? degradedAnswer({ ...chunk, active }, arrival, lacks)
       : duplicateOf >= 0
         ? { decision: duplicate({ ...chunk, active }, arrival), alert: null }
         : scored(
@@ -244,8 +245,12 @@ function duplicate(chunk: ChunkToCheck, arrival: EnrichedArrival): Decision {
   return { ...common(chunk, arrival), ...nothing, status: 'duplicate', duplicate_of: duplicateOf, features }
 }
 
-function degradedAnswer(chunk: ChunkToCheck, arrival: Arrival): { decision: Decision; alert: Alert | null } {
-  const { decisions, alerts } = decideDegraded({ ...chunk, arrivals: [arrival] }, chunk.active)
+function degradedAnswer(
+  chunk: ChunkToCheck,
+  arrival: Arrival,
+  lacks: 'states' | 'model',
+): { decision: Decision; alert: Alert | null } {
+  const { decisions, alerts } = decideDegraded({ ...chunk, arrivals: [arrival] }, chunk.active, lacks)
   return { decision: decisions[0] as Decision, alert: alerts[0] ?? null }
 }
 

@@ -14,13 +14,18 @@ const askEveryMs = 100
 export class Deadline {
   readonly #ms: number
   readonly #ask: () => Promise<unknown>
+  readonly #told: (isAway: boolean) => void
   #isAway = false
   #isClosed = false
 
-  /** @param ask any call that a server in order answers, if only to refuse it. */
-  constructor(ms: number, ask: () => Promise<unknown>) {
+  /**
+   * @param ask any call that a server in order answers, if only to refuse it.
+   * @param told when the server no longer answers, and when it does again.
+   */
+  constructor(ms: number, ask: () => Promise<unknown>, told: (isAway: boolean) => void = () => {}) {
     this.#ms = ms
     this.#ask = ask
+    this.#told = told
   }
 
   /** The call's result. Rejects as the call does, or with a TimeoutError. */
@@ -42,6 +47,7 @@ export class Deadline {
   async #untilItAnswers(): Promise<void> {
     if (this.#isAway) return
     this.#isAway = true
+    this.#told(true)
     while (!this.#isClosed) {
       const failure = await limited(this.#ms, this.#ask()).then(
         () => null,
@@ -51,6 +57,7 @@ export class Deadline {
       await sleep(askEveryMs, undefined, { ref: false })
     }
     this.#isAway = false
+    if (!this.#isClosed) this.#told(false)
   }
 }
 

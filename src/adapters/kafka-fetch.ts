@@ -1,10 +1,14 @@
 import { WeirError } from '../core/errors.ts'
 import type { Headers, LogRecord } from '../core/ports.ts'
 import { decompressors, maxUnpackedBytes, UnpacksToTooMuch } from './kafka-compression.ts'
+import { RecordReader } from './kafka-record-reader.ts'
 import { batchHeaderBytes } from './kafka-records.ts'
 
-/** Most records of a batch: each takes memory beside its bytes, and a few kilobytes could unpack to millions. */
-const maxBatchRecords = 100_000
+/**
+ * Most records that are made of one batch in one fetch: each takes memory beside its bytes, and a few kilobytes could
+ * unpack to millions. The next fetch goes on with the same batch.
+ */
+export const maxRecordsAtOnce = 4_000
 /** No further batch of a partition is unpacked in the same fetch after this many bytes; the next fetch brings it. */
 const enoughUnpackedBytes = 8 * 1024 * 1024
 
@@ -18,7 +22,18 @@ export interface FetchedRecord extends LogRecord {
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
   /** Set in the one record that stands for a batch that cannot be read. */
   readonly unreadable?: WeirError
+  /** Set in the one record that stands for a batch of more than `maxRecordsAtOnce`: its bytes. */
+  readonly sealed?: Buffer
 }
+
+/** The part of a batch that is wanted. */
+interface Part {
+  /** The first offset. */
+  readonly from: number
+  /** Of records. */
+  readonly most: number
+}
+const whole: Part = { from: 0, most: Number.POSITIVE_INFINITY }
 
 /** Where kafkajs reads a response from. */
 interface Decoder {
@@ -31,7 +46,7 @@ interface Decoder {
  * The records of one fetched partition, in place of kafkajs's own decoder, which makes objects of every number, reads
  * gzip only and unpacks without a limit; a batch that it cannot read fails the fetch with all its partitions, without
  * a word of which. Here such a batch becomes one record with `unreadable`, the last of its partition in the fetch; one
- * that is a bomb, records that are refused.
+ * that is a bomb, records that are refused. One of very many records is left to `openSealed`, alone in its fetch.
  */
 export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> {
   const size = decoder.readInt32()
@@ -43,10 +58,15 @@ export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> 
     end = at + 12 + bytes.readInt32BE(at + 8)
     // A tail that is cut off: the next fetch begins with it.
     if (end > bytes.length || unpackedBytes >= enoughUnpackedBytes) break
+    const batch = bytes.subarray(at, end)
+    if (isLarge(batch)) {
+      if (records.length === 0) records.push({ ...nothingAt(lastOffsetOf(batch)), sealed: batch })
+      break
+    }
     try {
-      unpackedBytes += await decodeBatch(bytes.subarray(at, end), records)
+      unpackedBytes += await decodeBatch(batch, whole, records)
     } catch (error) {
-      records.push(standIn(bytes, at, error as Error))
+      records.push(standIn(bytes.subarray(at), error as Error))
       break
     }
   }
@@ -54,27 +74,51 @@ export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> 
 }
 
 /**
- * Appends the records of a batch, all or none, and returns how many bytes were unpacked for them. Where compaction took
- * the last ones, a control record stands at the batch's last offset: else its end would be asked for again.
+ * Puts in the place of a batch of very many records those of them that come first from an offset on; of the others it is
+ * certain by then that they are there.
+ *
+ * @param from the offset that was asked for.
  */
-async function decodeBatch(batch: Buffer, into: FetchedRecord[]): Promise<number> {
+export async function openSealed(
+  fetched: { messages: readonly FetchedRecord[] },
+  from: number,
+): Promise<void> {
+  const [{ sealed } = {}] = fetched.messages
+  if (sealed === undefined) return
+  const records: FetchedRecord[] = []
+  try {
+    await decodeBatch(sealed, { from, most: maxRecordsAtOnce }, records)
+  } catch (error) {
+    records.push(standIn(sealed, error as Error))
+  }
+  fetched.messages = records
+}
+
+const isLarge = (batch: Buffer): boolean =>
+  batch.length >= batchHeaderBytes && batch.readInt8(16) === 2 && batch.readInt32BE(57) > maxRecordsAtOnce
+
+const lastOffsetOf = (batch: Buffer): number => Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23)
+
+/**
+ * Appends the wanted records of a batch, or none where any of the batch cannot be read, and returns how many bytes were
+ * unpacked for them. Where compaction took the last ones, a control record stands at the batch's last offset: else its
+ * end would be asked for again.
+ */
+async function decodeBatch(batch: Buffer, part: Part, into: FetchedRecord[]): Promise<number> {
   const magic = batch.readInt8(16)
   if (magic !== 2) throw new Error(`it is of format ${magic}, which ended with Kafka 0.11`)
   const count = batch.readInt32BE(57)
-  if (count > maxBatchRecords) throw new Error(`it has more than ${maxBatchRecords} records`)
   const codec = batch.readInt16BE(21) & codecMask
   const packed = batch.subarray(batchHeaderBytes)
   if (codec === 0 || count <= 0) {
-    decodeRecords(batch, packed, count, into)
-    passOver(batch, into)
+    decodeRecords(batch, packed, count, part, into)
     return 0
   }
   const decompress = decompressors[codec as keyof typeof decompressors]
   if (decompress === undefined) throw new Error(`it is packed by codec ${codec}, which does not exist`)
-  const unpacked = await unpackOrRefuse(batch, () => decompress(packed), into)
+  const unpacked = await unpackOrRefuse(batch, () => decompress(packed), part, into)
   if (unpacked === null) return maxUnpackedBytes
-  decodeRecords(batch, unpacked, count, into)
-  passOver(batch, into)
+  decodeRecords(batch, unpacked, count, part, into)
   return unpacked.length
 }
 
@@ -85,6 +129,7 @@ async function decodeBatch(batch: Buffer, into: FetchedRecord[]): Promise<number
 async function unpackOrRefuse(
   batch: Buffer,
   unpack: () => Promise<Buffer>,
+  { from, most }: Part,
   into: FetchedRecord[],
 ): Promise<Buffer | null> {
   try {
@@ -101,12 +146,12 @@ async function unpackOrRefuse(
     key: null,
     value: null,
     headers: noHeaders,
-    batchContext: contextOf(batch, 0),
+    batchContext: contextOf(batch),
     rejection: bomb,
   }
-  for (let i = 0; i < batch.readInt32BE(57); i++) {
-    into.push({ offset: first + i, ...shared, isControlRecord: false })
-  }
+  const begin = Math.max(first, from)
+  const end = Math.min(first + batch.readInt32BE(57), begin + most)
+  for (let offset = begin; offset < end; offset++) into.push({ offset, ...shared, isControlRecord: false })
   return null
 }
 
@@ -118,136 +163,82 @@ const bomb = {
 
 const noContext = { producerId: '-1', inTransaction: false }
 
-function passOver(batch: Buffer, into: FetchedRecord[]): void {
-  const offset = Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23)
-  if ((into.at(-1)?.offset ?? -1) >= offset) return
-  const nothing = { key: null, value: null, headers: noHeaders }
-  into.push({ offset, timestamp: 0, ...nothing, isControlRecord: true, batchContext: noContext })
-}
+/** What counts as read and reaches nobody. */
+const nothingAt = (offset: number): FetchedRecord => ({
+  offset,
+  timestamp: 0,
+  key: null,
+  value: null,
+  headers: noHeaders,
+  isControlRecord: true,
+  batchContext: noContext,
+})
 
-function decodeRecords(batch: Buffer, bytes: Buffer, count: number, into: FetchedRecord[]): void {
+function decodeRecords(
+  batch: Buffer,
+  bytes: Buffer,
+  count: number,
+  { from, most }: Part,
+  into: FetchedRecord[],
+): void {
   const attributes = batch.readInt16BE(21)
   const isControlRecord = (attributes & controlFlag) !== 0
   const hasAppendTime = (attributes & appendTimeFlag) !== 0
   const firstOffset = Number(batch.readBigInt64BE(0))
   const firstTime = Number(batch.readBigInt64BE(27))
   const lastTime = Number(batch.readBigInt64BE(35))
-  const batchContext = contextOf(batch, 0)
+  const batchContext = contextOf(batch)
   const reader = new RecordReader(bytes)
   const before = into.length
+  let left = most
   try {
     for (let i = 0; i < count; i++) {
-      const end = reader.varint() + reader.at
-      reader.at++
-      const time = firstTime + reader.varint()
-      into.push({
-        offset: reader.varint() + firstOffset,
-        timestamp: hasAppendTime ? lastTime : time,
-        key: reader.bytes(),
-        value: reader.bytes(),
-        headers: reader.headers(),
-        isControlRecord,
-        batchContext,
-      })
-      reader.at = end
+      const size = reader.varint()
+      if (size < 0) throw new RangeError('a record is of less than nothing')
+      const end = size + reader.at
+      if (left > 0) {
+        reader.at++
+        const time = firstTime + reader.varint()
+        const offset = reader.varint() + firstOffset
+        if (offset >= from) {
+          left--
+          into.push({
+            offset,
+            timestamp: hasAppendTime ? lastTime : time,
+            key: reader.bytes(),
+            value: reader.bytes(),
+            headers: reader.headers(),
+            isControlRecord,
+            batchContext,
+          })
+        }
+      }
+      reader.goTo(end)
     }
   } catch (error) {
     into.length = before
     throw error
   }
+  const last = lastOffsetOf(batch)
+  if (left > 0 && (into.at(-1)?.offset ?? -1) < last) into.push(nothingAt(last))
 }
 
-function contextOf(bytes: Buffer, at: number): FetchedRecord['batchContext'] {
+function contextOf(batch: Buffer): FetchedRecord['batchContext'] {
   return {
-    producerId: String(bytes.readBigInt64BE(at + 43)),
-    inTransaction: (bytes.readInt16BE(at + 21) & transactionalFlag) !== 0,
-  }
-}
-
-/** Of 64 bits the tenth byte, which counts units of this, has the last. */
-const longestVarint = 2 ** 63
-
-/** An assignment to this name would be to the prototype, and the header lost. */
-const asUsual = { enumerable: true, configurable: true, writable: true }
-
-/** What records consist of, from any place on. Throws RangeError behind the end. */
-class RecordReader {
-  readonly #bytes: Buffer
-  at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  /** Exact up to 2^53, in either direction. */
-  varint(): number {
-    let byte = this.#byte()
-    if (byte < 128) return (byte >>> 1) ^ -(byte & 1)
-    let value = byte & 127
-    for (let unit = 128; byte >= 128; unit *= 128) {
-      if (unit > longestVarint) throw new RangeError('a number of a record is too long')
-      byte = this.#byte()
-      value += (byte & 127) * unit
-    }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-  }
-
-  bytes(): Buffer | null {
-    const length = this.varint()
-    if (length < 0) return null
-    const from = this.#skip(length)
-    return this.#bytes.subarray(from, this.at)
-  }
-
-  /** Values as text: those of one name behind each other, a null by its name. */
-  headers(): Headers {
-    const count = this.varint()
-    if (count <= 0) return noHeaders
-    const headers: Record<string, string> = {}
-    for (let i = 0; i < count; i++) {
-      const name = this.#text() ?? ''
-      const value = this.#text() ?? 'null'
-      if (Object.hasOwn(headers, name)) headers[name] = `${headers[name]},${value}`
-      else if (name === '__proto__') Object.defineProperty(headers, name, { ...asUsual, value })
-      else headers[name] = value
-    }
-    return headers
-  }
-
-  #text(): string | null {
-    const length = this.varint()
-    if (length < 0) return null
-    const from = this.#skip(length)
-    return this.#bytes.toString('utf8', from, this.at)
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.at++]
-    if (byte === undefined) throw new RangeError('a record ends behind its batch')
-    return byte
-  }
-
-  #skip(length: number): number {
-    const from = this.at
-    this.at += length
-    if (this.at > this.#bytes.length) throw new RangeError('a record ends behind its batch')
-    return from
+    producerId: String(batch.readBigInt64BE(43)),
+    inTransaction: (batch.readInt16BE(21) & transactionalFlag) !== 0,
   }
 }
 
 /** At the batch's last offset: its first may lie before the one that was asked for, and kafkajs leaves such out. */
-function standIn(bytes: Buffer, at: number, cause: Error): FetchedRecord {
-  const first = Number(bytes.readBigInt64BE(at))
-  const last = first + Math.max(0, bytes.readInt32BE(at + 23))
+function standIn(batch: Buffer, cause: Error): FetchedRecord {
+  const first = Number(batch.readBigInt64BE(0))
+  const last = Math.max(first, lastOffsetOf(batch))
   return {
-    offset: last,
-    timestamp: 0,
-    key: null,
-    value: null,
-    headers: noHeaders,
+    ...nothingAt(last),
     isControlRecord: false,
     // So that a batch of an aborted transaction is passed over unread.
-    batchContext: contextOf(bytes, at),
+    batchContext: contextOf(batch),
     unreadable: new WeirError(
       'WEIR_LOG_BATCH',
       `The batch of offsets ${first} to ${last} cannot be read: ${cause.message}`,
@@ -258,8 +249,9 @@ function standIn(bytes: Buffer, at: number, cause: Error): FetchedRecord {
 
 /** One partition of a fetch as kafkajs has decoded it. */
 export interface FetchedPartition {
+  readonly partition: number
   abortedTransactions: { readonly producerId: string; readonly firstOffset: string }[] | null
-  readonly messages: readonly FetchedRecord[]
+  messages: readonly FetchedRecord[]
 }
 
 /**

@@ -40,7 +40,7 @@ export class KafkaLog implements Log {
   readonly #options: KafkaLogOptions
   readonly #subscriptions = new Set<KafkaSubscription>()
   #admin: Promise<Admin> | undefined
-  #lastOffsets: Promise<unknown> = Promise.resolve()
+  #lastAsked: Promise<unknown> = Promise.resolve()
   #producer: Promise<Producer> | undefined
   #reader: Promise<KafkaReader> | undefined
 
@@ -68,14 +68,14 @@ export class KafkaLog implements Log {
   }
 
   async partitions(topic: string): Promise<number> {
-    const { topics } = await this.#ask(`describing ${topic}`, (admin) =>
+    const { topics } = await this.#askInTurn(`describing ${topic}`, (admin) =>
       admin.fetchTopicMetadata({ topics: [topic] }),
     )
     return topics[0]?.partitions.length ?? 0
   }
 
   async bounds({ topic, partition }: TopicPartition): Promise<{ first: number; end: number }> {
-    const offsets = await this.#askOffsets(`asking for the bounds of ${topic}`, (admin) =>
+    const offsets = await this.#askInTurn(`asking for the bounds of ${topic}`, (admin) =>
       admin.fetchTopicOffsets(topic),
     )
     const { low, high } = ofPartition(offsets, { topic, partition })
@@ -109,7 +109,7 @@ export class KafkaLog implements Log {
   }
 
   async offsetAt({ topic, partition }: TopicPartition, time: number): Promise<number> {
-    const offsets = await this.#askOffsets(`asking for offsets of ${topic} by time`, (admin) =>
+    const offsets = await this.#askInTurn(`asking for offsets of ${topic} by time`, (admin) =>
       admin.fetchTopicOffsetsByTimestamp(topic, time),
     )
     return Number(ofPartition(offsets, { topic, partition }).offset)
@@ -187,19 +187,19 @@ export class KafkaLog implements Log {
   }
 
   async #ends(topic: string): Promise<Map<number, number>> {
-    const offsets = await this.#askOffsets(`asking for the end of ${topic}`, (admin) =>
+    const offsets = await this.#askInTurn(`asking for the end of ${topic}`, (admin) =>
       admin.fetchTopicOffsets(topic),
     )
     return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
   }
 
   /**
-   * One after the other: kafkajs notes a topic for its metadata when it is first asked about, and of two that are asked
-   * about side by side it may find the second without any ("Cannot destructure property 'partitions'").
+   * One after the other: kafkajs notes a topic for its metadata when it is first asked about, forgets the others when it
+   * describes one, and of two that are asked about side by side it may find the second without any ("Cannot destructure property 'partitions'").
    */
-  #askOffsets<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    const asked = this.#lastOffsets.then(() => this.#ask(doing, question))
-    this.#lastOffsets = asked.catch(() => {})
+  #askInTurn<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    const asked = this.#lastAsked.then(() => this.#ask(doing, question))
+    this.#lastAsked = asked.catch(() => {})
     return asked
   }
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { decodeFetched, type FetchedPartition, hideAborted } from './kafka-fetch.ts'
+import { decodeFetched, type FetchedPartition, hideAborted, openSealed } from './kafka-fetch.ts'
 import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
 
 const require = createRequire(import.meta.url)
@@ -85,13 +85,34 @@ function patchOffsetReset(): void {
   }
 }
 
-function patchAbortedTransactions(): void {
+/** What a fetch asks for, and what comes. */
+interface FetchRequest {
+  readonly topics: readonly {
+    readonly topic: string
+    readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[]
+  }[]
+}
+interface FetchResponse {
+  readonly responses: readonly {
+    readonly topicName: string
+    readonly partitions: readonly FetchedPartition[]
+  }[]
+}
+
+/** Where its decoder does not know what was asked for, or which transactions were aborted, both are known here. */
+function patchFetch(): void {
   const { prototype } = require('kafkajs/src/broker/index.js')
-  const fetch: (request: object) => Promise<{ responses: { partitions: FetchedPartition[] }[] }> =
-    prototype.fetch
-  prototype.fetch = async function (request: object) {
+  const fetch: (request: FetchRequest) => Promise<FetchResponse> = prototype.fetch
+  prototype.fetch = async function (request: FetchRequest) {
     const response = await fetch.call(this, request)
-    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
+    for (const { topicName, partitions } of response.responses) {
+      const asked = request.topics.find(({ topic }) => topic === topicName)?.partitions
+      for (const fetched of partitions) {
+        const from = asked?.find(({ partition }) => partition === fetched.partition)?.fetchOffset
+        await openSealed(fetched, Number(from))
+        hideAborted(fetched)
+      }
+    }
     return response
   }
 }
@@ -214,6 +235,6 @@ patchAddPartitions()
 patchCoordinatorLookups()
 patchRequestFraming()
 patchOffsetReset()
-patchAbortedTransactions()
+patchFetch()
 replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
 replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)

@@ -25,6 +25,18 @@ export async function readLists({ log, contracts }: Connection, { topics }: Conf
   return book
 }
 
+/** Of changes, those that take away what does not stand on the lists: nothing comes of them. */
+export async function absentOf(
+  connection: Connection,
+  config: Config,
+  changes: readonly ListChange[],
+): Promise<readonly ListChange[]> {
+  const removals = changes.filter(({ op }) => op === 'remove')
+  if (removals.length === 0) return removals
+  const book = await readLists(connection, config)
+  return removals.filter((removal) => book.with([removal]).size === book.size)
+}
+
 /**
  * Sends changes of lists to all members.
  *

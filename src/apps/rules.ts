@@ -21,6 +21,12 @@ export interface ActiveRules {
   readonly rules: CompiledRules
 }
 
+/** Whether a rule of that id is among those that members use. */
+export async function isActiveRule(connection: Connection, config: Config, id: string): Promise<boolean> {
+  const active = await activeRules(connection, config, await rulesWorldOf(config))
+  return active?.rules.file.rules.some((rule) => rule.id === id) ?? false
+}
+
 /** The rules that members use: the newest valid ones of the control topic, else those of the setting `rules`. */
 export async function activeRules(
   { log, contracts }: Connection,

@@ -18,6 +18,7 @@ import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
 import { createBackend } from './backend.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
+import { type LiveModel, openLiveModel } from './live-model.ts'
 import { StoreWatch } from './store-watch.ts'
 
 export interface Stream {
@@ -47,8 +48,10 @@ export async function startStream(
   logger: Logger,
   reached?: LaneObserver['reached'],
 ): Promise<Stream> {
-  const base = await loadActiveSet(config, (line) => logger.info(line))
+  const loaded = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
+  const live = await openLiveModel(config.models, loaded, logger, metrics)
+  const base = { ...loaded, model: live.model }
   metrics.modelInfo.set({ model: base.model.id, sha256: base.model.sha256, alias: 'champion' }, 1)
   const watch = new StoreWatch(logger, metrics)
   const store = openCachedStore(config, base, watch)
@@ -84,18 +87,18 @@ export async function startStream(
     }
     // Before joining, which may take as long as the slowest member needs: alive, and not ready.
     let backend: Backend | null = null
-    const served = { scorer: () => scorer, log, watch, backend: () => backend }
+    const served = { scorer: () => scorer, log, watch, live, backend: () => backend }
     http = await serve(config, metrics, logger, served)
     scorer = await startScorer(parts)
     backend = createBackend(parts, scorer, () => control.state)
     const quiet = new QuietLanes({ ...scorer, log, store })
     const caretaker = startCaretaker({ scorer, quiet, log, store, watch }, metrics, logger)
     const following = setInterval(() => void control.look(), followEveryMs)
-    const running = { scorer, http, log, store, timers: [caretaker, following] }
+    const running = { scorer, http, live, log, store, timers: [caretaker, following] }
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
-    await Promise.all([http?.close(), log.close(), store.close()])
+    await Promise.all([http?.close(), live.close(), log.close(), store.close()])
     throw error
   }
 }
@@ -119,6 +122,7 @@ interface Served {
   readonly scorer: () => Scorer | undefined
   readonly log: KafkaLog
   readonly watch: Pick<StoreWatch, 'probe'>
+  readonly live: Pick<LiveModel, 'probe'>
   readonly backend: () => Backend | null
 }
 
@@ -126,7 +130,7 @@ function serve(
   config: Config,
   metrics: Metrics,
   logger: Logger,
-  { scorer, log, watch, backend }: Served,
+  { scorer, log, watch, live, backend }: Served,
 ): Promise<HttpServer> {
   const states = () =>
     scorer()
@@ -143,6 +147,7 @@ function serve(
       }
     },
     redis: watch.probe,
+    model: live.probe,
     topics: () => {
       const finding = scorer()?.pinned.finding ?? null
       return { ok: finding === null, detail: finding?.message ?? 'partitions as pinned' }
@@ -152,7 +157,7 @@ function serve(
       return { ok: waiting === 0, detail: `${states().length} partitions, ${waiting} not ready` }
     },
   }
-  const live: Probes = {
+  const alive: Probes = {
     chunks: () => {
       const seconds = Math.round(scorer()?.member.longestRunSeconds ?? 0)
       return { ok: seconds < wedgedSeconds, detail: `longest chunk in hand: ${seconds} s` }
@@ -168,7 +173,7 @@ function serve(
     clock: Date.now,
   }
   const failed = (error: unknown) => logger.error({ error }, 'a request could not be served')
-  return startHttp({ host, port, metrics, live, ready, api, failed })
+  return startHttp({ host, port, metrics, live: alive, ready, api, failed })
 }
 
 interface Cared {
@@ -240,16 +245,19 @@ async function setLag({ member }: Scorer, log: KafkaLog, metrics: Metrics): Prom
 interface Running {
   readonly scorer: Scorer
   readonly http: HttpServer
+  readonly live: LiveModel
   readonly log: KafkaLog
   readonly store: RedisStore
   readonly timers: readonly NodeJS.Timeout[]
 }
 
-async function stop({ scorer, http, log, store, timers }: Running): Promise<void> {
+async function stop({ scorer, http, live, log, store, timers }: Running): Promise<void> {
   http.drain()
   for (const timer of timers) clearInterval(timer)
   await scorer.stop()
   await Promise.all([log.close(), store.close(), http.close()])
+  // After the last request that asks it why.
+  await live.close()
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,13 +1,14 @@
 import { Argument, type Command } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { type Author, publishChange } from '../apps/control.ts'
-import { entriesOfFile, publishLists, readLists } from '../apps/lists.ts'
+import { absentOf, entriesOfFile, publishLists, readLists } from '../apps/lists.ts'
+import { isActiveRule } from '../apps/rules.ts'
 import { readSnooze } from '../config/control-texts.ts'
 import type { ListChange } from '../core/lists.ts'
 import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
 import { shown } from '../files/shown.ts'
 import { addAuthor, configOf, count, time, wantsJson } from './flags.ts'
-import { grouped, print, printJson, printTable, styled } from './output.ts'
+import { grouped, note, print, printJson, printTable, styled } from './output.ts'
 
 const example = `
 Examples:
@@ -109,9 +110,11 @@ export function registerLists(program: Command): void {
       const body = JSON.stringify({ rule, type, value, until, reason })
       readSnooze(body)
       const change = { kind: 'snooze', name: rule, version: '1', body, author, comment }
-      const control_id = await withConnection(config, (connection) =>
-        publishChange(connection, config, change),
-      )
+      const [control_id, isActive] = await withConnection(config, async (connection) => [
+        await publishChange(connection, config, change),
+        await isActiveRule(connection, config, rule),
+      ])
+      if (!isActive) note(`warning: no rule ${shown(rule)} is active: it is silent once there is one`)
       if (wantsJson(command)) return printJson({ control_id, topic: config.topics.control })
       print(`${styled('green', 'published')}  ${rule} is silent for ${type} ${shown(value)}`)
     },
@@ -130,7 +133,14 @@ async function send(
   command: Command,
 ): Promise<void> {
   const { config } = configOf(command)
-  await withConnection(config, (connection) => publishLists(connection, config, changes, { author, comment }))
+  const absent = await withConnection(config, async (connection) => {
+    const absent = await absentOf(connection, config, changes)
+    await publishLists(connection, config, changes, { author, comment })
+    return absent
+  })
+  for (const { list, type, value } of absent) {
+    note(`warning: ${type} ${shown(value)} does not stand on the ${list} list: nothing changes by it`)
+  }
   if (wantsJson(command)) printJson({ changes: changes.length, topic: config.topics.control })
   else
     print(

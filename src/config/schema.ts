@@ -174,6 +174,11 @@ const models = section('The models.', {
   ),
   providers: setting(z.array(text).min(1), ['cpu'], 'ONNX Runtime execution providers, first choice first.'),
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
+  deadline_ms: setting(
+    ms,
+    5_000,
+    'Milliseconds that a member waits for the scores of a chunk, and again for the reasons; past them its decisions are degraded until the model answers.',
+  ),
 })
 
 const cases = section('Alerts that people work on together.', {

@@ -6,9 +6,10 @@ import type { Arrival, Parties } from './parties.ts'
 import {
   type CompiledPolicy,
   type DegradedRow,
-  degradedReason,
+  degradedReasons,
   degradedRow,
   languageOf,
+  type Missing,
   mostReasons,
   reasonsOf,
   scoreCode,
@@ -83,7 +84,7 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
       arrival.duplicateOf >= 0
         ? duplicate(chunk, arrival, active)
         : sight === null
-          ? degraded(chunk, arrival, active)
+          ? degraded(chunk, arrival, active, 'model')
           : scored(chunk, arrival, sight, active)
     decisions.push(answer.decision)
     if (answer.alert !== null) alerts.push(told(answer.alert, active))
@@ -94,12 +95,15 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
 /**
  * Decisions when the customers' states cannot be had in time: by the policy's degraded table, which knows amount and
  * channel only. No customer's state changes: the log brings them up to date later. Duplicates are not recognised.
+ *
+ * @param missing another one for those who make a decision again that had states and no score.
  */
 export function decideDegraded(
   chunk: Chunk,
   active: ActiveSet,
+  missing: Missing = 'states',
 ): Pick<Decided, 'decisions' | 'alerts' | 'deltas'> {
-  const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active))
+  const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active, missing))
   return {
     decisions: answers.map(({ decision }) => decision),
     alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
@@ -182,12 +186,11 @@ const rowFor = (
 ): DegradedRow => degradedRow(policy, transaction, amountIn(features, transaction))
 
 /** Lists hold without states, too; rules, which look at features, do not. */
-function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet): Answer {
+function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet, missing: Missing): Answer {
   const { transaction } = arrival
   const lists = active.lists?.hits(transaction) ?? []
   const outcome = outcomeOfLists(lists) ?? rowFor(transaction, active.features, active.policy).outcome
-  const reasons =
-    lists.length === 0 ? onlyDegraded : [...reasonsOfLists(lists).slice(0, mostReasons - 1), degradedReason]
+  const reasons = [...reasonsOfLists(lists).slice(0, mostReasons - 1), degradedReasons[missing]]
   const decision: Decision = {
     ...commonFields(chunk, arrival, active),
     status: 'degraded',
@@ -240,7 +243,6 @@ function mergeReasons(first: readonly Reason[], modelled: readonly Reason[]): re
 }
 
 const none: readonly never[] = []
-const onlyDegraded = [degradedReason]
 const noFeatures = Buffer.alloc(0)
 
 /** Unique, and it says where the transaction lies. */

@@ -79,10 +79,22 @@ export const staleReason: Reason = {
 }
 const none: readonly Reason[] = []
 const onlyStale: readonly Reason[] = [staleReason]
-export const degradedReason: Reason = {
-  code: 'DEGRADED',
-  text: 'The features or the model could not be had in time; the policy decided by amount and channel.',
-}
+/** Of decisions by the degraded table, by what could not be had. */
+export const degradedReasons = {
+  states: {
+    code: 'DEGRADED',
+    text: 'The features could not be had in time; the policy decided by amount and channel.',
+  },
+  model: {
+    code: 'DEGRADED_MODEL',
+    text: 'The model gave no score in time; the policy decided by amount and channel.',
+  },
+} as const satisfies Record<string, Reason>
+export type Missing = keyof typeof degradedReasons
+
+/** What a degraded decision lacked, by its reasons. */
+export const missingBy = (reasons: readonly string[]): Missing =>
+  reasons.includes(degradedReasons.model.code) ? 'model' : 'states'
 
 /** @throws WeirError WEIR_POLICY_INVALID that names the row and what is wrong with it. */
 export function compilePolicy(

@@ -1,4 +1,4 @@
-import { type CompiledPolicy, degradedReason, outcomeOf, scoreCode, staleReason } from './policy.ts'
+import { type CompiledPolicy, degradedReasons, outcomeOf, scoreCode, staleReason } from './policy.ts'
 import { type Sca, scaOf } from './sca.ts'
 import type { Outcome, Reason, Transaction } from './types.ts'
 
@@ -97,7 +97,7 @@ function reasonsOfList(code: string, words: string): Record<ListType, Reason> {
 export const ownCodes: ReadonlySet<string> = new Set([
   scoreCode,
   staleReason.code,
-  degradedReason.code,
+  ...Object.values(degradedReasons).map(({ code }) => code),
   ...listNames.map((list) => listReasons[list].customer.code),
 ])
 

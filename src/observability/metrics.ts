@@ -92,6 +92,11 @@ function stateMetrics(registers: Registry[]) {
       help: '1 while Redis answers in time, takes writes and drops nothing on its own, else 0.',
       registers,
     }),
+    modelFit: new Gauge({
+      name: 'weir_model_fit',
+      help: '1 while the model answers in time, else 0.',
+      registers,
+    }),
     controlOffset: new Gauge({
       name: 'weir_control_offset',
       help: 'Every change on the control topic before this offset has taken effect.',

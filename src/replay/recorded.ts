@@ -2,7 +2,7 @@ import { type ActiveSet, decideDegraded, judge, offsetIn } from '../core/decide.
 import type { EnrichedArrival } from '../core/enrich.ts'
 import type { CompiledFeatures } from '../core/features/compile.ts'
 import { type Arrival, entityIds } from '../core/parties.ts'
-import { staleReason } from '../core/policy.ts'
+import { missingBy, staleReason } from '../core/policy.ts'
 import { type Decision, entityKinds } from '../core/types.ts'
 import type { Difference } from './verdict.ts'
 
@@ -36,7 +36,8 @@ export async function judgeRecorded(
   return decisions.map((decision, i) => {
     const { decision: wanted, arrival } = recorded[i] as Recorded
     if (wanted.status !== 'degraded') return decision
-    return decideDegraded({ topic, arrivals: [arrival] }, active).decisions[0] as Decision
+    const missing = missingBy(wanted.reasons)
+    return decideDegraded({ topic, arrivals: [arrival] }, active, missing).decisions[0] as Decision
   })
 }
 

@@ -4,11 +4,13 @@ import { loadActiveSet } from '../../src/apps/active-set.ts'
 import { openContracts } from '../../src/apps/connect.ts'
 import { toRecord } from '../../src/apps/demo.ts'
 import type { Config } from '../../src/config/schema.ts'
-import type { NewRecord, StateStore } from '../../src/core/ports.ts'
+import type { Model, NewRecord, StateStore } from '../../src/core/ports.ts'
 import type { Generated } from '../../src/generator/generate.ts'
 import { startScorer } from '../../src/stream/scorer.ts'
 
 export interface EmbeddedOptions {
+  /** What scores in place of the loaded one. */
+  readonly model?: (loaded: Model) => Model
   /** Records that are appended before the scorer goes on. */
   readonly stepRecords?: number
   /** Of a scorer that was stopped: another takes over from it. */
@@ -22,12 +24,19 @@ export interface EmbeddedOptions {
 export async function scoreEmbedded(
   config: Config,
   items: Iterable<Generated>,
-  { stepRecords = 500, log = emptyLog(config), store = createMemoryStore(), change }: EmbeddedOptions = {},
+  {
+    stepRecords = 500,
+    log = emptyLog(config),
+    store = createMemoryStore(),
+    change,
+    model,
+  }: EmbeddedOptions = {},
 ): Promise<MemoryLog> {
   const contracts = await openContracts(config)
   let tokens = 0
   let seconds = 0
-  const active = await loadActiveSet(config, () => {})
+  const loaded = await loadActiveSet(config, () => {})
+  const active = { ...loaded, model: model?.(loaded.model) ?? loaded.model }
   const scorer = await startScorer({
     config,
     log,

@@ -96,6 +96,29 @@ it('publishes what passes, and compares a file with what is active', async () =>
   expect((await weir(['rules', 'diff', first, ...flags])).stdout).toContain('nothing differs')
 })
 
+it('a snooze of no rule, and a removal of what stands nowhere, are published and say that nothing comes of them', async () => {
+  const snooze = (rule: string) =>
+    weir([
+      ...['lists', 'snooze', rule, 'customer', 'c-1', '--until', '2030-01-01', '--author', 'ana'],
+      ...['--json', ...flags],
+    ])
+  expect(await snooze('mule-transfers')).toMatchObject({ code: 0, stderr: '' })
+  const unknown = await snooze('mule-transfer')
+  expect(unknown).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('no rule mule-transfer is active'),
+  })
+  expect(JSON.parse(unknown.stdout)).toMatchObject({ topic: config.topics.control })
+
+  const change = (op: string, value: string) =>
+    weir(['lists', op, 'deny', 'ip', value, '--author', 'ana', ...flags])
+  expect(await change('add', '203.0.113.0/24')).toMatchObject({ code: 0, stderr: '' })
+  const absent = await change('remove', '203.0.113.7')
+  expect(absent).toMatchObject({ code: 0, stdout: expect.stringContaining('published') })
+  expect(absent.stderr).toContain('203.0.113.7 does not stand on the deny list')
+  expect(await change('remove', '203.0.113.0/24')).toMatchObject({ code: 0, stderr: '' })
+})
+
 it('sends nothing that fails check or tests', async () => {
   const before = await log.bounds({ topic: config.topics.control, partition: 0 })
   const unknown = file('unknown.yaml', example.replace('feature.geo_speed', 'feature.geo_sped'))

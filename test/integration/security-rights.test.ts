@@ -12,7 +12,7 @@ import { type Ended, weir } from '../helpers/weir.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-rights-'))
 const document = readFileSync('docs/security.md', 'utf8')
-const users = ['weir', 'weir-admin', 'payments', 'analyst', 'auditor'] as const
+const users = ['weir', 'weir-admin', 'payments', 'analyst', 'publisher', 'auditor'] as const
 type User = (typeof users)[number]
 
 let kafka: Service
@@ -126,6 +126,38 @@ test('a snapshot can be loaded by who may be a member of the new group', async (
     'load',
     join(folder, 'states.weir'),
   )
+}, 300_000)
+
+const control = ['--operation', 'Read', '--topic', 'fraud.control.v1']
+
+test('who may write the control topic changes what decides, and nobody else; who may not read it does not decide blindly', async () => {
+  const running = await (await start()).ready()
+  const before = await running.metric('weir_control_offset')
+  await done('publisher', 'rules', 'publish', 'rules/example.yaml', '--author', 'ana')
+  await done('publisher', 'policy', 'publish', 'policy.yaml', '--author', 'ana')
+  await done('publisher', 'lists', 'add', 'deny', 'device', 'd-1', '--author', 'ana')
+  await done('publisher', 'lists', 'remove', 'deny', 'device', 'd-1', '--author', 'ana')
+  await done('publisher', 'rules', 'diff', 'rules/example.yaml')
+  expect(await done('publisher', 'lists', 'show')).toContain('nothing stands on a list')
+  await until('the changes', async () => (await running.metric('weir_control_offset')) >= before + 4, 30)
+  for (const user of ['analyst', 'payments'] as const) {
+    const { code, stderr } = await as(user, 'lists', 'add', 'deny', 'device', 'd-2', '--author', 'eve')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/fraud\.control\.v1.*AUTHORIZATION_FAILED|WEIR_LOG_DENIED/)
+  }
+
+  await change('--remove', ...control)
+  const told = running.output.length
+  await until('a word of it', () => /control topic cannot be read/.test(running.output.slice(told)), 60)
+  const decided = await running.metric('weir_transactions_total')
+  await done('payments', 'generate', '--events', '20', '--seed', '5')
+  await until('decisions', async () => (await running.metric('weir_transactions_total')) >= decided + 20, 60)
+  await running.kill()
+  const { code, stderr } = await as('weir', '--set', 'http.port=0', 'stream')
+  await change('--add', ...control)
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/fraud\.control\.v1/)
+  expect(stderr).toMatch(/AUTHORIZATION_FAILED/)
 }, 300_000)
 
 const decisions = ['--operation', 'Write', '--topic', 'fraud.decisions.v1']

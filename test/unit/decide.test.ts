@@ -208,8 +208,8 @@ describe('when the model fails', () => {
     )
     expect(result.modelFailure?.message).toBe('no session')
     expect(result.decisions.map(({ status, outcome, reasons }) => [status, outcome, reasons])).toEqual([
-      ['degraded', 'decline', ['DEGRADED']],
-      ['degraded', 'approve', ['DEGRADED']],
+      ['degraded', 'decline', ['DEGRADED_MODEL']],
+      ['degraded', 'approve', ['DEGRADED_MODEL']],
     ])
     expect(result.decisions[0]).toMatchObject({ score: null, risk_score: null, model: 'amount@1.0.0' })
     expect(result.alerts).toMatchObject([{ transaction_id: 'tx-0', status: 'degraded', risk_score: null }])

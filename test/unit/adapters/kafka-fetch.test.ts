@@ -1,9 +1,14 @@
 import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { maxUnpackedBytes } from '../../../src/adapters/kafka-compression.ts'
-import { decodeFetched } from '../../../src/adapters/kafka-fetch.ts'
+import {
+  decodeFetched,
+  type FetchedRecord,
+  maxRecordsAtOnce,
+  openSealed,
+} from '../../../src/adapters/kafka-fetch.ts'
 import { type BatchedRecord, batchHeaderBytes, writeBatch } from '../../../src/adapters/kafka-records.ts'
 
 const require = createRequire(import.meta.url)
@@ -141,6 +146,77 @@ test('the records of a bomb are refused one by one; where their number is not su
   expect(await decode(bomb)).toMatchObject([{ unreadable: { code: 'WEIR_LOG_BATCH' } }])
 })
 
+describe('a batch of very many records', () => {
+  const count = 2.5 * maxRecordsAtOnce
+  const many = batchOf(
+    Array.from({ length: count }, (_, i) => ({ value: String(i) })),
+    { firstOffset: 1_000n },
+  )
+  const after = batchOf([{ value: 'c' }], { firstOffset: BigInt(1_000 + count) })
+
+  /** As a reader goes on: each fetch begins where the one before ended. */
+  async function fetches(from: number, ...batches: Buffer[]): Promise<(readonly FetchedRecord[])[]> {
+    const found: (readonly FetchedRecord[])[] = []
+    for (let next = from; found.length < 9; ) {
+      const fetched = { messages: (await decode(...batches)) as readonly FetchedRecord[] }
+      await openSealed(fetched, next)
+      const wanted = fetched.messages.filter(({ offset }) => offset >= next)
+      if (wanted.length === 0) break
+      found.push(wanted)
+      next = (wanted.at(-1) as FetchedRecord).offset + 1
+    }
+    return found
+  }
+
+  const offsets = Array.from({ length: count }, (_, i) => 1_000 + i)
+
+  test.each([
+    ['as it is', many],
+    ['packed', packed(many, 1, gzipSync)],
+  ])('is read in parts, %s, each record once', async (_, batch) => {
+    const found = await fetches(1_000, batch)
+    expect(found.map(({ length }) => length)).toEqual([
+      maxRecordsAtOnce,
+      maxRecordsAtOnce,
+      maxRecordsAtOnce / 2,
+    ])
+    expect(found.flat().map(({ offset }) => offset)).toEqual(offsets)
+    expect(found.flat().map(({ value }) => String(value))).toEqual(
+      offsets.map((offset) => String(offset - 1_000)),
+    )
+  })
+
+  test('is read from the middle, and alone: what lies around it comes with other fetches', async () => {
+    const [first] = await fetches(1_000 + maxRecordsAtOnce + 5, many, after)
+    expect(first?.[0]?.offset).toBe(1_000 + maxRecordsAtOnce + 5)
+    expect(first).toHaveLength(maxRecordsAtOnce)
+    const before = batchOf([{ value: 'a' }, { value: 'b' }], { firstOffset: 998n })
+    expect((await decode(before, many)).map(({ offset }) => offset)).toEqual([998, 999])
+  })
+
+  test('that unpacks to too much is refused record by record, in parts', async () => {
+    const bomb = packed(many, 1, () => gzipSync(Buffer.alloc(maxUnpackedBytes + 1)))
+    const found = await fetches(1_000, bomb)
+    expect(found).toHaveLength(3)
+    expect(found.flat().map(({ offset }) => offset)).toEqual(offsets)
+    expect(found.flat().every(({ rejection }) => rejection?.code === 'WEIR_RECORD_TOO_LARGE')).toBe(true)
+  })
+
+  test('of which the last is damaged is refused whole, before any is read', async () => {
+    const spoilt = Buffer.from(many.subarray(0, many.length - 3))
+    spoilt.writeInt32BE(spoilt.length - 12, 8)
+    const [found] = await fetches(1_000, spoilt)
+    expect(found).toMatchObject([{ offset: 1_000 + count - 1, unreadable: { code: 'WEIR_LOG_BATCH' } }])
+  })
+
+  test('whose last ones compaction took is passed over to its end', async () => {
+    const compacted = Buffer.from(many)
+    compacted.writeInt32BE(count + 9, 23)
+    const last = (await fetches(1_000, compacted)).at(-1)
+    expect(last?.at(-1)).toMatchObject({ offset: 1_000 + count + 9, isControlRecord: true })
+  })
+})
+
 test('damaged batches end in records or in one that says what cannot be read', async () => {
   const damage = fc.record({ at: fc.nat(10_000), byte: fc.nat(255) })
   let unreadable = 0
@@ -160,7 +236,6 @@ test('damaged batches end in records or in one that says what cannot be read', a
 
 test.each([
   ['a format of before Kafka 0.11', (bytes: Buffer) => bytes.writeInt8(1, 16), 'it is of format 1'],
-  ['too many records', (bytes: Buffer) => bytes.writeInt32BE(100_001, 57), 'more than 100000 records'],
   ['more records than it holds', (bytes: Buffer) => bytes.writeInt32BE(3, 57), 'ends behind its batch'],
   ['an unknown codec', (bytes: Buffer) => bytes.writeInt16BE(5, 21), 'codec 5'],
   ['a length of nothing', (bytes: Buffer) => bytes.writeInt32BE(0, 8), 'cannot be read'],

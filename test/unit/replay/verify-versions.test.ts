@@ -8,7 +8,7 @@ import { loadFeatures } from '../../../src/config/definitions.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/schema.ts'
 import { History } from '../../../src/core/history.ts'
-import type { NewRecord } from '../../../src/core/ports.ts'
+import type { Model, NewRecord } from '../../../src/core/ports.ts'
 import { type Generated, generate } from '../../../src/generator/generate.ts'
 import { findAtHand, type MoreFiles } from '../../../src/replay/at-hand.ts'
 import { readSnapshot, writeSnapshot } from '../../../src/replay/snapshot.ts'
@@ -109,6 +109,20 @@ it('degraded decisions are verified by the policy, and the states go on as if no
   expect(found).toMatchObject(flawless)
   expect(found.as_recorded.compared).toBe(found.decisions)
   expect(found.recomputed.compared).toBe(found.decisions - found.degraded)
+})
+
+it('decisions without a score are verified by the policy, with that reason; duplicates stay what they are', async () => {
+  let calls = 0
+  const model = (sound: Model): Model => ({
+    ...sound,
+    score: (features, rows) =>
+      ++calls % 4 === 0 ? Promise.reject(new Error('no session')) : sound.score(features, rows),
+  })
+  const log = await scoreEmbedded(config, items, { model, stepRecords: 40 })
+  const found = await verified(log)
+  expect(found.degraded).toBeGreaterThan(100)
+  expect(found.duplicates).toBeGreaterThan(10)
+  expect(found).toMatchObject(flawless)
 })
 
 it('without keys a customer has a past in each partition', async () => {

@@ -34,7 +34,7 @@ describe('a rules file', () => {
   const hits = (fields: Partial<Transaction>, amount?: number) =>
     rules.hits(facts(fields, amount)).map(({ id }) => id)
 
-  it.each(['SCORE', 'ENTITY_VALUES_STALE', 'DEGRADED', 'DENY_LISTED'])(
+  it.each(['SCORE', 'ENTITY_VALUES_STALE', 'DEGRADED', 'DEGRADED_MODEL', 'DENY_LISTED'])(
     "gives no reason that is weir's own: %s",
     (code) => {
       const own = rule('adjust: 5').replace('code: A', `code: ${code}`)
