@@ -85,7 +85,13 @@ function printCompared(results: Results): void {
   if (rows.length === 0) return
   print('')
   printTable(
-    ['BESIDE WEIR ALONE', 'DECISIONS', 'NO SCORE', 'OTHER SCORES', 'OTHER VALUES OF MERCHANT, TERMINAL, DEVICE'],
+    [
+      'BESIDE WEIR ALONE',
+      'DECISIONS',
+      'NO SCORE',
+      'OTHER SCORES',
+      'OTHER VALUES OF MERCHANT, TERMINAL, DEVICE',
+    ],
     rows,
   )
 }
