@@ -117,7 +117,9 @@ interface Peer {
 async function startPeer(turn: Turn, commitMs: number): Promise<Peer> {
   const [program, ...args] = kafkaStreams() as [string, ...string[]]
   const options = JSON.stringify(await peerOptions(turn, { commitMs, waitMs: 100 }))
-  const child = spawn(program, [`-Djava.io.tmpdir=${folder}`, ...args, options], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(program, [`-Djava.io.tmpdir=${folder}`, ...args, options], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   return { child, unguard: guard('kill -9 "$1"', String(child.pid)) }
 }
 
