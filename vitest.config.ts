@@ -19,8 +19,8 @@ export default defineConfig({
           globalSetup: 'test/helpers/services-setup.ts',
         },
       },
-      // Needs the Python of training/, and says so where there is none.
-      { extends: true, test: { name: 'training', include: ['test/training/**/*.test.ts'] } },
+      // Need the Python of training/ or of bench/peers, and say so where there is none.
+      { extends: true, test: { name: 'training', include: ['test/{training,bench}/**/*.test.ts'] } },
       {
         extends: true,
         test: {

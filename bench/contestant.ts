@@ -5,7 +5,9 @@ import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 import type { Turn } from './arena.ts'
 import type { FloorOptions } from './floor.ts'
-import { type ContestantName, isWeir } from './options.ts'
+import { type ContestantName, isFloor, isWeir } from './options.ts'
+import { type Pace, peerOptions } from './peer-options.ts'
+import { peerPython } from './peer-python.ts'
 
 /** A contestant at work. */
 export interface Running {
@@ -18,17 +20,43 @@ export interface Running {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** @param profileTo folder for a CPU profile of weir. */
-export function start(name: ContestantName, turn: Turn, profileTo?: string): Running {
-  const profiling =
-    profileTo === undefined || !isWeir(name)
-      ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`, '--cpu-prof-interval=500']
-  const program = isWeir(name)
-    ? ['src/main.ts', 'stream']
-    : ['bench/floor.ts', JSON.stringify(floorOptions(turn, name === 'floor-grouped'))]
-  return run([...profiling, ...program], turn.env)
+/** A backlog asks for large batches, a live stream for short waits; the others than weir must be told which it is. */
+const paces = {
+  backlog: { commitMs: 1_000, waitMs: 200 },
+  live: { commitMs: 100, waitMs: 20 },
+} as const satisfies Readonly<Record<string, Pace>>
+
+const node = [process.execPath, '--disable-warning=TimeoutNegativeWarning'] as const
+
+/**
+ * @param kind of the turn.
+ * @param profileTo folder for a CPU profile of weir.
+ */
+export async function start(
+  name: ContestantName,
+  turn: Turn,
+  kind: keyof typeof paces,
+  profileTo?: string,
+): Promise<Running> {
+  if (isWeir(name)) {
+    const profiling =
+      profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`, '--cpu-prof-interval=500']
+    return run([...node, ...profiling, 'src/main.ts', 'stream'], turn.env)
+  }
+  if (isFloor(name)) {
+    const options = floorOptions(turn, name === 'floor-grouped')
+    return run([...node, 'bench/floor.ts', JSON.stringify(options)], turn.env)
+  }
+  const options = JSON.stringify(await peerOptions(turn, paces[kind]))
+  return run([...peers[name](), options], turn.env)
 }
+
+/** The command lines of the others, which get PeerOptions behind them. */
+const peers = {
+  naive: () => [...node, 'bench/peers/naive.ts'],
+  python: () => peerPython('batched.py'),
+  quix: () => peerPython('streaming.py'),
+} as const
 
 function floorOptions({ name, config }: Turn, grouped: boolean): FloorOptions {
   return {
@@ -46,13 +74,13 @@ function floorOptions({ name, config }: Turn, grouped: boolean): FloorOptions {
 /** A replay of the topic that `turn` names, at so many payments a second. */
 export function startReplay({ env }: Turn, rate: number, out: string): Running {
   const args = ['replay', 'topic', '--rate', String(rate), '--out', out]
-  return run(['src/main.ts', ...args], env)
+  return run([...node, 'src/main.ts', ...args], env)
 }
 
 const wordsKept = 4_000
 
-function run(args: readonly string[], env: Turn['env']): Running {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...args], {
+function run([program, ...args]: readonly string[], env: Turn['env']): Running {
+  const child = spawn(program as string, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -66,7 +94,7 @@ function run(args: readonly string[], env: Turn['env']): Running {
   let stopping = false
   const failed = exited.then(async ([code, signal]) => {
     if (stopping) return new Promise<never>(() => {})
-    throw new Error(`${args.at(-1)} ended (${code ?? signal}):\n${words}`)
+    throw new Error(`${args.findLast((arg) => !arg.startsWith('{'))} ended (${code ?? signal}):\n${words}`)
   })
   failed.catch(() => {})
   return {

@@ -40,7 +40,7 @@ export async function benchHttp(options: HttpBenchOptions): Promise<void> {
     const names = { name: 'weir', input: 'payments', httpPort: await freePort() }
     const turn = prepareTurn(arena, { batch: 2_000, partitions }, names)
     await createTopics(turn)
-    const running = start('weir', turn)
+    const running = await start('weir', turn, 'live')
     try {
       const rounds = await Promise.race([running.failed, measure(turn, running.pid, options)])
       report(rounds)

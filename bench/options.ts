@@ -1,10 +1,36 @@
 import { parseArgs } from 'node:util'
 
-/** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts; -changelog: with `topics.features`. */
-export const contestants = ['floor', 'floor-grouped', 'weir', 'weir-changelog'] as const
-export type ContestantName = (typeof contestants)[number]
+/** What the bench knows of a contestant. */
+interface About {
+  /** Whether a crash leaves the states as the committed log has them; null: it keeps none. */
+  readonly protects: boolean | null
+  /** What it writes: its decisions, or the payments themselves. */
+  readonly answers: 'decisions' | 'transactions'
+  /** Payments of a backlog turn at most, where it could not do them all in reasonable time. */
+  readonly most: number
+  /** Whether payments lie on topics of its own between input and decision. */
+  readonly relays?: true
+}
 
-export const isWeir = (name: string): boolean => name.startsWith('weir')
+const all = Number.POSITIVE_INFINITY
+
+/** floor and floor-grouped: see floor.ts. weir: the process that `weir stream` starts; -changelog: with `topics.features`. */
+const contestants = {
+  floor: { protects: null, answers: 'transactions', most: all },
+  'floor-grouped': { protects: null, answers: 'transactions', most: all },
+  weir: { protects: true, answers: 'decisions', most: all },
+  'weir-changelog': { protects: true, answers: 'decisions', most: all },
+  naive: { protects: false, answers: 'decisions', most: 20_000 },
+  python: { protects: false, answers: 'decisions', most: all },
+  quix: { protects: true, answers: 'decisions', most: 100_000, relays: true },
+} as const satisfies Readonly<Record<string, About>>
+export type ContestantName = keyof typeof contestants
+
+export const aboutOf = (name: ContestantName): About => contestants[name]
+
+export const isWeir = (name: string): name is 'weir' | 'weir-changelog' => name.startsWith('weir')
+export const isFloor = (name: string): name is 'floor' | 'floor-grouped' => name.startsWith('floor')
+const names = Object.keys(contestants) as ContestantName[]
 
 export interface BenchOptions {
   readonly contestants: readonly ContestantName[]
@@ -32,13 +58,18 @@ export interface BenchOptions {
   readonly profile: boolean
 }
 
-export const usage = `npm run bench -- [floor] [floor-grouped] [weir] [weir-changelog] [options]   (default: the first three)
+export const usage = `npm run bench -- [CONTESTANT...] [options]   (default: floor floor-grouped weir; all: every one)
+contestants: ${names.join(' ')}
+
 npm run bench -- replay --help                            what replay costs, beside ONNX Runtime and pandas
 npm run bench -- gpu --help                               models on a GPU and on the CPU
 npm run bench -- rules --help                             what rules cost a payment
 npm run bench -- http --help                              what one score over HTTP takes
 
-  --events N      payments in the backlog, the first half to warm up (400000)
+  --events N      payments in the backlog, the first half to warm up (400000); ${names
+    .filter((name) => aboutOf(name).most < all)
+    .map((name) => `${name}: ${aboutOf(name).most}`)
+    .join(', ')} at most
   --batch N       records in a transaction at most (2000)
   --rounds N      turns of each contestant, A B A B (3)
   --partitions N  of every topic (4)
@@ -78,7 +109,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help'
   const { file, map, json, profile, rates, beside } = values
   return {
-    contestants: positionals.length === 0 ? contestants.slice(0, 3) : positionals.map(contestantOf),
+    contestants: positionals.length === 0 ? names.slice(0, 3) : positionals.flatMap(contestantsOf),
     events: whole('events', values.events),
     batch: whole('batch', values.batch),
     rounds: whole('rounds', values.rounds),
@@ -95,10 +126,11 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   }
 }
 
-function contestantOf(name: string): ContestantName {
-  const found = contestants.find((one) => one === name)
-  if (found === undefined) throw new Error(`${name} is none of ${contestants.join(', ')}`)
-  return found
+function contestantsOf(name: string): readonly ContestantName[] {
+  if (name === 'all') return names
+  const found = names.find((one) => one === name)
+  if (found === undefined) throw new Error(`${name} is none of ${names.join(', ')}, all`)
+  return [found]
 }
 
 /** @throws Error when the text is no whole number from 1. */

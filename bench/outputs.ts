@@ -1,33 +1,45 @@
 import type { Codec } from '../src/adapters/avro.ts'
-import { openKafka } from '../src/apps/connect.ts'
+import { openContracts, openKafka } from '../src/apps/connect.ts'
 import type { LogRecord, Subscription } from '../src/core/ports.ts'
+import type { Decision, Transaction } from '../src/core/types.ts'
 import type { Turn } from './arena.ts'
+import type { Comparison } from './comparison.ts'
 
 /** The output of a turn, as a read-committed consumer outside of it finds it. */
 export interface Outputs {
   readonly records: number
-  /** Mean number of records in a transaction. */
+  /** Mean number of records in a transaction; 1 where there was none. */
   readonly batch: number
 }
 
 /** Anything that names its payment: a decision, or a payment passed on. */
-export type Answer = { readonly transaction_id: string; readonly event_time: number }
+export type Answer = Pick<Transaction, 'transaction_id' | 'event_time'> &
+  Partial<Pick<Decision, 'features' | 'score' | 'outcome'>>
 
 /**
  * Reads all that was committed.
  *
- * @throws Error unless every payment of the backlog was answered once.
+ * @param comparison gets the answers, where they are decisions.
+ * @throws Error unless every payment of the backlog was answered once, and every one that calls for an alert has one.
  */
-export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: number): Promise<Outputs> {
+export async function checkOutputs(
+  turn: Turn,
+  codec: Codec<Answer>,
+  events: number,
+  comparison: Comparison | null,
+): Promise<Outputs> {
   const { config, name } = turn
   const answered = new Set<string>()
   let records = 0
   let ends = 0
   await withAnswers(
     turn,
-    codec,
+    { topic: config.topics.decisions, codec },
     (answers) => {
-      for (const { transaction_id } of answers) answered.add(transaction_id)
+      for (const answer of answers) {
+        answered.add(answer.transaction_id)
+        comparison?.add(answer)
+      }
       records += answers.length
     },
     async ({ subscription, failed, log }) => {
@@ -40,8 +52,23 @@ export async function checkOutputs(turn: Turn, codec: Codec<Answer>, events: num
   if (records !== events || answered.size !== events) {
     throw new Error(`${name} answered ${answered.size} of ${events} payments in ${records} records`)
   }
+  if (comparison !== null) await checkAlerts(turn, comparison.alerted)
   // In each transaction one offset is its marker's.
-  return { records, batch: records / (ends - records) }
+  return { records, batch: ends === records ? 1 : records / (ends - records) }
+}
+
+async function checkAlerts(turn: Turn, due: ReadonlySet<string>): Promise<void> {
+  const codec = (await openContracts(turn.config)).alerts
+  const found: string[] = []
+  await withAnswers(
+    turn,
+    { topic: turn.config.topics.alerts, codec },
+    (alerts) => found.push(...alerts.map(({ transaction_id }) => transaction_id)),
+    ({ subscription, failed }) => Promise.race([subscription.idle(), failed]),
+  )
+  const ids = new Set(found)
+  if (found.length === due.size && ids.size === due.size && found.every((id) => due.has(id))) return
+  throw new Error(`${turn.name} wrote ${found.length} alerts, its decisions call for ${due.size}`)
 }
 
 interface Reading {
@@ -51,10 +78,10 @@ interface Reading {
   readonly failed: Promise<never>
 }
 
-/** Follows a turn's output, committed records only, while `use` runs. */
+/** Follows an output of a turn, committed records only, while `use` runs. */
 export async function withAnswers<T>(
   { config, name }: Turn,
-  codec: Codec<Answer>,
+  { topic, codec }: { readonly topic: string; readonly codec: Codec<Answer> },
   handle: (answers: readonly Answer[]) => void,
   use: (reading: Reading) => Promise<T>,
 ): Promise<T> {
@@ -66,7 +93,7 @@ export async function withAnswers<T>(
     },
   })
   try {
-    const subscription = await log.subscribe(`${name}.check`, [config.topics.decisions], {
+    const subscription = await log.subscribe(`${name}.check.${topic}`, [topic], {
       onAssigned() {},
       async onRun({ records }) {
         handle(await read(codec, records))

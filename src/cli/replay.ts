@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { constants, getPriority, setPriority } from 'node:os'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReplayOptions } from '../apps/replay.ts'
@@ -57,7 +58,12 @@ export function registerReplay(program: Command): void {
         .argParser(count)
         .default(Number.POSITIVE_INFINITY, 'no end'),
     )
-    .option('--rate <n>', 'payments and labels a second at most; 0: as fast as possible', count, 0)
+    .option(
+      '--rate <n>',
+      'payments and labels a second at most, at a low priority; 0: as fast as possible',
+      count,
+      0,
+    )
     .option('--out <folder>', 'folder for the decisions', 'out/replay')
     .option('--scores <file>', 'CSV of every payment: transaction_id, score, risk_score, outcome')
     .option('--state <file>', 'the states at the end, for a warm start')
@@ -98,6 +104,8 @@ export function registerReplay(program: Command): void {
       await interruptible(
         (signal) =>
           withSource(paths, { ...flags, to, labelsTo: ends?.labels }, config, command, async (source) => {
+            // Before models start their threads, which take it over.
+            if (flags.rate > 0) leaveTheMachineToOthers()
             const candidates = await openCandidates(config, specs)
             try {
               await run({ source, identity, candidates: candidates.all, signal }, flags, command)
@@ -144,6 +152,12 @@ export function registerReplay(program: Command): void {
     if (wantsJson(command)) print(JSON.stringify({ ...summary, out: flags.out, seconds }))
     else show(summary, flags.out, seconds)
   }
+}
+
+/** Nobody may raise his priority again: one that is lower already stays. */
+function leaveTheMachineToOthers(): void {
+  const { PRIORITY_BELOW_NORMAL } = constants.priority
+  if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL)
 }
 
 /** What --verify reads is told by the configuration, and it writes nothing. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Admin } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
@@ -81,6 +81,7 @@ it('stopped, and resumed when the topics have grown, it is of what there was whe
     stdio: 'ignore',
   })
   await until('a replay that runs', () => existsSync(join(folder, 'parts/lock')), 60)
+  expect(getPriority(child.pid)).toBeGreaterThanOrEqual(constants.priority.PRIORITY_BELOW_NORMAL)
   child.kill('SIGTERM')
   expect(await once(child, 'close')).toEqual([143, null])
   await send(items.slice(half, half + 200))
