@@ -4,6 +4,8 @@ import type { Reference } from './reference.ts'
 /** How a contestant's decisions compare with weir's of the same payments in the order in which they were made. */
 export interface Compared {
   readonly decisions: number
+  /** Decisions that were made without the model: by weir, when something took too long. They count no further. */
+  readonly unscored: number
   /** Decisions whose score is further than 1e-5 from weir's. */
   readonly scores: number
   /** Columns of merchants, terminals and devices, over all decisions, and how many of them differ. */
@@ -27,6 +29,7 @@ export class Comparison {
   /** Payments of which there must be an alert, by the contestant's own decisions. */
   readonly alerted = new Set<string>()
   #decisions = 0
+  #unscored = 0
   #scores = 0
   #differing = 0
 
@@ -39,6 +42,7 @@ export class Comparison {
   get compared(): Compared {
     return {
       decisions: this.#decisions,
+      unscored: this.#unscored,
       scores: this.#scores,
       cells: this.#decisions * this.#shared.size,
       differing: this.#differing,
@@ -50,11 +54,15 @@ export class Comparison {
     const expected = this.#reference.seen.get(transaction_id)
     // A retry, which weir does not score.
     if (expected === undefined) return
-    if (features === undefined || features.length !== expected.features.length || score == null) {
-      throw new Error(`${this.#name} decided ${transaction_id} without features or score`)
-    }
     this.#decisions++
     if (outcome != null && this.#reference.alertOn.includes(outcome)) this.alerted.add(transaction_id)
+    if (score === null) {
+      this.#unscored++
+      return
+    }
+    if (score === undefined || features?.length !== expected.features.length) {
+      throw new Error(`${this.#name} decided ${transaction_id} without features`)
+    }
     const differing = this.#differingIn(features, expected.features, transaction_id)
     this.#differing += differing
     if (Math.abs(score - expected.score) <= scoreTolerance) return

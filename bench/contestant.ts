@@ -5,6 +5,7 @@ import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 import type { Turn } from './arena.ts'
 import type { FloorOptions } from './floor.ts'
+import { buildKafkaStreams, kafkaStreams } from './kafka-streams.ts'
 import { type ContestantName, isFloor, isWeir } from './options.ts'
 import { type Pace, peerOptions } from './peer-options.ts'
 import { peerPython } from './peer-python.ts'
@@ -47,6 +48,7 @@ export async function start(
     const options = floorOptions(turn, name === 'floor-grouped')
     return run([...node, 'bench/floor.ts', JSON.stringify(options)], turn.env)
   }
+  if (name === 'kafka-streams') await buildKafkaStreams()
   const options = JSON.stringify(await peerOptions(turn, paces[kind]))
   return run([...peers[name](), options], turn.env)
 }
@@ -54,6 +56,7 @@ export async function start(
 /** The command lines of the others, which get PeerOptions behind them. */
 const peers = {
   naive: () => [...node, 'bench/peers/naive.ts'],
+  'kafka-streams': kafkaStreams,
   python: () => peerPython('batched.py'),
   quix: () => peerPython('streaming.py'),
 } as const

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'hdr-histogram-js'
 import type { Codec } from '../src/adapters/avro.ts'
+import { createKafkaClient } from '../src/adapters/kafka-client.ts'
 import { withConnection } from '../src/apps/connect.ts'
 import { partitionOf } from '../src/core/partition.ts'
 import type { NewRecord } from '../src/core/ports.ts'
@@ -23,6 +24,7 @@ const tickMs = 5
 /** Of each run, before anything is counted. */
 const warmUpSeconds = 5
 const limitMs = 60_000
+const lookEveryMs = 200
 /** Nothing has come for so long: nothing will. */
 const silenceMs = 10_000
 
@@ -56,6 +58,7 @@ export async function measureLatency(
     }
   }
   await withAnswers(turn, { topic: turn.config.topics.decisions, codec }, handle, async ({ failed }) => {
+    await Promise.race([running.failed, untilJoined(turn)])
     const began = Date.now()
     countFrom = began + warmUpSeconds * 1_000
     await Promise.race([running.failed, failed, sendEvenly(turn, payments(options, total), { began, rate })])
@@ -69,6 +72,21 @@ export async function measureLatency(
     p99_9_ms: histogram.getValueAtPercentile(99.9),
     max_ms: histogram.maxValue,
     payments: histogram.totalCount,
+  }
+}
+
+/** Until the contestant has its partitions: how long it takes to start is not asked here. */
+async function untilJoined({ config, name }: Turn): Promise<void> {
+  const admin = createKafkaClient({ brokers: config.kafka.brokers }, { retries: 12 }).admin()
+  await admin.connect()
+  try {
+    for (const end = Date.now() + limitMs; ; await sleep(lookEveryMs)) {
+      const [group] = (await admin.describeGroups([name])).groups
+      if (group?.state === 'Stable') return
+      if (Date.now() > end) throw new Error(`${name} has not joined its group within ${limitMs / 1_000} s`)
+    }
+  } finally {
+    await admin.disconnect()
   }
 }
 

@@ -22,6 +22,7 @@ const contestants = {
   'weir-changelog': { protects: true, answers: 'decisions', most: all },
   naive: { protects: false, answers: 'decisions', most: 20_000 },
   python: { protects: false, answers: 'decisions', most: all },
+  'kafka-streams': { protects: true, answers: 'decisions', most: all },
   quix: { protects: true, answers: 'decisions', most: 100_000, relays: true },
 } as const satisfies Readonly<Record<string, About>>
 export type ContestantName = keyof typeof contestants

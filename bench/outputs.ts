@@ -8,7 +8,7 @@ import type { Comparison } from './comparison.ts'
 /** The output of a turn, as a read-committed consumer outside of it finds it. */
 export interface Outputs {
   readonly records: number
-  /** Mean number of records in a transaction; 1 where there was none. */
+  /** Mean number of records that a transaction wrote to a partition; 1 where there were no transactions. */
   readonly batch: number
 }
 
@@ -53,7 +53,7 @@ export async function checkOutputs(
     throw new Error(`${name} answered ${answered.size} of ${events} payments in ${records} records`)
   }
   if (comparison !== null) await checkAlerts(turn, comparison.alerted)
-  // In each transaction one offset is its marker's.
+  // In each partition that a transaction wrote to, one offset is its marker's.
   return { records, batch: ends === records ? 1 : records / (ends - records) }
 }
 

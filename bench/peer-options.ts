@@ -26,6 +26,8 @@ export interface PeerOptions extends Pace {
   readonly input: string
   readonly output: string
   readonly alerts: string
+  /** For what is known of merchants, terminals and devices, of those that send it to themselves. */
+  readonly entityUpdates: string
   /** Of all topics. */
   readonly partitions: number
   /** Records in a transaction at most. */
@@ -66,6 +68,7 @@ export async function peerOptions({ name, config }: Turn, pace: Pace): Promise<P
     input: config.topics.transactions,
     output: config.topics.decisions,
     alerts: config.topics.alerts,
+    entityUpdates: config.topics.entity_updates,
     partitions: config.topics.partitions,
     batch: config.chunk.max_records,
     concurrency: config.chunk.concurrency,

@@ -79,13 +79,19 @@ function printCompared(results: Results): void {
   const rows = [...results].flatMap(([contestant, { turns }]) => {
     const compared = turns.at(-1)?.compared ?? null
     if (compared === null) return []
-    const { decisions, scores, cells, differing } = compared
-    return [[contestant, String(decisions), String(scores), `${differing} of ${cells}`]]
+    const { decisions, unscored, scores, cells, differing } = compared
+    return [[contestant, String(decisions), String(unscored), String(scores), `${differing} of ${cells}`]]
   })
   if (rows.length === 0) return
   print('')
   printTable(
-    ['BESIDE WEIR ALONE', 'DECISIONS', 'OTHER SCORES', 'OTHER VALUES OF MERCHANT, TERMINAL, DEVICE'],
+    [
+      'BESIDE WEIR ALONE',
+      'DECISIONS',
+      'NO SCORE',
+      'OTHER SCORES',
+      'OTHER VALUES OF MERCHANT, TERMINAL, DEVICE',
+    ],
     rows,
   )
 }

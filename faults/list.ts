@@ -8,7 +8,7 @@ import { cut } from './list/cut.ts'
 import { diskFull } from './list/disk-full.ts'
 import { flush } from './list/flush.ts'
 import { idsExpired } from './list/ids-expired.ts'
-import { kill } from './list/kill.ts'
+import { kill, killChangelog } from './list/kill.ts'
 import { membership } from './list/membership.ts'
 import { modelLive, modelMutants } from './list/model.ts'
 import { modelSlow } from './list/model-slow.ts'
@@ -29,6 +29,7 @@ import { stall } from './list/stall.ts'
 /** Every fault, in the order in which they run. */
 export const faults: readonly Fault[] = [
   kill,
+  killChangelog,
   cut,
   sleep,
   stall,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/core/random.ts'
 import { failpoints } from '../../src/stream/lane.ts'
-import { Breaches, breachesOf, type Fault } from '../fault.ts'
+import { Breaches, breachesOf, type Fault, type Order, type Outcome } from '../fault.ts'
 import { MemberProcess, type Place } from '../member-process.ts'
 import { judge, openScene, type Scene, say, settle, startFeed } from '../scene.ts'
 
@@ -63,44 +63,56 @@ async function live({ env }: Scene, death: Death): Promise<string> {
   return `from outside, after ${member.lastStep ?? 'nothing'}`
 }
 
+const promise =
+  'members that die by kill -9, at random and at every step of the protocol, lose, double and change nothing'
+
 export const kill: Fault = {
   name: 'kill',
-  promise:
-    'members that die by kill -9, at random and at every step of the protocol, lose, double and change nothing',
+  promise,
   times: { whole: 200, short: 24 },
-  async run({ seed, times }) {
-    const scene = await openScene()
-    try {
-      const deaths = planDeaths(times, new Random(seed, 1))
-      const died = new Map<string, number>()
-      const feed = startFeed(scene.config, seed, 300)
-      // Two places in the group; whoever dies is replaced at once, until all deaths are died.
-      const place = async (): Promise<MemberProcess> => {
-        for (let death = deaths.pop(); death !== undefined; death = deaths.pop()) {
-          const how = await live(scene, death)
-          died.set(how, (died.get(how) ?? 0) + 1)
-        }
-        return new MemberProcess(scene.env)
-      }
-      const survivors = await Promise.all([place(), place()])
-      await Promise.all(survivors.map((member) => member.step('written')))
-      await feed.stop()
-      await settle(scene.config)
-      await Promise.all(survivors.map((member) => member.stop()))
-      for (const [how, count] of [...died].sort()) say(`  ${count} x ${how}`)
+  run: (order) => killed(order),
+}
 
-      const verdict = await judge(scene.config)
-      const injected = [...died.values()].reduce((sum, count) => sum + count, 0)
-      const breaches = new Breaches()
-      breaches.must(injected === times, `${injected} kills where ${times} were asked for`)
-      // The kills met open transactions, or they proved little.
-      breaches.must(
-        verdict.aborted_records > 0 || times < 10,
-        'no kill met an open transaction: it proved little',
-      )
-      return { injected, verdict, figures: {}, breaches: [...breachesOf(verdict), ...breaches.all] }
-    } finally {
-      await scene.stop()
+export const killChangelog: Fault = {
+  name: 'kill-changelog',
+  promise: `${promise}, where a changelog of the states is kept as well`,
+  times: { whole: 50, short: 24 },
+  run: (order) => killed(order, { WEIR_TOPICS__FEATURES: 'weir.features.v1' }),
+}
+
+/** Kills so many members under load, one after the other at two places of the group, and judges what they leave behind. */
+async function killed({ seed, times }: Order, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  const scene = await openScene({ env })
+  try {
+    const deaths = planDeaths(times, new Random(seed, 1))
+    const died = new Map<string, number>()
+    const feed = startFeed(scene.config, seed, 300)
+    // Two places in the group; whoever dies is replaced at once, until all deaths are died.
+    const place = async (): Promise<MemberProcess> => {
+      for (let death = deaths.pop(); death !== undefined; death = deaths.pop()) {
+        const how = await live(scene, death)
+        died.set(how, (died.get(how) ?? 0) + 1)
+      }
+      return new MemberProcess(scene.env)
     }
-  },
+    const survivors = await Promise.all([place(), place()])
+    await Promise.all(survivors.map((member) => member.step('written')))
+    await feed.stop()
+    await settle(scene.config)
+    await Promise.all(survivors.map((member) => member.stop()))
+    for (const [how, count] of [...died].sort()) say(`  ${count} x ${how}`)
+
+    const verdict = await judge(scene.config)
+    const injected = [...died.values()].reduce((sum, count) => sum + count, 0)
+    const breaches = new Breaches()
+    breaches.must(injected === times, `${injected} kills where ${times} were asked for`)
+    // The kills met open transactions, or they proved little.
+    breaches.must(
+      verdict.aborted_records > 0 || times < 10,
+      'no kill met an open transaction: it proved little',
+    )
+    return { injected, verdict, figures: {}, breaches: [...breachesOf(verdict), ...breaches.all] }
+  } finally {
+    await scene.stop()
+  }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WeirError } from '../core/errors.ts'
+import { isTakenOver, WeirError } from '../core/errors.ts'
 import type { LogRecord, RunHandler, Subscription, TopicPartition } from '../core/ports.ts'
 import {
   asLogError,
@@ -60,6 +60,8 @@ interface Lane extends TopicPartition {
   rejections: number
   /** Until then it waits before a batch that cannot be read. */
   blockedUntil: number
+  /** Another has taken it over: perhaps its new owner, of which this member has not heard yet. */
+  isTaken: boolean
 }
 
 /**
@@ -252,6 +254,7 @@ export class KafkaSubscription implements Subscription {
       lane.fetch = undefined
       lane.rejections = 0
       lane.blockedUntil = 0
+      lane.isTaken = false
     }
     this.#assigned = new Set(lanes)
     const partitions = lanes.map(({ topic, partition }) => ({ topic, partition }))
@@ -298,6 +301,9 @@ export class KafkaSubscription implements Subscription {
       this.#block(consumer, lane, from, unreadable)
       return
     }
+    // Where the group does not answer, or says that it is changing, this member takes nothing back: it joins again.
+    if (lane.isTaken) await heartbeat()
+    lane.isTaken = false
     // On a backlog the tail of a fetch waits for what follows it: a short run costs a transaction like a full one.
     const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
@@ -339,7 +345,10 @@ export class KafkaSubscription implements Subscription {
   /** Delivers from the same place again, later; the other partitions go on. */
   #pause(consumer: Consumer, lane: Lane, from: number, error: unknown): void {
     const at = { topic: lane.topic, partition: lane.partition }
-    const pauseMs = Math.min(firstPauseMs * 2 ** lane.rejections++, longestPauseMs)
+    lane.isTaken = isTakenOver(error)
+    const backOffMs = Math.min(firstPauseMs * 2 ** lane.rejections++, longestPauseMs)
+    // So long that the next heartbeat is a new one.
+    const pauseMs = lane.isTaken ? Math.max(longestBeatMs, backOffMs) : backOffMs
     this.#options.onEvent?.({ type: 'run-rejected', at, pauseMs, error })
     this.#rest(consumer, lane, pauseMs)
     this.#jump(consumer, lane, from)
@@ -414,6 +423,7 @@ export class KafkaSubscription implements Subscription {
         busy: undefined,
         rejections: 0,
         blockedUntil: 0,
+        isTaken: false,
       }
       this.#lanes.set(key, lane)
     }

@@ -50,21 +50,24 @@ export async function startStream(
 ): Promise<Stream> {
   const loaded = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
-  const live = await openLiveModel(config.models, loaded, logger, metrics)
-  const base = { ...loaded, model: live.model }
-  metrics.modelInfo.set({ model: base.model.id, sha256: base.model.sha256, alias: 'champion' }, 1)
+  metrics.modelInfo.set({ model: loaded.model.id, sha256: loaded.model.sha256, alias: 'champion' }, 1)
   const watch = new StoreWatch(logger, metrics)
-  const store = openCachedStore(config, base, watch)
+  const store = openCachedStore(config, loaded, watch)
   const log = openKafka(config, {
     onEvent: ({ type, ...fields }) => logger[levelOf(fields)](fields, `group: ${type}`),
   })
   const observer = { ...createObserver(metrics, logger), ...(reached === undefined ? {} : { reached }) }
   let scorer: Scorer | undefined
   let http: HttpServer | undefined
+  // Beside what waits for the services.
+  const opening = openLiveModel(config.models, loaded, logger, metrics)
+  opening.catch(() => {})
   try {
     await checkStore(store)
     await checkTopics(config, log)
     const contracts = await openContracts(config)
+    const live = await opening
+    const base = { ...loaded, model: live.model }
     const control = await ControlFollower.open({
       log,
       topic: config.topics.control,
@@ -98,7 +101,8 @@ export async function startStream(
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
-    await Promise.all([http?.close(), live.close(), log.close(), store.close()])
+    const closeModel = opening.then((live) => live.close()).catch(() => {})
+    await Promise.all([http?.close(), closeModel, log.close(), store.close()])
     throw error
   }
 }

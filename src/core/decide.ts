@@ -18,7 +18,7 @@ import {
 import type { Model } from './ports.ts'
 import { scaOf } from './sca.ts'
 import { type Sight, see } from './sight.ts'
-import type { Alert, Decision, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
+import type { Alert, Decision, DecisionStatus, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
 import { type Case, isFlagged, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
@@ -125,27 +125,24 @@ interface Answer {
 function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
   const { model, policy } = active
   const { transaction } = arrival
-  const { features, amount, score, riskScore, parts, verdict, explained } = sight
+  const { facts, verdict, explained } = sight
+  const { features, amount, score, riskScore, parts } = facts
   const { outcome, rules, lists, adjustment, sca } = verdict
   const contributions = explained?.contributions ?? null
   const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
   const reasons = verdict.reasons.length === 0 ? modelled : mergeReasons(verdict.reasons, modelled)
-  const decision: Decision = {
-    ...commonFields(chunk, arrival, active),
-    status: 'scored',
-    outcome,
-    score,
-    risk_score: riskScore,
-    reasons: reasons.map(({ code }) => code),
-    duplicate_of: null,
-    late: arrival.late,
-    entity_age_ms: arrival.entityAgeMs,
-    features,
-    rules_hit: rules.length === 0 ? none : rules.map(({ id }) => id),
-    lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
-    adjustment,
-    sca,
-  }
+  const decision = draft(chunk, arrival, active, 'scored')
+  decision.outcome = outcome
+  decision.score = score
+  decision.risk_score = riskScore
+  if (reasons.length > 0) decision.reasons = reasons.map(({ code }) => code)
+  decision.late = arrival.late
+  decision.entity_age_ms = arrival.entityAgeMs
+  decision.features = features
+  if (rules.length > 0) decision.rules_hit = rules.map(({ id }) => id)
+  if (lists.length > 0) decision.lists_hit = lists.map(nameOfHit)
+  decision.adjustment = adjustment
+  decision.sca = sca
   if (!callsForAlert(decision, transaction, active.features, policy)) return { decision, alert: null }
   const risks = parts.map((part) => model.riskScore(part))
   const alert: Alert = {
@@ -191,47 +188,23 @@ function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet, missing: Mi
   const lists = active.lists?.hits(transaction) ?? []
   const outcome = outcomeOfLists(lists) ?? rowFor(transaction, active.features, active.policy).outcome
   const reasons = [...reasonsOfLists(lists).slice(0, mostReasons - 1), degradedReasons[missing]]
-  const decision: Decision = {
-    ...commonFields(chunk, arrival, active),
-    status: 'degraded',
-    outcome,
-    score: null,
-    risk_score: null,
-    reasons: reasons.map(({ code }) => code),
-    duplicate_of: null,
-    late: false,
-    entity_age_ms: null,
-    features: noFeatures,
-    lists_hit: lists.length === 0 ? none : lists.map(nameOfHit),
-    sca:
-      active.policy.sca === null
-        ? null
-        : scaOf(active.policy.sca, {
-            outcome,
-            transaction,
-            riskScore: null,
-            features: noFeatures,
-            flagged: isFlagged(lists, none),
-            late: false,
-          }),
+  const decision = draft(chunk, arrival, active, 'degraded')
+  decision.outcome = outcome
+  decision.reasons = reasons.map(({ code }) => code)
+  if (lists.length > 0) decision.lists_hit = lists.map(nameOfHit)
+  if (active.policy.sca !== null) {
+    const flagged = isFlagged(lists, none)
+    const facts = { outcome, transaction, riskScore: null, features: noFeatures, flagged, late: false }
+    decision.sca = scaOf(active.policy.sca, facts)
   }
   const isDue = callsForAlert(decision, transaction, active.features, active.policy)
   return { decision, alert: isDue ? alertOf(decision, transaction, outcome, reasons) : null }
 }
 
 function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Answer {
-  const decision: Decision = {
-    ...commonFields(chunk, arrival, active),
-    status: 'duplicate',
-    outcome: null,
-    score: null,
-    risk_score: null,
-    reasons: none,
-    duplicate_of: decisionId(chunk, arrival, arrival.duplicateOf),
-    late: arrival.late,
-    entity_age_ms: null,
-    features: noFeatures,
-  }
+  const decision = draft(chunk, arrival, active, 'duplicate')
+  decision.duplicate_of = decisionId(chunk, arrival, arrival.duplicateOf)
+  decision.late = arrival.late
   return { decision, alert: null }
 }
 
@@ -256,15 +229,32 @@ export function offsetIn(id: string, topic: string, partition: number): number |
   return /^(0|[1-9]\d{0,15})$/.test(offset) ? Number(offset) : null
 }
 
-function commonFields(chunk: Chunk, arrival: Arrival, active: ActiveSet) {
-  const { features, model, policy, rules, controlOffset } = active
-  const { transaction } = arrival
+/**
+ * A decision with nothing in it yet but what was decided, and by what. It has all fields from the start, to be filled
+ * in: putting it together of parts took twice as long.
+ */
+function draft(
+  chunk: Chunk,
+  arrival: Arrival,
+  { features, model, policy, rules, controlOffset }: ActiveSet,
+  status: DecisionStatus,
+): { -readonly [Field in keyof Decision]: Decision[Field] } {
+  const { transaction_id, customer_id, event_time } = arrival.transaction
   return {
     decision_id: decisionId(chunk, arrival, arrival.offset),
-    transaction_id: transaction.transaction_id,
-    customer_id: transaction.customer_id,
-    event_time: transaction.event_time,
+    transaction_id,
+    customer_id,
+    event_time,
+    status,
+    outcome: null,
+    score: null,
+    risk_score: null,
+    reasons: none,
+    duplicate_of: null,
+    late: false,
+    entity_age_ms: null,
     feature_hash: features.hash,
+    features: noFeatures,
     model: model.id,
     model_sha256: model.sha256,
     policy: policy.id,

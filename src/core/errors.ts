@@ -115,6 +115,10 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly rejection: Rejection }
 
+/** Whether it says that another member has taken a partition over. */
+export const isTakenOver = (error: unknown): boolean =>
+  error instanceof WeirError && (error.code === 'WEIR_LOG_FENCED' || error.code === 'WEIR_STORE_NOT_OWNER')
+
 /** What can be had; null where a WeirError says why it cannot. Any other error is a bug, and goes on. */
 export function unlessRefused<T>(read: () => T): T | null {
   try {

@@ -3,17 +3,11 @@ import { type Explained, explainRows } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Model, Scores } from './ports.ts'
-import { type Case, type Verdict, verdictOf } from './verdict.ts'
+import { type Case, type Verdict, type VerdictFacts, verdictOf } from './verdict.ts'
 
 /** What a payment looks like before it is answered. */
 export interface Sight {
-  /** The vector that was scored, as decisions carry it. */
-  readonly features: Buffer
-  /** Major units of the reference currency. */
-  readonly amount: number
-  readonly score: number
-  readonly riskScore: number
-  readonly parts: readonly number[]
+  readonly facts: VerdictFacts
   readonly verdict: Verdict
   /** Null where nobody asks why, or the model does not say. */
   explained: Explained | null
@@ -32,7 +26,7 @@ export async function see(
   const sights = arrivals.map((arrival, i): Sight | null => {
     if (arrival.duplicateOf >= 0) return null
     const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, active)
-    return { ...facts, verdict: verdictOf(facts, active), explained: null }
+    return { facts, verdict: verdictOf(facts, active), explained: null }
   })
   const which: number[] = []
   sights.forEach((sight, i) => {
@@ -67,7 +61,7 @@ function factsOf(
   { probabilities, parts }: Scores,
   row: number,
   { model, features: compiled }: { readonly features: CompiledFeatures; readonly model: Model },
-) {
+): VerdictFacts {
   const score = probabilities[row] as number
   const partsOf = parts.map((of) => of[row] as number)
   const amount = amountIn(compiled, transaction)

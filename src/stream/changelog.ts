@@ -16,8 +16,8 @@ export interface ChangelogOptions {
   readonly newToken: () => string
 }
 
-/** Sent between the steps of long work: see RunHandler.onRun. */
-export type Heartbeat = () => Promise<void>
+/** Sent between the steps of long work: see RunHandler.onRun. False: the group is changing. */
+export type Heartbeat = () => Promise<boolean>
 
 /** What the changelog holds of a lane: the newest value of each state since an offset, together the states at `upTo`. */
 interface Head {
@@ -34,6 +34,8 @@ const mostCollected = 8_000
 /** Until transactions of others that began earlier have ended; a dead member's end after its transaction timeout. */
 const pauseMs = 25
 const mostPauses = 2_400
+/** The same where the group is changing: it may be a member that waits for this one before it fences a dead one. */
+const mostPausesInChange = 40
 
 /**
  * A lane's part of the changelog, from the fence on: nobody else writes there. It is the lane's keys in the store over
@@ -183,7 +185,7 @@ export class Changelog {
         pauses = 0
       }
       await sleep(pauseMs)
-      await beat()
+      if (!(await beat()) && pauses >= mostPausesInChange) break
     }
     const where = `${at.topic}-${at.partition}`
     throw new WeirError(

@@ -79,6 +79,9 @@ export class FoldLane implements PartitionLane {
     }
   }
 
+  /** Its store is asked whose it is with each write; there is nothing to take back. */
+  readonly isTaken = false
+
   async release(): Promise<void> {
     this.#states = null
   }
@@ -86,7 +89,7 @@ export class FoldLane implements PartitionLane {
   async #acquire(): Promise<LaneStates> {
     const { observer, id, log, topic } = this.#options
     const onHistoryCut = (first: number) => observer.historyCut?.(id, first)
-    const states = await LaneStates.acquire({ ...this.#options, onHistoryCut }, null, null, async () => {})
+    const states = await LaneStates.acquire({ ...this.#options, onHistoryCut }, null, null, async () => true)
     const { end } = await log.bounds({ topic, partition: id.partition })
     if (states.upTo <= end) return states
     throw new WeirError(

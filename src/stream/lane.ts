@@ -1,4 +1,4 @@
-import { WeirError } from '../core/errors.ts'
+import { isTakenOver, WeirError } from '../core/errors.ts'
 import type { LaneKeys } from '../core/lane-keys.ts'
 import type { LaneId, LogRecord, NewRecord, Run } from '../core/ports.ts'
 import { Aside, sliceRecords } from './aside.ts'
@@ -96,6 +96,7 @@ export class Lane implements PartitionLane {
   /** Where the last run was sent to instead of being handled. */
   #jumpedTo: number | null = null
   #aside: Aside | null = null
+  #isTaken = false
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -118,11 +119,16 @@ export class Lane implements PartitionLane {
     return this.#position
   }
 
+  get isTaken(): boolean {
+    return this.#isTaken
+  }
+
   /**
    * Starts to take the partition over, so that a dead member's open transaction ends at once. Does not wait; to be
    * called again while `state` is acquiring. Does nothing where it has begun.
    */
   start(): void {
+    this.#isTaken = false
     this.#held().catch((error: unknown) => {
       this.#options.observer.lost?.(this.#options.id, error)
       return this.release()
@@ -130,10 +136,15 @@ export class Lane implements PartitionLane {
   }
 
   /** Handles a run of the partition; see RunHandler.onRun. */
-  async onRun({ from, records }: Run, heartbeat: Heartbeat): Promise<number> {
+  async onRun({ from, records }: Run, heartbeat: () => Promise<void>): Promise<number> {
     // One that fails says that the group is changing: the run's own end tells the subscription the same. To give up a
     // take-over for it would begin it anew with every change.
-    const beat = () => heartbeat().catch(() => {})
+    this.#isTaken = false
+    const beat = () =>
+      heartbeat().then(
+        () => true,
+        () => false,
+      )
     try {
       const hold = await this.#held()
       const states = await this.#owned(hold, beat)
@@ -149,6 +160,7 @@ export class Lane implements PartitionLane {
     } catch (error) {
       this.#options.observer.lost?.(this.#options.id, asLaneError(error, this.#options.id))
       await this.release()
+      this.#isTaken = isTakenOver(error)
       throw error
     }
   }
@@ -195,9 +207,12 @@ export class Lane implements PartitionLane {
   }
 
   async #openChangelog(hold: Hold, beat: Heartbeat): Promise<Changelog | null> {
-    const { log, id, changelog, newToken } = this.#options
+    const { log, id, store, changelog, newToken } = this.#options
     if (changelog === null) return null
-    // To open it commits the position once more: it must be right by then.
+    // To open it commits the position once more: it must be right by then. Where the states agree with it, nobody needs
+    // to look through the outputs.
+    const watermark = await store.watermark(id).catch(() => null)
+    if (watermark === hold.position) hold.isProven = true
     await this.#prove(hold)
     this.#state = 'rebuilding'
     const { topic, keys } = changelog

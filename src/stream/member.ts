@@ -37,9 +37,12 @@ export class Member implements RunHandler {
     for (const at of partitions) this.#laneOf(at).start()
   }
 
-  /** Tries again to take over what could not be taken: a quiet partition brings no record that would. */
+  /**
+   * Tries again to take over what could not be taken: a quiet partition brings no record that would. Not what another has
+   * taken: there are records, and they come again only when the group has confirmed that they are for this member.
+   */
   restart(): void {
-    for (const lane of this.#lanes.values()) if (lane.state === 'acquiring') lane.start()
+    for (const lane of this.#lanes.values()) if (lane.state === 'acquiring' && !lane.isTaken) lane.start()
   }
 
   async onRun(run: Run, heartbeat: () => Promise<void>): Promise<number> {

@@ -11,6 +11,8 @@ export interface PartitionLane {
   readonly state: LaneState
   /** Next offset to work on; null while it is not known. */
   readonly position: number | null
+  /** Another member has taken it over, and no run has come since: it may be nobody's business here any more. */
+  readonly isTaken: boolean
   /** Starts to take the partition over, without waiting. */
   start(): void
   /** See RunHandler.onRun. */

@@ -208,7 +208,7 @@ export class MemberProcess {
         if (!this.isRunning) throw new Error(`weir stream ended:\n${this.output}`)
         return (await this.health('/readyz'))?.status === 200
       },
-      60,
+      120,
     )
     return this
   }

@@ -11,7 +11,7 @@ import type { StateChanges } from '../../src/stream/lane-states.ts'
 
 const brokers = inject('kafkaBrokers').split(',')
 const id: LaneId = { kind: 't', partition: 0 }
-const beat = async () => {}
+const beat = async () => true
 
 let admin: KafkaAdmin
 let log: Log

@@ -4,6 +4,7 @@ import { Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
 import { createKafkaAdmin, type KafkaAdmin } from '../../src/adapters/kafka-admin.ts'
 import { createKafkaLog } from '../../src/adapters/kafka-log.ts'
+import { type ErrorCode, WeirError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/ports.ts'
 
 const brokers = inject('kafkaBrokers').split(',')
@@ -150,4 +151,28 @@ test('a writer that is fenced in the middle of its commit did it wholly or not a
   }
   await writer.close()
   expect(await readAll(output)).toEqual(survivors)
+})
+
+/** How long it takes, in milliseconds, until a run that was refused for a reason comes again. */
+async function redeliveredAfter(code: ErrorCode): Promise<number> {
+  const { group, input } = await fresh()
+  await log.append([{ topic: input, partition: 0, key: null, value: Buffer.from('x') }])
+  const runs: number[] = []
+  const subscription = await log.subscribe(group, [input], {
+    onAssigned() {},
+    async onRun({ records }) {
+      runs.push(performance.now())
+      if (runs.length === 1) throw new WeirError(code, 'by the test')
+      return (records.at(-1)?.offset ?? 0) + 1
+    },
+  })
+  await vi.waitFor(() => expect(runs).toHaveLength(2), 20_000)
+  await subscription.stop()
+  return (runs[1] as number) - (runs[0] as number)
+}
+
+test('a partition that another took over is tried again only after a new heartbeat, what failed otherwise soon', async () => {
+  expect(await redeliveredAfter('WEIR_LOG_FENCED')).toBeGreaterThan(990)
+  expect(await redeliveredAfter('WEIR_STORE_NOT_OWNER')).toBeGreaterThan(990)
+  expect(await redeliveredAfter('WEIR_LOG_UNAVAILABLE')).toBeLessThan(900)
 })

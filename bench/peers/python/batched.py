@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -16,12 +17,21 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 import features
 from job import Job, missing, pack, unpack, vector
 
-NEW = {
+#: By party, what is not known yet: the order of a Past.
+NEW: dict[str, Callable[[], features.State]] = {
     "customer": features.new_customer,
     "merchant": features.new_merchant,
     "terminal": features.new_terminal,
     "device": features.new_device,
 }
+
+#: The states that a payment belongs to; None where it has no such party.
+Past = list[features.State | None]
+
+
+def keys_of(payment: features.Payment) -> list[str | None]:
+    """Of the states in a Past."""
+    return [None if (identity := payment[f"{kind}_id"]) is None else f"{kind}:{identity}" for kind in NEW]
 
 
 class States:
@@ -31,38 +41,27 @@ class States:
         self._store, self._group = store, group
         self._open: dict[str, features.State] = {}
 
-    def load(self, payments: list[features.Payment]) -> None:
+    def load(self, payments: list[features.Payment]) -> list[Past]:
         """Fetch those of customers, merchants, terminals and devices."""
-        wanted = {
-            self._key(kind, identity): kind
-            for payment in payments
-            for kind in NEW
-            if (identity := payment[f"{kind}_id"]) is not None
-        }
-        found = self._store.mget(list(wanted))
+        keys = [keys_of(payment) for payment in payments]
+        new = {key: make for one in keys for key, make in zip(one, NEW.values(), strict=True) if key is not None}
+        found = self._store.mget([f"{self._group}:{key}" for key in new])
         self._open = {
-            key: NEW[kind]() if packed is None else unpack(packed)
-            for (key, kind), packed in zip(wanted.items(), found, strict=True)
+            key: make() if packed is None else unpack(packed)
+            for (key, make), packed in zip(new.items(), found, strict=True)
         }
-
-    def of(self, kind: str, payment: features.Payment) -> features.State | None:
-        """None where the payment has no such party."""
-        identity = payment[f"{kind}_id"]
-        return None if identity is None else self._open[self._key(kind, identity)]
+        return [[None if key is None else self._open[key] for key in one] for one in keys]
 
     def save(self) -> None:
         """Write all that were loaded."""
-        self._store.mset({key: pack(state) for key, state in self._open.items()})
-
-    def _key(self, kind: str, identity: str) -> str:
-        return f"{self._group}:{kind}:{identity}"
+        self._store.mset({f"{self._group}:{key}": pack(state) for key, state in self._open.items()})
 
 
-def row_of(job: Job, states: States, payment: features.Payment, amount: float) -> list[float]:
-    """All columns of a payment."""
-    row = job.customer(states.of("customer", payment), payment, amount)
-    row += features.merchant(states.of("merchant", payment), payment, amount)
-    terminal, device = states.of("terminal", payment), states.of("device", payment)
+def row_of(job: Job, past: Past, payment: features.Payment, amount: float) -> list[float]:
+    """All columns of a payment, which becomes part of its past."""
+    customer, merchant, terminal, device = past
+    row = job.customer(customer, payment, amount)
+    row += features.merchant(merchant, payment, amount)
     row += missing(features.AT_TERMINAL) if terminal is None else features.terminal(terminal, payment)
     row += missing(features.AT_DEVICE) if device is None else features.device(device, payment)
     return row
@@ -71,10 +70,10 @@ def row_of(job: Job, states: States, payment: features.Payment, amount: float) -
 def decide(job: Job, states: States, messages: list[Message], options: dict[str, Any], producer: Producer) -> None:
     """Decide a batch and produce what comes of it."""
     payments = [job.payment(message.value()) for message in messages]
-    states.load(payments)
     amounts = [job.amount(payment) for payment in payments]
     vectors = [
-        vector(row_of(job, states, payment, amount)) for payment, amount in zip(payments, amounts, strict=True)
+        vector(row_of(job, past, payment, amount))
+        for past, payment, amount in zip(states.load(payments), payments, amounts, strict=True)
     ]
     scores, risks = job.scores(vectors)
     states.save()

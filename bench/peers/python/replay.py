@@ -7,50 +7,35 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import features
-from batched import NEW, row_of
+from batched import NEW, keys_of, row_of
 from job import Job, pack, unpack, vector
 
 
-class Memory:
-    """States without a store, packed and opened for each payment, as stores do."""
-
-    def __init__(self) -> None:
-        self._packed: dict[tuple[str, str], bytes] = {}
-        self._open: dict[str, features.State] = {}
-
-    def load(self, payment: features.Payment) -> None:
-        """Open those of one payment."""
-        self._open = {}
-        for kind in NEW:
-            packed = self._packed.get((kind, payment[f"{kind}_id"]))
-            self._open[kind] = NEW[kind]() if packed is None else unpack(packed)
-
-    def of(self, kind: str, payment: features.Payment) -> features.State | None:
-        """As States has it."""
-        return None if payment[f"{kind}_id"] is None else self._open[kind]
-
-    def save(self, payment: features.Payment) -> None:
-        """Pack them."""
-        for kind, state in self._open.items():
-            if payment[f"{kind}_id"] is not None:
-                self._packed[(kind, payment[f"{kind}_id"])] = pack(state)
+def opened(packed: dict[str, bytes], key: str | None, make: Callable[[], features.State]) -> features.State | None:
+    """Packed and opened for each payment, as stores do."""
+    if key is None:
+        return None
+    return unpack(packed[key]) if key in packed else make()
 
 
 def main(options: str, payments: str, rows: str) -> None:
     """Compute the features of all payments."""
-    job, states = Job(json.loads(options)), Memory()
+    job = Job(json.loads(options))
+    packed: dict[str, bytes] = {}
     data = Path(payments).read_bytes()
     vectors, at = [], 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "little")
         payment = job.payment(data[at + 4 : at + 4 + length])
         at += 4 + length
-        states.load(payment)
-        vectors.append(vector(row_of(job, states, payment, job.amount(payment))))
-        states.save(payment)
+        keys = keys_of(payment)
+        past = [opened(packed, key, make) for key, make in zip(keys, NEW.values(), strict=True)]
+        vectors.append(vector(row_of(job, past, payment, job.amount(payment))))
+        packed.update((key, pack(state)) for key, state in zip(keys, past, strict=True) if key is not None)
     Path(rows).write_bytes(b"".join(vectors))
 
 

@@ -27,7 +27,7 @@ beforeEach(() => {
 test('the same decision differs in nothing, and the last bits of a value do not count', () => {
   comparison.add({ ...answer, features: bytes(row()) })
   comparison.add({ ...answer, features: changed('geo_distance', 1 + 2 ** -23), score: 0.250_001 })
-  expect(comparison.compared).toEqual({ decisions: 2, scores: 0, cells: 20, differing: 0 })
+  expect(comparison.compared).toEqual({ decisions: 2, unscored: 0, scores: 0, cells: 20, differing: 0 })
 })
 
 test('a value of the customer must not differ, one missing least of all', () => {
@@ -41,7 +41,7 @@ test('a value of the customer must not differ, one missing least of all', () => 
 test('values of merchants are counted, and scores that differ with them', () => {
   comparison.add({ ...answer, features: changed('merchant_count_1h', 2) })
   comparison.add({ ...answer, features: changed('device_customers', Number.NaN), score: 0.26 })
-  expect(comparison.compared).toEqual({ decisions: 2, scores: 1, cells: 20, differing: 2 })
+  expect(comparison.compared).toEqual({ decisions: 2, unscored: 0, scores: 1, cells: 20, differing: 2 })
 })
 
 test('another score for the same features ends the bench', () => {
@@ -52,4 +52,11 @@ test('another score for the same features ends the bench', () => {
 test('payments on which the policy alerts are known', () => {
   comparison.add({ ...answer, features: bytes(row()), outcome: 'decline' })
   expect([...comparison.alerted]).toEqual(['t1'])
+})
+
+test('decisions without the model are counted, features without a score are not let through', () => {
+  comparison.add({ ...answer, features: Buffer.alloc(0), score: null, outcome: 'review' })
+  expect(comparison.compared).toMatchObject({ decisions: 1, unscored: 1, scores: 0 })
+  expect([...comparison.alerted]).toEqual(['t1'])
+  expect(() => comparison.add({ ...answer, features: Buffer.alloc(0) })).toThrow('without features')
 })

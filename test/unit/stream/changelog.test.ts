@@ -12,7 +12,7 @@ import { LaneWorld, works } from './lane-world.ts'
 const id: LaneId = { kind: 't', partition: 0 }
 const input = { topic: 'in', partition: 0 }
 const place = { topic: 'states', partition: 0 }
-const beat = async () => {}
+const beat = async () => true
 
 /** Many states, each of which tells how far it contains the log. */
 const statesAt = (upTo: number, count = 1_300): StateChanges =>
@@ -100,6 +100,7 @@ describe('a changelog', () => {
     let beats = 0
     const counted = async () => {
       beats++
+      return true
     }
     const changelog = await world.open()
     await changelog.copy(5, inPieces(statesAt(5)), counted)
@@ -114,6 +115,37 @@ describe('a changelog', () => {
     beats = 0
     expect((await given(next, counted)).size).toBe(1_300)
     expect(beats).toBeGreaterThan(10)
+  })
+
+  it('hidden by an open transaction is given up where the group is changing: whoever fences it may wait for us', async () => {
+    const world = new ChangelogWorld()
+    const { end } = await world.log.bounds(place)
+    const hidden = { read: world.log.read, bounds: async () => ({ first: 0, end }) }
+    const open = (heartbeat: () => Promise<boolean>) =>
+      Changelog.open(
+        {
+          log: hidden,
+          at: place,
+          keys: laneKeys('app.layout', id),
+          commit: async () => {},
+          newToken: () => '1',
+        },
+        1_000,
+        heartbeat,
+      )
+    const began = performance.now()
+    await expect(open(async () => false)).rejects.toMatchObject({
+      code: 'WEIR_LOG_UNAVAILABLE',
+      retriable: true,
+    })
+    expect(performance.now() - began).toBeLessThan(10_000)
+    // A member that none waits for is patient.
+    let beats = 0
+    const patient = async () => {
+      if (++beats > 60) throw new Error('still waiting')
+      return true
+    }
+    await expect(open(patient)).rejects.toThrow('still waiting')
   })
 
   it('whose copying broke off counts for nothing, though one was whole before', async () => {
@@ -191,6 +223,21 @@ describe('states that are restored', () => {
       const wanted = statesAt(900)
       expect(await states.read(wanted.map(([key]) => key))).toEqual(new Map(wanted))
     }
+  })
+
+  it('vouch for the position, so that an heir need not look through the outputs; lost, they do not', async () => {
+    const world = new LaneWorld(Array(9).fill(true))
+    const join = () => world.member(works.patient, {}, world.log, world.store, { hasChangelog: true })
+    await join().deliver(3)
+    world.asked = 0
+    const heir = join()
+    await heir.deliver(1)
+    await heir.deliver(2)
+    expect(world.asked).toBe(0)
+    world.losable.lose()
+    await join().finish()
+    expect(world.asked).toBe(1)
+    expect(await world.stored()).toEqual(await world.expected())
   })
 
   it('are left alone where the store is only a little behind', async () => {

@@ -152,6 +152,8 @@ export class LaneWorld {
   /** What can be read of the partition: offsets that are missing are markers, or were compacted. */
   readonly records: LogRecord[]
   seconds = 0
+  /** How often a lane has looked through the outputs. */
+  asked = 0
   /** Puts the store back to its last dump. */
   putBack: () => Promise<void> = async () => {}
   #tokens = 0
@@ -175,11 +177,10 @@ export class LaneWorld {
   ): LaneMember {
     const newToken = () => String(this.#tokens++)
     const now = () => this.seconds
-    const answered = async () => ({
-      next: (await this.answeredUpTo()) ?? null,
-      decisionsGone: false,
-      lettersGone: false,
-    })
+    const answered = async () => {
+      this.asked++
+      return { next: (await this.answeredUpTo()) ?? null, decisionsGone: false, lettersGone: false }
+    }
     const lane = new Lane({
       id,
       group,

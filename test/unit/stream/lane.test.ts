@@ -171,7 +171,10 @@ describe('a lane', () => {
     isAway = false
     world.seconds += 2
     expect(await zombie.deliver(2)).toMatchObject({ code: 'WEIR_LOG_FENCED' })
+    // Nobody but the group, which delivers again, may have it take the partition back.
+    expect(zombie.lane).toMatchObject({ isTaken: true, state: 'acquiring' })
     await zombie.finish()
+    expect(zombie.lane.isTaken).toBe(false)
     await expectComplete(world)
   })
 })
