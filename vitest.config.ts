@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+const slow = process.env['WEIR_TEST_SLOW'] === '1'
+
 export default defineConfig({
   test: {
     // Real brokers and stores on small machines: a test says what it waits for, this only ends a hung one.
@@ -15,12 +17,14 @@ export default defineConfig({
           name: 'services',
           include: ['test/{contract,integration,e2e,story}/**/*.test.ts'],
           // Many minutes of Kafka's own tools, and of waiting for outages to end: asked for by name.
-          exclude: process.env['WEIR_TEST_SLOW'] === '1' ? [] : ['test/integration/security-r*.test.ts'],
+          exclude: slow ? [] : ['test/integration/security-r*.test.ts'],
           globalSetup: 'test/helpers/services-setup.ts',
         },
       },
-      // Need the Python of training/ or of bench/peers, and say so where there is none.
-      { extends: true, test: { name: 'training', include: ['test/{training,bench}/**/*.test.ts'] } },
+      // Needs the Python of training/, and says so where there is none.
+      { extends: true, test: { name: 'training', include: ['test/training/**/*.test.ts'] } },
+      // The peers of the bench, built with their own tools: asked for by name.
+      { extends: true, test: { name: 'peers', include: slow ? ['test/bench/**/*.test.ts'] : [] } },
       {
         extends: true,
         test: {

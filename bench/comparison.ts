@@ -1,3 +1,4 @@
+import { isWeir } from './options.ts'
 import type { Answer } from './outputs.ts'
 import type { Reference } from './reference.ts'
 
@@ -44,7 +45,7 @@ export class Comparison {
       decisions: this.#decisions,
       unscored: this.#unscored,
       scores: this.#scores,
-      cells: this.#decisions * this.#shared.size,
+      cells: (this.#decisions - this.#unscored) * this.#shared.size,
       differing: this.#differing,
     }
   }
@@ -57,6 +58,8 @@ export class Comparison {
     this.#decisions++
     if (outcome != null && this.#reference.alertOn.includes(outcome)) this.alerted.add(transaction_id)
     if (score === null) {
+      // Its own way of not waiting. A peer has none.
+      if (!isWeir(this.#name)) throw new Error(`${this.#name} decided ${transaction_id} without a score`)
       this.#unscored++
       return
     }

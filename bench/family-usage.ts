@@ -29,7 +29,7 @@ export class Processes {
 
   /** Memory that they hold, MiB; pages that they share count for each. */
   residentMiB(pid: number): number {
-    return this.#family(pid).reduce((sum, one) => sum + (this.#known.has(one) ? residentMiB(one) : 0), 0)
+    return this.#family(pid).reduce((sum, one) => sum + (residentMiB(one) || 0), 0)
   }
 
   #family(pid: number): number[] {

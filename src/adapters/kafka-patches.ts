@@ -109,6 +109,8 @@ function patchFetch(): void {
       const asked = request.topics.find(({ topic }) => topic === topicName)?.partitions
       for (const fetched of partitions) {
         const from = asked?.find(({ partition }) => partition === fetched.partition)?.fetchOffset
+        if (from === undefined)
+          throw new Error(`the broker sent ${topicName}-${fetched.partition}, which nobody asked for`)
         await openSealed(fetched, Number(from))
         hideAborted(fetched)
       }

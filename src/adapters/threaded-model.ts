@@ -39,6 +39,8 @@ export async function openThreadedModel(
   // Rejects when the thread fails before it has loaded the model.
   await once(thread, 'message')
   const exited = once(thread, 'exit')
+  // It rejects where the thread dies of an error, which whoever asks is told.
+  exited.catch(() => {})
   const waiting: { resolve(result: Scores | Explanations): void; reject(error: Error): void }[] = []
   // Memory for batches to come: new memory for each would be collected long after.
   const spare: ArrayBuffer[] = []
@@ -49,7 +51,9 @@ export async function openThreadedModel(
     else asked?.reject(answer.error)
     if (waiting.length === 0) thread.unref()
   })
+  let died: Error | null = null
   thread.on('error', (error: Error) => {
+    died = error
     for (const asked of waiting.splice(0)) asked.reject(error)
   })
   // Only after a listener has been put on: that makes the program wait for the thread again.
@@ -60,6 +64,7 @@ export async function openThreadedModel(
     length: number,
     fill: (copy: Float32Array) => void,
   ): Promise<T> {
+    if (died !== null) return Promise.reject(died)
     const { promise, resolve, reject } = Promise.withResolvers<Scores | Explanations>()
     waiting.push({ resolve, reject })
     // While an answer is due, the program waits for it.

@@ -40,7 +40,8 @@ export function createTimedModel(
     } catch (cause) {
       if (!(cause instanceof TimeoutError)) throw cause
       throw new WeirError('WEIR_MODEL_UNAVAILABLE', `model ${model.id}: ${cause.message}`, {
-        cure: 'give the member more CPU, a faster model or smaller chunks, or raise models.deadline_ms',
+        cure: 'give the member more CPU, a faster model or smaller chunks, or raise models.deadline_ms and kafka.session_timeout_ms',
+        retriable: true,
         cause,
       })
     }

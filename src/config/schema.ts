@@ -176,8 +176,8 @@ const models = section('The models.', {
   threads: setting(z.int().min(1).max(64), 1, 'ONNX Runtime threads inside one call.'),
   deadline_ms: setting(
     ms,
-    5_000,
-    'Milliseconds that a member waits for the scores of a chunk, and again for the reasons; past them its decisions are degraded until the model answers.',
+    3_000,
+    'Milliseconds that a member waits for the scores of a chunk, and again for the reasons; past them its decisions are degraded until the model answers. No heartbeat goes out meanwhile: twice of it must stay well below kafka.session_timeout_ms.',
   ),
 })
 

@@ -3,6 +3,7 @@ import type { CompiledFeatures } from '../core/features/compile.ts'
 import { History, type PlacedLabel } from '../core/history.ts'
 import { PackedStates } from '../core/packed-states.ts'
 import type { Arrival } from '../core/parties.ts'
+import { missingBy } from '../core/policy.ts'
 import type { Decision, Label } from '../core/types.ts'
 import type { Difference, Verdict } from './verdict.ts'
 
@@ -99,15 +100,22 @@ export class Recomputation {
   }
 }
 
-/** What of a decision the log tells otherwise. Null for a degraded one: it was made without states. */
+/**
+ * What of a decision the log tells otherwise. Null for one that was made without states, or without a score: only whether
+ * it is a duplicate is known of that.
+ */
 export function compareRecomputed(
   decision: Decision,
   { arrival, row }: Recomputed,
   features: CompiledFeatures,
   topic: string,
 ): Difference[] | null {
-  if (decision.status === 'degraded') return null
   const { partition, duplicateOf, late } = arrival
+  if (decision.status === 'degraded') {
+    if (missingBy(decision.reasons) === 'states' || duplicateOf < 0) return null
+    const { decision_id, status } = decision
+    return [{ decision_id, field: 'status', recorded: status, recomputed: 'duplicate' }]
+  }
   const wanted = {
     status: duplicateOf >= 0 ? 'duplicate' : 'scored',
     duplicate_of: duplicateOf >= 0 ? `${topic}-${partition}-${duplicateOf}` : null,

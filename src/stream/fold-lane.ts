@@ -79,7 +79,7 @@ export class FoldLane implements PartitionLane {
     }
   }
 
-  /** Its store is asked whose it is with each write; there is nothing to take back. */
+  /** `start` does nothing: there is nothing to take back. */
   readonly isTaken = false
 
   async release(): Promise<void> {

@@ -97,6 +97,8 @@ export class Lane implements PartitionLane {
   #jumpedTo: number | null = null
   #aside: Aside | null = null
   #isTaken = false
+  /** Calls of `start`: each says that the partition is this member's. */
+  #starts = 0
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -129,6 +131,7 @@ export class Lane implements PartitionLane {
    */
   start(): void {
     this.#isTaken = false
+    this.#starts++
     this.#held().catch((error: unknown) => {
       this.#options.observer.lost?.(this.#options.id, error)
       return this.release()
@@ -137,9 +140,10 @@ export class Lane implements PartitionLane {
 
   /** Handles a run of the partition; see RunHandler.onRun. */
   async onRun({ from, records }: Run, heartbeat: () => Promise<void>): Promise<number> {
+    this.#isTaken = false
+    const starts = this.#starts
     // One that fails says that the group is changing: the run's own end tells the subscription the same. To give up a
     // take-over for it would begin it anew with every change.
-    this.#isTaken = false
     const beat = () =>
       heartbeat().then(
         () => true,
@@ -159,8 +163,9 @@ export class Lane implements PartitionLane {
       return await this.#advance(hold, states, from, records)
     } catch (error) {
       this.#options.observer.lost?.(this.#options.id, asLaneError(error, this.#options.id))
+      // Unless the group gave it back meanwhile: then it is for this member to take, with or without a record.
+      this.#isTaken = isTakenOver(error) && starts === this.#starts
       await this.release()
-      this.#isTaken = isTakenOver(error)
       throw error
     }
   }

@@ -19,7 +19,12 @@ export const peakMiB = (pid: number): number => memoryMiB(pid, 'VmHWM')
 
 /** NaN when the process has ended. */
 function memoryMiB(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  let status: string
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    return Number.NaN
+  }
   const [, kib] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status) ?? []
   return Number(kib) / 1_024
 }

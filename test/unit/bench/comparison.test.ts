@@ -54,9 +54,12 @@ test('payments on which the policy alerts are known', () => {
   expect([...comparison.alerted]).toEqual(['t1'])
 })
 
-test('decisions without the model are counted, features without a score are not let through', () => {
-  comparison.add({ ...answer, features: Buffer.alloc(0), score: null, outcome: 'review' })
-  expect(comparison.compared).toMatchObject({ decisions: 1, unscored: 1, scores: 0 })
-  expect([...comparison.alerted]).toEqual(['t1'])
+test("weir's decisions without the model are counted, a peer's are not let through", () => {
+  const unscored = { ...answer, features: Buffer.alloc(0), score: null, outcome: 'review' } as const
+  const weir = new Comparison('weir.1', reference)
+  weir.add(unscored)
+  expect(weir.compared).toMatchObject({ decisions: 1, unscored: 1, scores: 0, cells: 0 })
+  expect([...weir.alerted]).toEqual(['t1'])
+  expect(() => comparison.add(unscored)).toThrow('without a score')
   expect(() => comparison.add({ ...answer, features: Buffer.alloc(0) })).toThrow('without features')
 })
