@@ -195,10 +195,15 @@ export class KafkaLog implements Log {
 
   /**
    * One after the other: kafkajs notes a topic for its metadata when it is first asked about, forgets the others when it
-   * describes one, and of two that are asked about side by side it may find the second without any ("Cannot destructure property 'partitions'").
+   * describes one, and of two that are asked about side by side it may find the second without any ("Cannot destructure
+   * property 'partitions'"). They connect together: brokers lock users out who try too often.
    */
   #askInTurn<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    const asked = this.#lastAsked.then(() => this.#ask(doing, question))
+    const before = this.#lastAsked
+    const asked = this.#ask(doing, async (admin) => {
+      await before
+      return question(admin)
+    })
     this.#lastAsked = asked.catch(() => {})
     return asked
   }
