@@ -11,11 +11,11 @@ import { freePort } from '../test/helpers/services-ready.ts'
 import { createTopics, openArena, prepareTurn, type Turn } from './arena.ts'
 import { start } from './contestant.ts'
 import type { HttpBenchOptions } from './http-options.ts'
+import { decided, isReady, until } from './member.ts'
 import { fillBacklog, payments } from './payments.ts'
 
 const warmUpSeconds = 5
 const idleSeconds = 5
-const limitMs = 120_000
 const partitions = 4
 
 /** Milliseconds, and CPU of the member in microseconds a request. */
@@ -55,7 +55,7 @@ export async function benchHttp(options: HttpBenchOptions): Promise<void> {
 
 async function measure(turn: Turn, pid: number, options: HttpBenchOptions): Promise<Round[]> {
   const url = `http://127.0.0.1:${turn.config.http.port}`
-  await until(async () => (await fetch(`${url}/readyz`)).ok)
+  await until(() => isReady(url))
   const common = { file: undefined, map: undefined, ...options }
   await fillBacklog(turn, common as never)
   await until(async () => (await decided(url)) >= options.events)
@@ -146,18 +146,6 @@ async function cpuOver(pid: number, work: () => Promise<unknown>): Promise<numbe
   const [before, began] = [cpuSeconds(pid), performance.now()]
   await work()
   return (cpuSeconds(pid) - before) / ((performance.now() - began) / 1_000)
-}
-
-async function decided(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text()
-  const lines = text.split('\n').filter((line) => line.startsWith('weir_transactions_total{'))
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + limitMs; !(await holds().catch(() => false)); await sleep(100)) {
-    if (Date.now() > end) throw new Error('weir did not get ready in time')
-  }
 }
 
 function report(rounds: readonly Round[]): void {

@@ -28,6 +28,7 @@ import { printResults, type Result, type Results, resultsOf } from './report.ts'
 import { benchRules } from './rules.ts'
 import { benchScale } from './scale.ts'
 import { benchSizes } from './sizes.ts'
+import { benchStart } from './start.ts'
 
 /** Until a replay has loaded its model and reads. */
 const replayStartMs = 4_000
@@ -196,6 +197,8 @@ try {
     await benchRules(args)
   } else if (part === 'scale') {
     benchScale(args)
+  } else if (part === 'start') {
+    await benchStart(args)
   } else if (part === 'sizes') {
     await benchSizes(args)
   } else if (part === 'http') {

@@ -66,6 +66,7 @@ npm run bench -- replay --help                            what replay costs, bes
 npm run bench -- gpu --help                               models on a GPU and on the CPU
 npm run bench -- rules --help                             what rules cost a payment
 npm run bench -- http --help                              what one score over HTTP takes
+npm run bench -- start --help                             how long a start takes
 npm run bench -- scale --help                             what a deployment does at a rate: a simulation
 npm run bench -- sizes --help                             bytes of a payment on every link
 
