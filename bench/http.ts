@@ -57,7 +57,7 @@ async function measure(turn: Turn, pid: number, options: HttpBenchOptions): Prom
   const url = `http://127.0.0.1:${turn.config.http.port}`
   await until(() => isReady(url))
   const common = { file: undefined, map: undefined, ...options }
-  await fillBacklog(turn, common as never)
+  await fillBacklog(turn, common)
   await until(async () => (await decided(url)) >= options.events)
   const all: Transaction[] = []
   for await (const payment of payments(common, options.events)) all.push(payment)

@@ -7,9 +7,12 @@ import { fileSource } from '../src/replay/file-source.ts'
 import type { Turn } from './arena.ts'
 import type { BenchOptions } from './options.ts'
 
+/** Where the payments of the bench come from. */
+type PaymentOptions = Pick<BenchOptions, 'file' | 'map' | 'seed' | 'customers'>
+
 /** The payments of the bench in order: generated from the seed, or those of a file. No labels, no duplicates. */
 export async function* payments(
-  { file, map, seed, customers }: Pick<BenchOptions, 'file' | 'map' | 'seed' | 'customers'>,
+  { file, map, seed, customers }: PaymentOptions,
   events: number,
 ): AsyncGenerator<Transaction, void, undefined> {
   const batches =
@@ -29,7 +32,10 @@ export async function* payments(
 const recordsPerSend = 4_000
 
 /** Writes the backlog into the turn's input topic. @returns how many payments lie there. */
-export async function fillBacklog({ config }: Turn, options: BenchOptions): Promise<number> {
+export async function fillBacklog(
+  { config }: Turn,
+  options: PaymentOptions & Pick<BenchOptions, 'events'>,
+): Promise<number> {
   return withConnection(config, async ({ log, contracts }) => {
     const { transactions: topic, partitions } = config.topics
     let batch: NewRecord[] = []

@@ -3,8 +3,8 @@ import type { Config } from '../src/config/schema.ts'
 import { uncontrolled } from '../src/core/decide.ts'
 import type { CompiledFeatures } from '../src/core/features/compile.ts'
 import type { Outcome, Transaction } from '../src/core/types.ts'
-import { historiesOf, newTally, Pass } from '../src/replay/pass.ts'
 import { Numbering } from '../src/replay/source.ts'
+import { wholePass } from './replay-contestants.ts'
 
 /** What weir makes of payments, one after the other in the order in which they were made; retries left out. */
 export interface Reference {
@@ -29,22 +29,10 @@ export async function referenceFor(config: Config, source: AsyncIterable<Transac
   const active = { ...loaded, ...uncontrolled }
   const candidates = [{ name: 'weir', active, rules: null }]
   const seen = new Map<string, Expected>()
-  const pass = new Pass({
-    topic: config.topics.transactions,
-    candidates,
-    histories: historiesOf(candidates),
-    known: new Map(),
-    cutOff: Number.POSITIVE_INFINITY,
-    limit: Number.POSITIVE_INFINITY,
-    tally: newTally(),
-    onDecided({ decisions: [decisions = []] }) {
-      for (const { transaction_id, features, score } of decisions) {
-        if (score !== null) seen.set(transaction_id, { features, score })
-      }
-    },
-    onRejected(at, reason) {
-      throw new Error(`${at}: ${reason}`)
-    },
+  const pass = wholePass(config.topics.transactions, candidates, ({ decisions: [decisions = []] }) => {
+    for (const { transaction_id, features, score } of decisions) {
+      if (score !== null) seen.set(transaction_id, { features, score })
+    }
   })
   const numbering = new Numbering(config.topics.partitions)
   let items = []

@@ -2,7 +2,7 @@ import { readManifest, readPackage } from '../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../src/adapters/onnx-model.ts'
 import type { Config } from '../src/config/schema.ts'
 import { type Candidate, folderOf } from '../src/replay/candidates.ts'
-import { historiesOf, newTally, Pass } from '../src/replay/pass.ts'
+import { historiesOf, newTally, Pass, type PassOptions } from '../src/replay/pass.ts'
 import type { HistoryItem } from '../src/replay/source.ts'
 
 /** What one turn took. */
@@ -20,6 +20,26 @@ export async function timed(run: () => Promise<number>): Promise<Turn> {
   return { rows, seconds: (performance.now() - began) / 1_000, cpu_s: (user + system) / 1e6 }
 }
 
+/** A pass of `weir replay` over a whole history from no states on. Nothing of it may be refused. */
+export const wholePass = (
+  topic: string,
+  candidates: readonly Candidate[],
+  onDecided: PassOptions['onDecided'],
+): Pass =>
+  new Pass({
+    topic,
+    candidates,
+    histories: historiesOf(candidates),
+    known: new Map(),
+    cutOff: Number.POSITIVE_INFINITY,
+    limit: Number.POSITIVE_INFINITY,
+    tally: newTally(),
+    onDecided,
+    onRejected(at, reason) {
+      throw new Error(`${at}: ${reason}`)
+    },
+  })
+
 /**
  * One pass of `weir replay` over history that is in memory, from no states to the decisions.
  *
@@ -32,22 +52,10 @@ export async function replayOnce(
   onRows: (rows: Float32Array) => void = () => {},
 ): Promise<number> {
   let [payments, scored] = [0, 0]
-  const pass = new Pass({
-    topic: 'transactions',
-    candidates,
-    histories: historiesOf(candidates),
-    known: new Map(),
-    cutOff: Number.POSITIVE_INFINITY,
-    limit: Number.POSITIVE_INFINITY,
-    tally: newTally(),
-    onDecided({ arrivals, rows, decisions: [ofChampion = []] }) {
-      payments += arrivals.length
-      for (const { status } of ofChampion) if (status !== 'degraded') scored++
-      onRows(rows)
-    },
-    onRejected(at, reason) {
-      throw new Error(`${at}: ${reason}`)
-    },
+  const pass = wholePass('transactions', candidates, ({ arrivals, rows, decisions: [ofChampion = []] }) => {
+    payments += arrivals.length
+    for (const { status } of ofChampion) if (status !== 'degraded') scored++
+    onRows(rows)
   })
   await pass.take(items)
   await pass.settle()

@@ -46,7 +46,7 @@ export async function benchStart(args: readonly string[]): Promise<void> {
     const turn = prepareTurn(arena, { batch: 2_000, partitions }, names)
     await createTopics(turn)
     note(`deciding ${grouped(events)} payments`)
-    await fillBacklog(turn, { events, seed: 1, customers: 2_000, file: undefined, map: undefined } as never)
+    await fillBacklog(turn, { events, seed: 1, customers: 2_000, file: undefined, map: undefined })
     await withMember(turn, (url) => until(async () => (await decided(url)) >= events))
     const found: Started[] = []
     for (let round = 0; round < rounds; round++) {

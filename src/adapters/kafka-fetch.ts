@@ -1,7 +1,7 @@
 import { WeirError } from '../core/errors.ts'
-import type { Headers, LogRecord } from '../core/ports.ts'
+import type { LogRecord } from '../core/ports.ts'
 import { decompressors, maxUnpackedBytes, UnpacksToTooMuch } from './kafka-compression.ts'
-import { RecordReader } from './kafka-record-reader.ts'
+import { noHeaders, RecordReader } from './kafka-record-reader.ts'
 import { batchHeaderBytes } from './kafka-records.ts'
 
 /**
@@ -13,7 +13,6 @@ export const maxRecordsAtOnce = 4_000
 const enoughUnpackedBytes = 8 * 1024 * 1024
 
 const [codecMask, appendTimeFlag, transactionalFlag, controlFlag] = [7, 8, 16, 32]
-const noHeaders: Headers = Object.freeze({})
 
 /** A record on its way through kafkajs, as weir's log has it from the beginning. */
 export interface FetchedRecord extends LogRecord {

@@ -1,6 +1,6 @@
 import type { Headers } from '../core/ports.ts'
 
-const noHeaders: Headers = Object.freeze({})
+export const noHeaders: Headers = Object.freeze({})
 
 /** Of 64 bits the tenth byte, which counts units of this, has the last. */
 const longestVarint = 2 ** 63
