@@ -1,4 +1,6 @@
+import { BufferPool } from '../core/buffer-pool.ts'
 import { type ErrorCode, WeirError } from '../core/errors.ts'
+import { PackedStates } from '../core/packed-states.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
 
 /**
@@ -11,12 +13,13 @@ import type { LaneId, StateStore } from '../core/ports.ts'
  */
 export function createCachedStore<S extends StateStore>(store: S, mostBytes: number): S {
   const lanes = new Map<string, LaneCache>()
+  const pool = new BufferPool()
   const nameOf = ({ kind, partition }: LaneId): string => `${kind}${partition}`
 
   /** Rejects as `store.read` does. */
   async function read(lane: LaneId, cache: LaneCache, keys: readonly string[]): Promise<(Buffer | null)[]> {
     const { token, watermark } = cache
-    const states = keys.map((key) => cache.get(key))
+    const states = keys.map((key) => cache.get(key, pool))
     const missing = keys.filter((_, i) => states[i] === undefined)
     const found = await store.read(lane, token, watermark, missing)
     const isCurrent = cache.watermark === watermark
@@ -24,8 +27,7 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
     return states.map((state, i) => {
       if (state !== undefined) return state
       const value = found[next++] ?? null
-      // A copy: what a client read is part of a larger piece of memory, which would be kept with it.
-      if (value !== null && isCurrent) cache.remember(keys[i] as string, Buffer.from(value))
+      if (value !== null && isCurrent) cache.remember(keys[i] as string, value)
       return value
     })
   }
@@ -83,14 +85,21 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
 /** The lane is no longer as it is remembered. */
 const isLost: ReadonlySet<ErrorCode> = new Set(['WEIR_STORE_NOT_OWNER', 'WEIR_STORE_GONE'])
 
+/** Of states: what one takes at most is half of it. Every lane has two at least. */
+const slabBytes = 128 * 1024
+
+/** Larger states are not remembered: */
+const mostStateBytes = slabBytes / 4
+/** this stands in their place, so that no earlier one does. */
+const notRemembered = Buffer.alloc(0)
+
 /** States of one lane at its watermark. Two generations: what the older has and nobody asked for goes at once. */
 class LaneCache {
   readonly token: string
   watermark: number | null
   readonly #mostBytes: () => number
-  #young = new Map<string, Buffer>()
-  #old = new Map<string, Buffer>()
-  #bytes = 0
+  #young = new PackedStates(slabBytes)
+  #old = new PackedStates(slabBytes)
 
   constructor(token: string, watermark: number | null, mostBytes: () => number) {
     this.token = token
@@ -98,21 +107,20 @@ class LaneCache {
     this.#mostBytes = mostBytes
   }
 
-  get(key: string): Buffer | undefined {
-    const state = this.#young.get(key)
-    if (state !== undefined) return state
-    const older = this.#old.get(key)
-    if (older !== undefined) this.remember(key, older)
-    return older
+  /** A copy from `pool`: the place of a state changes with the next one that is remembered. */
+  get(key: string, pool: BufferPool): Buffer | undefined {
+    const young = this.#young.get(key)
+    const state = young ?? this.#old.get(key)
+    if (state === undefined || state.length === 0) return undefined
+    const copy = pool.copy(state)
+    if (young === undefined) this.remember(key, copy)
+    return copy
   }
 
   remember(key: string, state: Buffer): void {
-    const known = this.#young.get(key)
-    this.#bytes += state.length + (known === undefined ? key.length : -known.length)
-    this.#young.set(key, state)
-    if (this.#bytes < this.#mostBytes() / 2) return
+    this.#young.set(key, state.length > mostStateBytes ? notRemembered : state)
+    if (this.#young.bytes < this.#mostBytes() / 2) return
     this.#old = this.#young
-    this.#young = new Map()
-    this.#bytes = 0
+    this.#young = new PackedStates(slabBytes)
   }
 }

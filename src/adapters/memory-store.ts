@@ -47,7 +47,8 @@ export function createMemoryStore(): StateStore {
     },
     async write(id, token, move, states) {
       const lane = check(id, token, move.from)
-      for (const [key, state] of states) lane.states.set(key, state)
+      // A copy: a state as it comes is part of a larger piece of memory.
+      for (const [key, state] of states) lane.states.set(key, Buffer.from(state))
       lane.watermark = move.to
     },
     async peek(id, keys) {

@@ -3,10 +3,6 @@ import { KeyBytes, keyLength, readKey } from './key-bytes.ts'
 /** Entries begin and end at multiples of this. */
 const grainBytes = 16
 const grainWords = grainBytes / 4
-const slabBytes = 1024 * 1024
-const slabGrains = slabBytes / grainBytes
-/** A slab with less free space is not worth its packing. */
-const worthGrains = slabGrains / 8
 
 /** An entry is a head of one grain, the key, the state, and room for the state to grow. Words of the head: */
 const hashWord = 0
@@ -38,8 +34,13 @@ interface Slab {
  * has an eighth free, a new one is made.
  */
 export class PackedStates {
+  readonly #slabBytes: number
+  readonly #slabGrains: number
+  /** Of a grain's number: the bits that tell where in its slab it lies. */
+  readonly #slabBits: number
   readonly #slabs: Slab[] = []
   #newest: Slab | undefined
+  #grainsHeld = 0
   /** Open addressing with linear probing: the first grain of an entry + 1, or 0. */
   #table = new Uint32Array(1024)
   #size = 0
@@ -48,8 +49,20 @@ export class PackedStates {
   #sought: string | undefined
   #place = 0
 
+  /** @param slabBytes a power of two; half of it is the most that a state may take with its key. */
+  constructor(slabBytes = 1024 * 1024) {
+    this.#slabBytes = slabBytes
+    this.#slabGrains = slabBytes / grainBytes
+    this.#slabBits = Math.log2(this.#slabGrains)
+  }
+
   get size(): number {
     return this.#size
+  }
+
+  /** What the entries take, in bytes; slabs take an eighth more at most, and one. */
+  get bytes(): number {
+    return this.#grainsHeld * grainBytes
   }
 
   get(key: string): Buffer | undefined {
@@ -57,14 +70,15 @@ export class PackedStates {
     return grain < 0 ? undefined : this.#stateAt(grain)
   }
 
-  /** @throws RangeError when the state is longer than a slab. */
+  /** @throws RangeError when state and key take more than half a slab. */
   set(key: string, packed: Uint8Array): this {
     const held = this.#find(key)
     const wanted = grainBytes + keyLength(this.#key.form) + packed.length
-    if (wanted > slabBytes / 2) throw new RangeError(`a state of ${wanted} bytes is more than is ever kept`)
+    if (wanted > this.#slabBytes / 2)
+      throw new RangeError(`a state of ${wanted} bytes is more than is ever kept`)
     if (held >= 0) {
       const { words } = this.#slabOf(held)
-      const head = headOf(held)
+      const head = this.#headOf(held)
       const has = (words[head + grainsWord] as number) * grainBytes
       if (wanted <= has && wanted > has / 2) {
         words[head + stateWord] = packed.length
@@ -75,7 +89,7 @@ export class PackedStates {
     }
     const grain = this.#take(wanted)
     const { bytes, words } = this.#slabOf(grain)
-    const head = headOf(grain)
+    const head = this.#headOf(grain)
     words[head + hashWord] = this.#key.hash
     words[head + formWord] = this.#key.form
     words[head + stateWord] = packed.length
@@ -100,18 +114,23 @@ export class PackedStates {
   }
 
   #slabOf(grain: number): Slab {
-    return this.#slabs[Math.floor(grain / slabGrains)] as Slab
+    return this.#slabs[grain >>> this.#slabBits] as Slab
+  }
+
+  /** The head of an entry, in words of its slab. */
+  #headOf(grain: number): number {
+    return (grain & (this.#slabGrains - 1)) * grainWords
   }
 
   #keyAt(grain: number): string {
     const { bytes, words } = this.#slabOf(grain)
-    const head = headOf(grain)
+    const head = this.#headOf(grain)
     return readKey(bytes, head * 4 + grainBytes, words[head + formWord] as number)
   }
 
   #stateAt(grain: number): Buffer {
     const { bytes, words } = this.#slabOf(grain)
-    const head = headOf(grain)
+    const head = this.#headOf(grain)
     const at = head * 4 + grainBytes + keyLength(words[head + formWord] as number)
     return bytes.subarray(at, at + (words[head + stateWord] as number))
   }
@@ -132,7 +151,7 @@ export class PackedStates {
   #isSought(grain: number): boolean {
     if (grain < 0) return true
     const { bytes, words } = this.#slabOf(grain)
-    const head = headOf(grain)
+    const head = this.#headOf(grain)
     if (words[head + hashWord] !== this.#key.hash || words[head + formWord] !== this.#key.form) return false
     return this.#key.equals(bytes, head * 4 + grainBytes)
   }
@@ -161,7 +180,7 @@ export class PackedStates {
     this.#table = new Uint32Array(before.length * 2)
     for (const found of before) {
       if (found === 0) continue
-      const hash = this.#slabOf(found - 1).words[headOf(found - 1) + hashWord] as number
+      const hash = this.#slabOf(found - 1).words[this.#headOf(found - 1) + hashWord] as number
       this.#table[this.#placeOf(hash, -1)] = found
     }
     this.#sought = undefined
@@ -169,22 +188,26 @@ export class PackedStates {
 
   #release(grain: number): void {
     const slab = this.#slabOf(grain)
-    const head = headOf(grain)
+    const head = this.#headOf(grain)
     slab.words[head + stateWord] = noState
-    slab.free += slab.words[head + grainsWord] as number
+    const grains = slab.words[head + grainsWord] as number
+    slab.free += grains
+    this.#grainsHeld -= grains
   }
 
   /** @returns the first grain of an entry with room for that much and a little more. */
   #take(bytes: number): number {
     const grains = Math.ceil((bytes + bytes / 16) / grainBytes)
-    if (this.#newest === undefined || this.#newest.used + grains > slabGrains) {
-      this.#newest = this.#roomy(Math.max(grains, worthGrains)) ?? this.#newSlab()
+    if (this.#newest === undefined || this.#newest.used + grains > this.#slabGrains) {
+      // A slab with less than an eighth free is not worth its packing.
+      this.#newest = this.#roomy(Math.max(grains, this.#slabGrains / 8)) ?? this.#newSlab()
     }
     const slab = this.#newest
     const grain = slab.first + slab.used
-    slab.words[headOf(grain) + grainsWord] = grains
+    slab.words[this.#headOf(grain) + grainsWord] = grains
     slab.used += grains
     slab.free -= grains
+    this.#grainsHeld += grains
     return grain
   }
 
@@ -197,9 +220,10 @@ export class PackedStates {
   }
 
   #newSlab(): Slab {
-    const bytes = Buffer.allocUnsafeSlow(slabBytes)
+    const grains = this.#slabGrains
+    const bytes = Buffer.allocUnsafeSlow(this.#slabBytes)
     const words = new Uint32Array(bytes.buffer)
-    const slab = { first: this.#slabs.length * slabGrains, bytes, words, used: 0, free: slabGrains }
+    const slab = { first: this.#slabs.length * grains, bytes, words, used: 0, free: grains }
     this.#slabs.push(slab)
     return slab
   }
@@ -222,6 +246,3 @@ export class PackedStates {
     slab.used = to
   }
 }
-
-/** The head of an entry, in words of its slab. */
-const headOf = (grain: number): number => (grain % slabGrains) * grainWords

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type ErrorCode, WeirError } from '../core/errors.ts'
 import type { LaneId, LogRecord } from '../core/ports.ts'
+import type { Decision } from '../core/types.ts'
 import type { ControlObserver } from '../stream/control-follower.ts'
 import type { LaneObserver, StageSeconds } from '../stream/lane.ts'
 import type { DecisionObserver } from '../stream/transactions.ts'
@@ -58,19 +59,17 @@ export function createObserver(
         'lane lost, it will be taken up again',
       )
     },
-    decided(_, { decisions }) {
-      const counts: Record<string, Record<string, number>> = {}
-      let scores: { readonly model: string; readonly of: ReturnType<typeof metrics.score.of> } | undefined
-      for (const { outcome, status, score, model } of decisions) {
-        counts[status] ??= {}
-        counts[status][outcome ?? 'none'] = (counts[status][outcome ?? 'none'] ?? 0) + 1
-        if (score === null) continue
-        if (scores?.model !== model) scores = { model, of: metrics.score.of({ model }) }
-        scores.of.observe(score)
-      }
-      for (const [status, byOutcome] of Object.entries(counts)) {
-        for (const [outcome, count] of Object.entries(byOutcome)) {
-          metrics.transactions.inc({ outcome, status }, count)
+    decided(decisions) {
+      const { counts, scores } = tally(decisions)
+      return () => {
+        for (const [status, byOutcome] of Object.entries(counts)) {
+          for (const [outcome, count] of Object.entries(byOutcome)) {
+            metrics.transactions.inc({ outcome, status }, count)
+          }
+        }
+        for (const [model, of] of scores) {
+          const series = metrics.score.of({ model })
+          for (const score of of) series.observe(score)
         }
       }
     },
@@ -97,4 +96,19 @@ export function createObserver(
       logger.error({ error }, 'the model gave no scores; decided by the degraded table of the policy')
     },
   }
+}
+
+/** What is counted of decisions: how many by status and outcome, and the scores by model. */
+function tally(decisions: readonly Decision[]) {
+  const counts: Record<string, Record<string, number>> = {}
+  const scores = new Map<string, number[]>()
+  for (const { outcome, status, score, model } of decisions) {
+    counts[status] ??= {}
+    counts[status][outcome ?? 'none'] = (counts[status][outcome ?? 'none'] ?? 0) + 1
+    if (score === null) continue
+    const ofModel = scores.get(model)
+    if (ofModel === undefined) scores.set(model, [score])
+    else ofModel.push(score)
+  }
+  return { counts, scores }
 }

@@ -13,7 +13,11 @@ import type { Answer, LaneWork } from './lane.ts'
 
 /** Told what was committed, and what failed on the way; adds nothing to it. */
 export interface DecisionObserver {
-  decided?(chunk: Chunk, decided: Pick<Decided, 'decisions' | 'alerts'>): void
+  /**
+   * @returns what is called once they are committed. Whatever it holds on to lives as long: half of the time in which a
+   * chunk is under way, and with it most of what garbage collection has to copy.
+   */
+  decided?(decisions: readonly Decision[]): () => void
   rejected?(rejections: readonly Rejection[]): void
   modelFailed?(cause: Error): void
 }
@@ -96,12 +100,15 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
       time: latest(chunk.arrivals),
     } as const
     records.push(...updates.records(source, decided.deltas), ...deadLetters)
-    return {
-      records,
-      onCommitted() {
-        observer.decided?.(chunk, decided)
-        observer.rejected?.(rejections)
-      },
+    return { records, onCommitted: whenCommitted(decided.decisions, rejections) }
+  }
+
+  // Not within `answer`, where it would keep all that was needed there.
+  function whenCommitted(decisions: readonly Decision[], rejections: readonly Rejection[]): () => void {
+    const count = observer.decided?.(decisions)
+    return () => {
+      count?.()
+      observer.rejected?.(rejections)
     }
   }
 

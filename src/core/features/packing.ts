@@ -1,3 +1,4 @@
+import { BufferPool } from '../buffer-pool.ts'
 import type { Tiles } from './tiles.ts'
 
 /**
@@ -32,6 +33,7 @@ class Cursor {
 
 /** Writes a state, column after column; `take` gives the bytes. One at a time: the scratch area is shared. */
 class Packer extends Cursor {
+  readonly #pool = new BufferPool()
   #bytes = 0
 
   begin(head: ArrayLike<number>, sizes: Sizes): this {
@@ -64,8 +66,9 @@ class Packer extends Cursor {
     for (const column of tiles.columns) this.doubles(column, tiles.size)
   }
 
+  /** Part of a larger piece of memory: to be copied by who keeps it. */
   take(): Buffer {
-    const packed = Buffer.allocUnsafe(this.#bytes)
+    const packed = this.#pool.take(this.#bytes)
     scratchBuffer.copy(packed, 0, 0, this.#bytes)
     return packed
   }

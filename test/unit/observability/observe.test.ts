@@ -21,17 +21,15 @@ it('a degraded chunk is logged by its size, never by what its records hold', () 
   expect(lines.join()).not.toMatch(/4111|secret|headers/)
 })
 
-it('decisions are counted by outcome and status, and their scores by model', async () => {
+it('decisions are counted, once they are committed, by outcome and status, and their scores by model', async () => {
   const metrics = createMetrics()
   const logger = createLogger({ level: 'info', pretty: false }, {}, { write: () => {} })
   const decision = { outcome: 'approve', status: 'scored', score: 0.03, model: 'a@1' } as Decision
   const duplicate: Decision = { ...decision, outcome: null, status: 'duplicate', score: null }
   const other: Decision = { ...decision, score: 0.3, model: 'b@1' }
-  const chunk = { topic: 't', partition: 0, arrivals: [] }
-  createObserver(metrics, logger).decided(chunk, {
-    decisions: [decision, duplicate, other, decision],
-    alerts: [],
-  })
+  const committed = createObserver(metrics, logger).decided([decision, duplicate, other, decision])
+  expect(await metrics.registry.metrics()).not.toContain('weir_transactions_total{')
+  committed()
   const scraped = (await metrics.registry.metrics()).split('\n')
   expect(scraped).toEqual(
     expect.arrayContaining([
