@@ -20,12 +20,22 @@ export const leaves = 1
 export const keeps = 2
 export const standings = 3
 
-/** A tree made ready for contributions. The edge of a node is the one that leads to it. */
-export interface CompiledTree {
+/** What sends a row to one side or the other, by split. */
+export interface Splits {
+  readonly node: Int32Array
   readonly column: Int32Array
   readonly value: Float64Array
-  readonly right: Int32Array
   readonly missingLeft: Uint8Array
+}
+
+/** A tree made ready for contributions. The edge of a node is the one that leads to it. */
+export interface CompiledTree {
+  readonly splits: Splits
+  /** The columns that the tree looks at, each once. */
+  readonly columns: Int32Array
+  /** By node, of a split: where in `columns` its column is; -1 for a leaf. */
+  readonly place: Int32Array
+  readonly right: Int32Array
   readonly parent: Int32Array
   /** The edge before it on the path that looks at the same column; -1 where there is none. */
   readonly previous: Int32Array
@@ -88,16 +98,27 @@ export function compileTree(tree: Tree): CompiledTree {
       })
     }
   }
+  const columns = [...new Set(tree.column)].filter((of) => of >= 0)
   return {
-    column: Int32Array.from(tree.column),
-    value: Float64Array.from(tree.value),
+    splits: splitsOf(tree),
+    columns: Int32Array.from(columns),
+    place: Int32Array.from(tree.column, (of) => columns.indexOf(of)),
     right: Int32Array.from(tree.right),
-    missingLeft: Uint8Array.from(tree.missing_left),
     parent,
     previous,
     weights,
     table,
     mean: meanOf(tree),
+  }
+}
+
+function splitsOf(tree: Tree): Splits {
+  const node = tree.column.flatMap((of, at) => (of < 0 ? [] : [at]))
+  return {
+    node: Int32Array.from(node),
+    column: Int32Array.from(node, (at) => tree.column[at] as number),
+    value: Float64Array.from(node, (at) => tree.value[at] as number),
+    missingLeft: Uint8Array.from(node, (at) => tree.missing_left[at] as number),
   }
 }
 

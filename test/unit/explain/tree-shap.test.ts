@@ -87,12 +87,25 @@ test('contributions are the Shapley values of the definition, missing values inc
   }
 })
 
-test('the same row gives the same bits, alone and among others', () => {
+test('the same row gives the same bits, alone and after more others than a tree remembers', () => {
   const random = new Random(2, 0)
-  const { contributions } = treeShap([aTree(random, 20), aTree(random, 7)])
-  const rows = Array.from({ length: 20 }, () => aRow(random))
+  // Of 31 sides and more nothing is remembered.
+  const trees = [aTree(random, 1), aTree(random, 7), aTree(random, 30), aTree(random, 31), aTree(random, 50)]
+  const rows = Array.from({ length: 2_000 }, () => aRow(random))
+  const sidesOf = ({ column, value, missing_left }: Tree, row: readonly number[]) =>
+    column
+      .map((of, node) =>
+        Number.isNaN(row[of]) ? missing_left[node] : Number((row[of] as number) <= (value[node] as number)),
+      )
+      .join('')
+  expect(new Set(rows.map((row) => sidesOf(trees[2] as Tree, row))).size).toBeGreaterThan(1_000)
+  const { contributions } = treeShap(trees)
   const together = contributions(rows.flat(), rows.length)
   expect(rows.flatMap((row) => [...contributions(row, 1)])).toEqual([...together])
+  for (let at = 0; at < rows.length; at += 97) {
+    const alone = treeShap(trees).contributions(rows[at] as number[], 1)
+    expect([...alone]).toEqual([...together.subarray(at * columns, (at + 1) * columns)])
+  }
 })
 
 test('a quadrature of n points integrates powers below 2n without error', () => {
