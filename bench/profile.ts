@@ -1,7 +1,8 @@
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { print, printTable } from '../src/cli/output.ts'
 import type { Measured } from './backlog.ts'
+import { type Frame, flameOf } from './flame.ts'
 
 /** What `node --cpu-prof` writes. Times are microseconds. */
 interface CpuProfile {
@@ -37,8 +38,10 @@ const layers: readonly (readonly [layer: string, where: RegExp])[] = [
 ]
 
 const topFunctions = 30
+/** Layers with a colour of their own in the picture. */
+const mostColoured = 8
 
-/** Prints where weir's main thread spent the measured part of a turn. */
+/** Prints where weir's main thread spent the measured part of a turn, and draws it beside the profile. */
 export function printProfile(folder: string, { from, to }: Measured['window']): void {
   const [file] = globSync(join(folder, '*.cpuprofile'))
   if (file === undefined) throw new Error(`no profile in ${folder}`)
@@ -56,7 +59,12 @@ export function printProfile(folder: string, { from, to }: Measured['window']): 
     add(byFunction, nameOf(callFrame), time)
     add(byLayer, layerOf(id, nodes, parents), time)
   }
-  print(`\n${file}`)
+  const picture = file.replace(/\.cpuprofile$/, '.svg')
+  const shown = descending(byLayer)
+    .map(([layer]) => layer)
+    .slice(0, mostColoured)
+  writeFileSync(picture, flameOf("weir's main thread", framesOf(profile, self, nodes, parents), shown))
+  print(`\n${file}, drawn in ${picture}`)
   printTable(
     ['SHARE', 'LAYER'],
     descending(byLayer).map(([layer, time]) => [share(time), layer]),
@@ -67,6 +75,22 @@ export function printProfile(folder: string, { from, to }: Measured['window']): 
     ['SELF', 'FUNCTION'],
     top.map(([name, time]) => [share(time), name]),
   )
+}
+
+/** What was called from nowhere. */
+function framesOf(
+  { nodes: [root] }: CpuProfile,
+  self: ReadonlyMap<number, number>,
+  nodes: ReadonlyMap<number, ProfileNode>,
+  parents: ReadonlyMap<number, number>,
+): readonly Frame[] {
+  const frameOf = (id: number): Frame => {
+    const { callFrame, children = [] } = nodes.get(id) as ProfileNode
+    const calls = children.map(frameOf)
+    const time = calls.reduce((sum, call) => sum + call.time, self.get(id) ?? 0)
+    return { name: callFrame.functionName || '(anonymous)', layer: layerOf(id, nodes, parents), time, calls }
+  }
+  return frameOf((root as ProfileNode).id).calls
 }
 
 /** Busy time by node, of the samples within the window. */
