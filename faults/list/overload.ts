@@ -12,14 +12,16 @@ const world = { customers: 30_000, merchants: 3_000 }
 
 /** Events a second that one member decides when it never has to wait for them. */
 async function capacityOf({ config }: Scene, start: () => MemberProcess, seed: number) {
-  const feed = startFeed(config, seed, 1_000, world)
-  await sleep(3_000)
+  const feed = startFeed(config, seed, 4_000, world)
+  await sleep(4_000)
   await feed.stop()
   const member = start()
   await member.step('written')
   const [before, begun] = [(await lagOf(config)).decided, performance.now()]
   await settle(config, 60)
   const { decided } = await lagOf(config)
+  if (decided === before)
+    throw new Error('all was decided before anybody looked: what a member can decide is not known')
   return { member, capacity: Math.round((decided - before) / ((performance.now() - begun) / 1_000)) }
 }
 

@@ -20,11 +20,11 @@ interface Misuse {
 const numberIn = async (redis: Redis, name: string): Promise<number> =>
   Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await redis.info())?.[1])
 
-/** Less than it uses already. */
-async function limit(redis: Redis, policy: string): Promise<void> {
+/** To a share of what it uses already. */
+async function limit(redis: Redis, policy: string, share: number): Promise<void> {
   const used = (await numberIn(redis, 'used_memory')) - (await numberIn(redis, 'mem_not_counted_for_evict'))
   await redis.config('SET', 'maxmemory-policy', policy)
-  await redis.config('SET', 'maxmemory', used - 100_000)
+  await redis.config('SET', 'maxmemory', Math.round(used * share))
 }
 
 const unlimited = (redis: Redis) => redis.config('SET', 'maxmemory', 0)
@@ -34,14 +34,15 @@ const misuses: readonly Misuse[] = [
     name: 'evicting',
     says: /allkeys-random/,
     degrades: false,
-    begin: (redis) => limit(redis, 'allkeys-random'),
+    begin: (redis) => limit(redis, 'allkeys-random', 0.98),
     end: unlimited,
   },
   {
     name: 'full',
     says: /is full/,
     degrades: true,
-    begin: (redis) => limit(redis, 'noeviction'),
+    // Far beyond what clients that come and go make of it.
+    begin: (redis) => limit(redis, 'noeviction', 0.5),
     end: unlimited,
   },
   {
