@@ -64,6 +64,38 @@ describe('a cached store', () => {
     expect(texts(await cached.peek(lane, ['x']))).toEqual(['2'])
   })
 
+  test('serves no earlier state in the place of one that is too large to be remembered', async () => {
+    const store = watched(createMemoryStore())
+    const cached = createCachedStore(store, 1_000_000)
+    await cached.acquire(lane, 'a')
+    await cached.write(lane, 'a', { from: null, to: 1 }, [['x', bytes('small')]])
+    await cached.write(lane, 'a', { from: 1, to: 2 }, [['x', Buffer.alloc(100_000, 'l')]])
+    const [large] = await cached.read(lane, 'a', 2, ['x'])
+    expect(large).toEqual(Buffer.alloc(100_000, 'l'))
+    expect(store.asked).toEqual(['x'])
+    await cached.write(lane, 'a', { from: 2, to: 3 }, [['x', bytes('again')]])
+    expect(texts(await cached.read(lane, 'a', 3, ['x']))).toEqual(['again'])
+    expect(store.asked).toEqual(['x'])
+  })
+
+  test('what was read stays as it was, whatever is remembered after it', async () => {
+    const cached = createCachedStore(createMemoryStore(), 1_000)
+    await cached.acquire(lane, 'a')
+    const keys = Array.from({ length: 20 }, (_, i) => `${i}`)
+    await cached.write(
+      lane,
+      'a',
+      { from: null, to: 0 },
+      keys.map((key) => [key, bytes(`0-${key}`)]),
+    )
+    const first = await cached.read(lane, 'a', 0, keys)
+    for (let to = 1; to < 20; to++) {
+      const states = keys.map((key) => [key, bytes(`${to}-${key}`.padEnd(to * 3, '.'))] as const)
+      await cached.write(lane, 'a', { from: to - 1, to }, states)
+    }
+    expect(texts(first)).toEqual(keys.map((key) => `0-${key}`))
+  })
+
   test('keeps what was used last within its memory', async () => {
     const store = watched(createMemoryStore())
     const cached = createCachedStore(store, 200)
@@ -88,7 +120,8 @@ describe('a cached store', () => {
         const owners = [0, 1].map(() => ({
           cached: createCachedStore(
             faultyStore(store, () => fate),
-            60,
+            // Of four states with their heads, two or three.
+            300,
           ),
           token: '',
           watermark: null as number | null,

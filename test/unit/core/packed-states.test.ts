@@ -3,21 +3,28 @@ import { KeyBytes } from '../../../src/core/key-bytes.ts'
 import { PackedStates } from '../../../src/core/packed-states.ts'
 import { Random } from '../../../src/core/random.ts'
 
-test('states that come and grow and shrink are what a plain map says', () => {
-  const random = new Random(1, 1)
-  const [states, plain] = [new PackedStates(), new Map<string, Buffer>()]
-  for (let i = 0; i < 20_000; i++) {
-    const key = `key-${Math.floor(random.unit() * 300)}`
-    const packed = Buffer.alloc(Math.floor(random.unit() * 1_500), i)
-    states.set(key, packed)
-    plain.set(key, packed)
-    if (i % 1_000 === 0) expect(new Map(states)).toEqual(plain)
-  }
-  expect(new Map(states)).toEqual(plain)
-  expect(states.size).toBe(plain.size)
-  expect(new Set(states.keys())).toEqual(new Set(plain.keys()))
-  for (const [key, packed] of plain) expect(states.get(key)).toEqual(packed)
-})
+test.each([1024 * 1024, 4_096])(
+  'in slabs of %i bytes, states that come and grow and shrink are what a plain map says',
+  (slab) => {
+    const random = new Random(1, 1)
+    const [states, plain] = [new PackedStates(slab), new Map<string, Buffer>()]
+    for (let i = 0; i < 20_000; i++) {
+      const key = `key-${Math.floor(random.unit() * 300)}`
+      const packed = Buffer.alloc(Math.floor(random.unit() * 1_500), i)
+      states.set(key, packed)
+      plain.set(key, packed)
+      if (i % 1_000 === 0) expect(new Map(states)).toEqual(plain)
+    }
+    expect(new Map(states)).toEqual(plain)
+    expect(states.size).toBe(plain.size)
+    expect(new Set(states.keys())).toEqual(new Set(plain.keys()))
+    for (const [key, packed] of plain) expect(states.get(key)).toEqual(packed)
+    // A head, the key, and a sixteenth more for each state to grow; never as much again.
+    const held = [...plain].reduce((sum, [key, { length }]) => sum + key.length + length, 0)
+    expect(states.bytes).toBeGreaterThan(held)
+    expect(states.bytes).toBeLessThan(2 * held)
+  },
+)
 
 test('keys are told apart to the last unit, whatever they are written in', () => {
   const states = new PackedStates()
