@@ -14,15 +14,52 @@ const enoughUnpackedBytes = 8 * 1024 * 1024
 
 const [codecMask, appendTimeFlag, transactionalFlag, controlFlag] = [7, 8, 16, 32]
 
-/** A record on its way through kafkajs, as weir's log has it from the beginning. */
-export interface FetchedRecord extends LogRecord {
+/** What the records of a batch share. */
+interface Origin {
+  readonly producerId: string
+  readonly inTransaction: boolean
+  /** Its records, unpacked; null where they cannot be had. */
+  readonly bytes: Buffer | null
+  /** Why each of them is refused unread. */
+  readonly rejection?: LogRecord['rejection']
+  /** Set where one record stands for a batch that cannot be read. */
+  readonly unreadable?: WeirError
+  /** Set where one record stands for a batch of more than `maxRecordsAtOnce`: its bytes. */
+  readonly sealed?: Buffer
+}
+
+/**
+ * A record on its way through kafkajs. A fetch brings thousands, of which most wait for their chunk: until then there
+ * is of each only its place, since what waits is what garbage collection has to move.
+ */
+export class FetchedRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly origin: Origin
   /** Counts as read and reaches nobody. */
   isControlRecord: boolean
-  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
-  /** Set in the one record that stands for a batch that cannot be read. */
-  readonly unreadable?: WeirError
-  /** Set in the one record that stands for a batch of more than `maxRecordsAtOnce`: its bytes. */
-  readonly sealed?: Buffer
+  /** Where its key begins. */
+  readonly #at: number
+
+  constructor(origin: Origin, offset: number, timestamp: number, isControlRecord: boolean, at = 0) {
+    this.origin = origin
+    this.offset = offset
+    this.timestamp = timestamp
+    this.isControlRecord = isControlRecord
+    this.#at = at
+  }
+
+  /** As weir's log has it. Key and value are parts of the fetch's memory. */
+  open(): LogRecord {
+    const { offset, timestamp } = this
+    const { bytes, rejection } = this.origin
+    if (bytes === null) {
+      const empty = { offset, timestamp, key: null, value: null, headers: noHeaders }
+      return rejection === undefined ? empty : { ...empty, rejection }
+    }
+    const reader = new RecordReader(bytes, this.#at)
+    return { offset, timestamp, key: reader.bytes(), value: reader.bytes(), headers: reader.headers() }
+  }
 }
 
 /** The part of a batch that is wanted. */
@@ -59,7 +96,8 @@ export async function decodeFetched(decoder: Decoder): Promise<FetchedRecord[]> 
     if (end > bytes.length || unpackedBytes >= enoughUnpackedBytes) break
     const batch = bytes.subarray(at, end)
     if (isLarge(batch)) {
-      if (records.length === 0) records.push({ ...nothingAt(lastOffsetOf(batch)), sealed: batch })
+      if (records.length === 0)
+        records.push(new FetchedRecord({ ...nowhere, sealed: batch }, lastOffsetOf(batch), 0, true))
       break
     }
     try {
@@ -82,7 +120,7 @@ export async function openSealed(
   fetched: { messages: readonly FetchedRecord[] },
   from: number,
 ): Promise<void> {
-  const [{ sealed } = {}] = fetched.messages
+  const sealed = fetched.messages[0]?.origin.sealed
   if (sealed === undefined) return
   const records: FetchedRecord[] = []
   try {
@@ -139,18 +177,12 @@ async function unpackOrRefuse(
     if (!(error instanceof UnpacksToTooMuch) || batch.readInt32BE(23) !== count - 1) throw error
   }
   const first = Number(batch.readBigInt64BE(0))
-  const shared = {
-    // The latest of the batch's: those of its records are packed.
-    timestamp: Number(batch.readBigInt64BE(35)),
-    key: null,
-    value: null,
-    headers: noHeaders,
-    batchContext: contextOf(batch),
-    rejection: bomb,
-  }
+  // The latest of the batch's: those of its records are packed.
+  const time = Number(batch.readBigInt64BE(35))
+  const origin = { ...originOf(batch, null), rejection: bomb }
   const begin = Math.max(first, from)
   const end = Math.min(first + batch.readInt32BE(57), begin + most)
-  for (let offset = begin; offset < end; offset++) into.push({ offset, ...shared, isControlRecord: false })
+  for (let offset = begin; offset < end; offset++) into.push(new FetchedRecord(origin, offset, time, false))
   return null
 }
 
@@ -160,18 +192,10 @@ const bomb = {
   withhold: true,
 } as const
 
-const noContext = { producerId: '-1', inTransaction: false }
+const nowhere: Origin = { producerId: '-1', inTransaction: false, bytes: null }
 
 /** What counts as read and reaches nobody. */
-const nothingAt = (offset: number): FetchedRecord => ({
-  offset,
-  timestamp: 0,
-  key: null,
-  value: null,
-  headers: noHeaders,
-  isControlRecord: true,
-  batchContext: noContext,
-})
+const nothingAt = (offset: number): FetchedRecord => new FetchedRecord(nowhere, offset, 0, true)
 
 function decodeRecords(
   batch: Buffer,
@@ -186,7 +210,7 @@ function decodeRecords(
   const firstOffset = Number(batch.readBigInt64BE(0))
   const firstTime = Number(batch.readBigInt64BE(27))
   const lastTime = Number(batch.readBigInt64BE(35))
-  const batchContext = contextOf(batch)
+  const origin = originOf(batch, bytes)
   const reader = new RecordReader(bytes)
   const before = into.length
   let left = most
@@ -201,15 +225,10 @@ function decodeRecords(
         const offset = reader.varint() + firstOffset
         if (offset >= from) {
           left--
-          into.push({
-            offset,
-            timestamp: hasAppendTime ? lastTime : time,
-            key: reader.bytes(),
-            value: reader.bytes(),
-            headers: reader.headers(),
-            isControlRecord,
-            batchContext,
-          })
+          const timestamp = hasAppendTime ? lastTime : time
+          into.push(new FetchedRecord(origin, offset, timestamp, isControlRecord, reader.at))
+          // Whether the batch can be read must be known before any of it is taken up.
+          reader.skipContents()
         }
       }
       reader.goTo(end)
@@ -222,28 +241,23 @@ function decodeRecords(
   if (left > 0 && (into.at(-1)?.offset ?? -1) < last) into.push(nothingAt(last))
 }
 
-function contextOf(batch: Buffer): FetchedRecord['batchContext'] {
-  return {
-    producerId: String(batch.readBigInt64BE(43)),
-    inTransaction: (batch.readInt16BE(21) & transactionalFlag) !== 0,
-  }
-}
+const originOf = (batch: Buffer, bytes: Buffer | null): Origin => ({
+  producerId: String(batch.readBigInt64BE(43)),
+  inTransaction: (batch.readInt16BE(21) & transactionalFlag) !== 0,
+  bytes,
+})
 
 /** At the batch's last offset: its first may lie before the one that was asked for, and kafkajs leaves such out. */
 function standIn(batch: Buffer, cause: Error): FetchedRecord {
   const first = Number(batch.readBigInt64BE(0))
   const last = Math.max(first, lastOffsetOf(batch))
-  return {
-    ...nothingAt(last),
-    isControlRecord: false,
-    // So that a batch of an aborted transaction is passed over unread.
-    batchContext: contextOf(batch),
-    unreadable: new WeirError(
-      'WEIR_LOG_BATCH',
-      `The batch of offsets ${first} to ${last} cannot be read: ${cause.message}`,
-      { cure: 'Look for its producer; to go on behind it: docs/reference/errors.md.', cause },
-    ),
-  }
+  const unreadable = new WeirError(
+    'WEIR_LOG_BATCH',
+    `The batch of offsets ${first} to ${last} cannot be read: ${cause.message}`,
+    { cure: 'Look for its producer; to go on behind it: docs/reference/errors.md.', cause },
+  )
+  // It has a producer, so that a batch of an aborted transaction is passed over unread.
+  return new FetchedRecord({ ...originOf(batch, null), unreadable }, last, 0, false)
 }
 
 /** One partition of a fetch as kafkajs has decoded it. */
@@ -266,7 +280,7 @@ export function hideAborted(fetched: FetchedPartition): void {
   if (coming.length === 0) return
   const open = new Set<string>()
   for (const message of fetched.messages) {
-    const { producerId, inTransaction } = message.batchContext
+    const { producerId, inTransaction } = message.origin
     for (let next = coming[0]; next !== undefined && next.first <= message.offset; next = coming[0]) {
       open.add(next.producerId)
       coming.shift()

@@ -135,12 +135,13 @@ function within(fetched: readonly FetchedRecord[], from: number, to: number) {
   const records: LogRecord[] = []
   let next = from
   for (const record of fetched) {
-    const { offset, isControlRecord, unreadable } = record
+    const { offset, isControlRecord } = record
+    const { unreadable } = record.origin
     if (offset < from) continue
     if (offset >= to && unreadable === undefined) return { records, next: to }
     if (unreadable !== undefined && !isControlRecord) return { records, next, unreadable }
     next = offset + 1
-    if (!isControlRecord) records.push(record)
+    if (!isControlRecord) records.push(record.open())
   }
   return { records, next }
 }

@@ -11,10 +11,11 @@ const asUsual = { enumerable: true, configurable: true, writable: true }
 /** What records consist of, from any place on. Throws RangeError behind the end. */
 export class RecordReader {
   readonly #bytes: Buffer
-  at = 0
+  at: number
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, at = 0) {
     this.#bytes = bytes
+    this.at = at
   }
 
   /** @throws RangeError behind the end. */
@@ -56,6 +57,18 @@ export class RecordReader {
       else headers[name] = value
     }
     return headers
+  }
+
+  /** Over key, value and headers. @throws RangeError where they cannot be read. */
+  skipContents(): void {
+    this.#skipBytes()
+    this.#skipBytes()
+    for (let left = 2 * this.varint(); left > 0; left--) this.#skipBytes()
+  }
+
+  #skipBytes(): void {
+    const length = this.varint()
+    if (length > 0) this.#skip(length)
   }
 
   #text(): string | null {

@@ -290,7 +290,7 @@ export class KafkaSubscription implements Subscription {
     const generation = this.#generation
     const current = (): boolean => generation === this.#generation && isRunning()
     const fetchedRecords = batch.messages as unknown as readonly FetchedRecord[]
-    const unreadable = fetchedRecords.at(-1)?.unreadable
+    const unreadable = fetchedRecords.at(-1)?.origin.unreadable
     const messages = unreadable === undefined ? fetchedRecords : fetchedRecords.slice(0, -1)
     const { topic, partition } = lane
     const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset)
@@ -308,7 +308,7 @@ export class KafkaSubscription implements Subscription {
     const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
       if (isBacklog && at > 0 && messages.length - at < this.#maxRunRecords) break
-      const records = messages.slice(at, at + this.#maxRunRecords)
+      const records = messages.slice(at, at + this.#maxRunRecords).map((message) => message.open())
       const last = records[records.length - 1] as LogRecord
       const beats = new Beats(heartbeat)
       let next: number
