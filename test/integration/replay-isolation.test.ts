@@ -57,19 +57,36 @@ async function everything(): Promise<{ hash: string; records: number; keys: numb
   }
   for (const [key, value] of [...keys].toSorted(([a], [b]) => (a < b ? -1 : 1)))
     hash.update(key).update(value)
+  return { hash: hash.digest('hex'), records: count, keys: keys.size, groups: await groupsHere() }
+}
+
+/** The groups that have a position on a topic of the installation, or a member that reads one. */
+async function groupsHere(): Promise<string[]> {
+  const ours = new Set<string | null>(Object.values(live.config.topics).map(String))
   const admin = new Admin({ clientId: 'isolation', bootstrapBrokers: [...live.config.kafka.brokers] })
-  // Other files come and go with groups of their own on the same broker.
-  const groups = [...(await admin.listGroups()).keys()]
-    .filter((group) => group.includes(live.config.group))
-    .toSorted()
+  const all = [...(await admin.listGroups()).keys()]
+  const [positions, described] = await Promise.all([
+    admin.listConsumerGroupOffsets({ groups: all }),
+    admin.describeGroups({ groups: all }),
+  ])
   await admin.close()
-  return { hash: hash.digest('hex'), records: count, keys: keys.size, groups }
+  const groups = new Set<string>()
+  for (const { groupId, topics } of positions) {
+    if (topics.some(({ name }) => ours.has(name))) groups.add(groupId)
+  }
+  for (const [group, { members }] of described) {
+    for (const { metadata } of members.values()) {
+      if (metadata?.topics?.some((topic) => ours.has(topic))) groups.add(group)
+    }
+  }
+  return [...groups].toSorted()
 }
 
 it('a replay of the topics changes no record, no key and no position, and leaves no group', async () => {
   const before = await everything()
   expect(before.records).toBeGreaterThan(6_000)
   expect(before.keys).toBeGreaterThan(400)
+  expect(before.groups).toEqual([live.config.group])
   const { code, stderr } = await replay('at-rest')
   expect(code, stderr).toBe(0)
   expect(await everything()).toEqual(before)
