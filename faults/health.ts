@@ -38,7 +38,10 @@ export interface Health {
    */
   readonly rss_slope_mib_per_hour?: number
   readonly heap_slope_mib_per_hour?: number
-  /** Most of the last third less most of the second one. */
+  /**
+   * Median of the last third less that of the second one: what leaks stays, what a request under way needs comes and
+   * goes.
+   */
   readonly descriptors_gained: number
   readonly timers_gained: number
 }
@@ -91,19 +94,19 @@ function healthOf(samples: readonly Sample[]): Health {
     }
     return least.length < 2 ? 0 : linearRegression(least).m * 3_600
   }
-  const most = (part: readonly Sample[], of: (sample: Sample) => number) => Math.max(...part.map(of))
-  const resident = (part: readonly Sample[]) => median(part.map(({ residentMiB }) => residentMiB))
+  const usual = (part: readonly Sample[], of: (sample: Sample) => number) => median(part.map(of))
+  const gained = (of: (sample: Sample) => number) => usual(last, of) - usual(middle, of)
+  const resident = ({ residentMiB }: Sample) => residentMiB
   const round = (value: number) => Math.round(value * 1_000) / 1_000
   return {
     samples: samples.length,
-    rss_ratio: round(resident(last) / resident(middle)),
-    rss_mib_last: round(resident(last)),
+    rss_ratio: round(usual(last, resident) / usual(middle, resident)),
+    rss_mib_last: round(usual(last, resident)),
     ...((last.at(-1)?.at ?? 0) >= 1_800 && {
-      rss_slope_mib_per_hour: round(slope(({ residentMiB }) => residentMiB)),
+      rss_slope_mib_per_hour: round(slope(resident)),
       heap_slope_mib_per_hour: round(slope(({ heapMiB }) => heapMiB)),
     }),
-    descriptors_gained:
-      most(last, ({ descriptors }) => descriptors) - most(middle, ({ descriptors }) => descriptors),
-    timers_gained: most(last, ({ timers }) => timers) - most(middle, ({ timers }) => timers),
+    descriptors_gained: gained(({ descriptors }) => descriptors),
+    timers_gained: gained(({ timers }) => timers),
   }
 }
