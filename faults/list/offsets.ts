@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Kafka, logLevel } from 'kafkajs'
-import { openKafka } from '../../src/apps/connect.ts'
+import { openKafka, withConnection } from '../../src/apps/connect.ts'
 import type { Log } from '../../src/core/ports.ts'
 import type { Audit } from '../../src/ledger/audit.ts'
 import { weir } from '../../test/helpers/weir.ts'
@@ -14,28 +14,23 @@ const feedRate = 60
 
 type Admin = ReturnType<Kafka['admin']>
 
-/** What an operator may do to the group while its members are stopped; Kafka refuses it before. */
-const damages: readonly (readonly [
-  what: string,
-  damage: (admin: Admin, scene: Scene) => Promise<unknown>,
-])[] = [
-  ['set to the beginning', (admin, { config }) => resetOffsets(admin, config, true)],
-  ['set to the end', (admin, { config }) => resetOffsets(admin, config, false)],
-  ['deleted', (admin, { config }) => admin.deleteGroups([config.group])],
-  [
-    'deleted, Redis flushed',
-    async (admin, { config }) => {
-      await admin.deleteGroups([config.group])
-      await flush(config)
-    },
-  ],
-  [
-    'set to the beginning, Redis flushed',
-    async (admin, { config }) => {
-      await resetOffsets(admin, config, true)
-      await flush(config)
-    },
-  ],
+/** What an operator may do to the group, and to Redis, while the members are stopped; Kafka refuses it before. */
+interface Damage {
+  readonly what: string
+  readonly damage: (admin: Admin, config: Scene['config']) => Promise<unknown>
+  readonly flushes?: true
+}
+
+const setTo = (earliest: boolean) => (admin: Admin, config: Scene['config']) =>
+  resetOffsets(admin, config, earliest)
+const remove: Damage['damage'] = (admin, { group }) => admin.deleteGroups([group])
+
+const damages: readonly Damage[] = [
+  { what: 'set to the beginning', damage: setTo(true) },
+  { what: 'set to the end', damage: setTo(false) },
+  { what: 'deleted', damage: remove },
+  { what: 'deleted, Redis flushed', damage: remove, flushes: true },
+  { what: 'set to the beginning, Redis flushed', damage: setTo(true), flushes: true },
 ]
 
 async function resetOffsets(
@@ -64,13 +59,15 @@ const positionsOf = (log: Log, config: Scene['config']) =>
     ),
   )
 
+/** Where each partition of a topic ends. */
+const endsOf = (log: Log, config: Scene['config'], topic: string): Promise<number[]> =>
+  Promise.all(partitionsOf(config).map(async (partition) => (await log.bounds({ topic, partition })).end))
+
 /** Where decisions and dead letters end. */
-const writtenBy = (log: Log, config: Scene['config']) =>
-  Promise.all(
-    [config.topics.decisions, config.topics.dead_letters].flatMap((topic) =>
-      partitionsOf(config).map(async (partition) => (await log.bounds({ topic, partition })).end),
-    ),
-  )
+const writtenBy = async (log: Log, config: Scene['config']): Promise<number[]> => [
+  ...(await endsOf(log, config, config.topics.decisions)),
+  ...(await endsOf(log, config, config.topics.dead_letters)),
+]
 
 /** Waits until every lane of transactions has been refused. @returns seconds. */
 async function refused(members: readonly MemberProcess[], config: Scene['config']): Promise<number> {
@@ -88,17 +85,42 @@ async function refused(members: readonly MemberProcess[], config: Scene['config'
   return (performance.now() - begun) / 1000
 }
 
+/** From where to where in the topic of decisions, by partition. */
+type Range = readonly [from: readonly number[], to: readonly number[]]
+
+async function degradedIn(config: Scene['config'], ranges: readonly Range[]): Promise<number> {
+  let degraded = 0
+  await withConnection(config, async ({ log, contracts }) => {
+    for (const [from, to] of ranges) {
+      for (const [partition, first] of from.entries()) {
+        const at = { topic: config.topics.decisions, partition }
+        for await (const records of log.read(at, first, to[partition] as number)) {
+          const decisions = await contracts.decisions.decode(records)
+          degraded += decisions.filter((one) => one.ok && one.value.status === 'degraded').length
+        }
+      }
+    }
+  })
+  return degraded
+}
+
 const twoMembers = ({ env }: Scene) => [new MemberProcess(env), new MemberProcess(env)]
 const stopAll = (members: readonly MemberProcess[]) => Promise.all(members.map((member) => member.stop()))
 
 /** Injects one, sees it refused, and mends it. */
-async function inject(scene: Scene, log: Log, [what, damage]: (typeof damages)[number], breaches: Breaches) {
+async function inject(
+  scene: Scene,
+  log: Log,
+  { what, damage, flushes }: Damage,
+  breaches: Breaches,
+): Promise<number> {
   const { config, env } = scene
   const right = await positionsOf(log, config)
   const written = await writtenBy(log, config)
   const admin = new Kafka({ brokers: [...config.kafka.brokers], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  await damage(admin, scene)
+  await damage(admin, config)
+  if (flushes) await flush(config)
   await admin.disconnect()
   const members = twoMembers(scene)
   const seconds = await refused(members, config).finally(async () => {
@@ -132,12 +154,17 @@ export const offsets: Fault = {
       const breaches = new Breaches()
       const feed = startFeed(scene.config, seed, feedRate)
       let slowest = 0
+      // Where decisions were made with the states at hand.
+      const whole: Range[] = []
       for (let i = 0; i < times; i++) {
+        const from = await endsOf(log, scene.config, scene.config.topics.decisions)
         running = twoMembers(scene)
         await Promise.all(running.map((member) => member.step('written')))
         await sleep(3_000)
         await stopAll(running)
-        const damage = damages[i % damages.length] as (typeof damages)[number]
+        if (!damages[(i - 1) % damages.length]?.flushes)
+          whole.push([from, await endsOf(log, scene.config, scene.config.topics.decisions)])
+        const damage = damages[i % damages.length] as Damage
         slowest = Math.max(slowest, await inject(scene, log, damage, breaches))
       }
       running = twoMembers(scene)
@@ -154,8 +181,11 @@ export const offsets: Fault = {
         total.records === verdict.events,
         `the ledger has ${total.records} of ${verdict.events} records`,
       )
+      // After a flush, payments do not wait until a longer history is folded again.
+      const degraded = await degradedIn(scene.config, whole)
+      breaches.must(degraded === 0, `${degraded} were decided without states that were there`)
       const figures = { refused_within_s: Number(slowest.toFixed(1)), ledger_records: total.records }
-      return { injected: times, verdict, figures, breaches: [...breachesOf(verdict), ...breaches.all] }
+      return { injected: times, verdict, figures, breaches: [...breachesOf(verdict, true), ...breaches.all] }
     } finally {
       for (const member of running) if (!member.ended) member.signal('SIGKILL')
       await log.close()
