@@ -93,7 +93,10 @@ const mostStateBytes = slabBytes / 4
 /** this stands in their place, so that no earlier one does. */
 const notRemembered = Buffer.alloc(0)
 
-/** States of one lane at its watermark. Two generations: what the older has and nobody asked for goes at once. */
+/**
+ * States of one lane at its watermark. Two generations: what the older has and nobody asked for goes at once, and its
+ * memory is the next one's. Left to the garbage collector, it would pile up to many times of what is remembered.
+ */
 class LaneCache {
   readonly token: string
   watermark: number | null
@@ -119,8 +122,10 @@ class LaneCache {
 
   remember(key: string, state: Buffer): void {
     this.#young.set(key, state.length > mostStateBytes ? notRemembered : state)
-    if (this.#young.bytes < this.#mostBytes() / 2) return
+    const mostYoung = this.#mostBytes() / 2
+    if (this.#young.bytes < mostYoung) return
+    const forgotten = this.#old.clear(mostYoung)
     this.#old = this.#young
-    this.#young = new PackedStates(slabBytes)
+    this.#young = forgotten
   }
 }

@@ -100,6 +100,21 @@ export class PackedStates {
     return this
   }
 
+  /** Forgets all of them. Of the slabs that they lay in, as many stay as hold `mostBytes`. */
+  clear(mostBytes: number): this {
+    this.#slabs.length = Math.min(this.#slabs.length, Math.ceil(mostBytes / this.#slabBytes))
+    for (const slab of this.#slabs) {
+      slab.used = 0
+      slab.free = this.#slabGrains
+    }
+    this.#newest = undefined
+    this.#grainsHeld = 0
+    this.#table.fill(0)
+    this.#size = 0
+    this.#sought = undefined
+    return this
+  }
+
   *keys(): Generator<string, void, undefined> {
     for (const grain of this.#grains()) yield this.#keyAt(grain)
   }

@@ -26,6 +26,25 @@ test.each([1024 * 1024, 4_096])(
   },
 )
 
+test('cleared, they are as new, and take what comes after', () => {
+  const random = new Random(2, 1)
+  const states = new PackedStates(4_096)
+  for (let round = 0; round < 20; round++) {
+    const plain = new Map<string, Buffer>()
+    for (let i = 0; i < 500; i++) {
+      const key = `key-${Math.floor(random.unit() * 300)}`
+      const packed = Buffer.alloc(Math.floor(random.unit() * 1_500), round + i)
+      states.set(key, packed)
+      plain.set(key, packed)
+    }
+    expect(new Map(states)).toEqual(plain)
+    // More than it has, a few slabs, none.
+    states.clear([1e9, 10_000, 0][round % 3] as number)
+    expect([states.size, states.bytes, ...states]).toEqual([0, 0])
+    for (const key of plain.keys()) expect(states.get(key)).toBeUndefined()
+  }
+})
+
 test('keys are told apart to the last unit, whatever they are written in', () => {
   const states = new PackedStates()
   const keys = [
