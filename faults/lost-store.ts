@@ -5,7 +5,10 @@ import type { Config } from '../src/config/schema.ts'
 import type { LogRecord } from '../src/core/ports.ts'
 import { cpuSeconds } from '../test/helpers/process-usage.ts'
 import type { MemberProcess } from './member-process.ts'
-import { laneKinds, laneTopics } from './verifier/evidence.ts'
+import { laneKinds, laneTopics, readKeys } from './verifier/evidence.ts'
+
+/** For anything that is waited for. */
+const mostMs = 600_000
 
 /** What a loss came to. */
 export interface Cost {
@@ -43,7 +46,11 @@ export class LosableStore {
 
   /** Resolves when every record is in the states. */
   async rest(): Promise<void> {
-    while (!(await this.#isAtRest())) await sleep(100)
+    const begun = performance.now()
+    while (!(await this.#isAtRest())) {
+      if (performance.now() - begun > mostMs) throw new Error('the states are not whole after ten minutes')
+      await sleep(100)
+    }
   }
 
   /**
@@ -79,7 +86,8 @@ export class LosableStore {
         const differing = [...names].filter((name) => before.get(name) !== after.get(name))
         return { states: before.size, differing, customersSeconds, seconds, cpuSeconds: cpu }
       }
-      if (seconds > 600) throw new Error(`the lanes stand at ${found} after ten minutes, not ${wanted}`)
+      if (seconds * 1_000 > mostMs)
+        throw new Error(`the lanes stand at ${found} after ten minutes, not ${wanted}`)
       await sleep(2)
     }
   }
@@ -129,22 +137,22 @@ export class LosableStore {
 
   /** By lane, in the order of laneKinds; NaN where there is none. */
   async #watermarks(): Promise<number[]> {
-    const names = await this.#redis.keys('*:wm')
+    const lanes = await this.#redis.keys('*')
     return Promise.all(
       laneKinds.map(async (kind) => {
-        const name = names.find((one) => one.endsWith(`.${kind}0}:wm`))
-        return name === undefined ? Number.NaN : Number(await this.#redis.get(name))
+        const lane = lanes.find((one) => one.endsWith(`.${kind}0}`))
+        const watermark = lane === undefined ? null : await this.#redis.hget(lane, 'wm')
+        return watermark === null ? Number.NaN : Number(watermark)
       }),
     )
   }
 
   /** Every state, as hexadecimal digits by key. */
   async #states(): Promise<ReadonlyMap<string, string>> {
-    const names = await this.#redis.keys('*:s:*')
-    const values: (Buffer | null)[] = []
-    for (let at = 0; at < names.length; at += 1_000) {
-      values.push(...(await this.#redis.mgetBuffer(names.slice(at, at + 1_000))))
+    const states = new Map<string, string>()
+    for (const [name, value] of await readKeys(this.#config)) {
+      if (name.includes('}:s:')) states.set(name, value.toString('hex'))
     }
-    return new Map(names.map((name, i) => [name, values[i]?.toString('hex') ?? '']))
+    return states
   }
 }

@@ -123,8 +123,12 @@ async function positionsOf(
   })
 }
 
-/** @param only of each lane this field, instead of all. */
-async function readKeys({ app, redis: { url } }: Config, only?: string): Promise<Map<string, Buffer>> {
+/**
+ * Everything that Redis holds of the installation: owner, watermark and states of each lane, by `<lane>:<field>`.
+ *
+ * @param only of each lane this field, instead of all.
+ */
+export async function readKeys({ app, redis: { url } }: Config, only?: string): Promise<Map<string, Buffer>> {
   const redis = new Redis(url, { protocol: 2 })
   try {
     const keys = new Map<string, Buffer>()

@@ -21,8 +21,11 @@ export interface LaneStatesOptions {
   readonly onRestored?: (states: number) => void
 }
 
-/** Watermark of a lane while its states are restored: what is there is not whole. No snapshot's mark is as low. */
-const restoring = Number.MIN_SAFE_INTEGER
+/**
+ * Watermark of a lane while its states are restored from the changelog: what is there is not whole. No snapshot's mark is
+ * as low.
+ */
+export const restoring = Number.MIN_SAFE_INTEGER
 /** Of the log behind the changelog, in records: fewer are folded in again faster than all states are read. */
 const worthRestoring = 100_000
 /** In one call of the store, or one transaction: far below their deadlines. */

@@ -1,4 +1,5 @@
 import type { Log, StateStore, Subscription } from '../core/ports.ts'
+import { restoring } from './lane-states.ts'
 import type { Member } from './member.ts'
 import type { PartitionLane } from './partition-lane.ts'
 
@@ -44,12 +45,15 @@ export class QuietLanes {
     const { id, topic, position } = lane
     if (position === null) return
     const watermark = await store.watermark(id)
-    // Negative: states are being loaded from a snapshot.
-    if (watermark !== null && (watermark >= position || watermark < 0)) return
+    const isWhole = watermark !== null && watermark >= position
+    const isLoading = watermark !== null && watermark < 0 && watermark !== restoring
+    if (isWhole || isLoading) return
     this.#behind.set(lane, { position, watermark })
     if (before?.position !== position || before.watermark !== watermark) return
     const at = { topic, partition: id.partition }
-    const from = watermark ?? (await log.bounds(at)).first
+    // Where a member died while it restored them from the changelog, they are restored anew.
+    const isLost = watermark === null || watermark === restoring
+    const from = isLost ? (await log.bounds(at)).first : watermark
     if (from >= position) return
     // It may believe that its states are whole: taking over again, it asks.
     await lane.release()

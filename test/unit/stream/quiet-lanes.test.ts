@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
+import { laneKeys } from '../../../src/core/lane-keys.ts'
 import type { StateStore, Subscription } from '../../../src/core/ports.ts'
-import { Lane, type LaneObserver } from '../../../src/stream/lane.ts'
+import { Lane, type LaneObserver, type LaneOptions } from '../../../src/stream/lane.ts'
 import { Member } from '../../../src/stream/member.ts'
 import { QuietLanes } from '../../../src/stream/quiet-lanes.ts'
 import { at, group, id, works } from './lane-world.ts'
@@ -13,11 +14,12 @@ let store: StateStore
 let fences: number
 let seconds: number
 let losesWrites: boolean
+let join: (changelog: LaneOptions['changelog']) => Promise<void>
 let member: Member
 let subscription: Subscription
 let quiet: QuietLanes
 beforeEach(async () => {
-  log = createMemoryLog({ topics: { in: 1, out: 1 }, maxRunRecords: 3 })
+  log = createMemoryLog({ topics: { in: 1, out: 1, features: 1 }, maxRunRecords: 3 })
   store = createMemoryStore()
   fences = 0
   seconds = 0
@@ -54,11 +56,14 @@ beforeEach(async () => {
     now,
     observer,
     answered,
-    changelog: null,
   }
-  member = new Member(() => new Lane({ ...shared, id, log, store: forgetful }), now)
-  subscription = await log.subscribe(group, [at.topic], member)
-  quiet = new QuietLanes({ member, subscription, log, store: forgetful })
+  join = async (changelog) => {
+    await subscription?.stop()
+    member = new Member(() => new Lane({ ...shared, changelog, id, log, store: forgetful }), now)
+    subscription = await log.subscribe(group, [at.topic], member)
+    quiet = new QuietLanes({ member, subscription, log, store: forgetful })
+  }
+  await join(null)
 })
 
 async function pay(count: number): Promise<void> {
@@ -99,6 +104,20 @@ describe('a lane that gets no record', () => {
     expect(await store.watermark(id)).toBe(8)
     expect(await store.peek(id, ['a'])).toEqual([whole])
     expect(await answers()).toBe(8)
+  })
+
+  it('is restored from the changelog when a member died while it did that', async () => {
+    await join({ topic: 'features', keys: laneKeys('test', id) })
+    await pay(4)
+    const [whole] = await store.peek(id, ['a'])
+    Object.assign(store, createMemoryStore())
+    await store.acquire(id, 'dead')
+    await store.write(id, 'dead', { from: null, to: Number.MIN_SAFE_INTEGER }, [['b', Buffer.from('half')]])
+    await look()
+    await look()
+    expect(await store.watermark(id)).toBe(4)
+    expect(await store.peek(id, ['a'])).toEqual([whole])
+    expect(await answers()).toBe(4)
   })
 
   it('is left alone while nothing is missing, or the store loads a snapshot', async () => {
