@@ -1,6 +1,6 @@
-import { Kafka, type KafkaConfig, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
+import type { Kafka, KafkaConfig, RetryOptions, SASLOptions } from 'kafkajs'
 import { WeirError } from '../core/errors.ts'
-import { deniedTypes } from './kafka-patches.ts'
+import { deniedTypes, kafkajs } from './kafka-patches.ts'
 import { tlsFailure } from './tls-failure.ts'
 
 export type {
@@ -36,6 +36,7 @@ export type KafkaLogger = (level: 'error' | 'warn' | 'info', message: string, de
  */
 export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptions): Kafka {
   const { brokers, clientId = 'weir', tls, sasl, logger } = options
+  const { logLevel } = kafkajs
   const config: KafkaConfig = {
     brokers: [...brokers],
     clientId,
@@ -50,7 +51,7 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
   }
   if (tls !== undefined) config.ssl = tls
   if (sasl !== undefined) config.sasl = sasl as SASLOptions
-  return new Kafka(config)
+  return new kafkajs.Kafka(config)
 }
 
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])

@@ -1,5 +1,11 @@
 import { createRequire } from 'node:module'
-import { decodeFetched, type FetchedPartition, hideAborted, openSealed } from './kafka-fetch.ts'
+import {
+  decodeFetched,
+  type FetchedPartition,
+  type FetchedRecord,
+  hideAborted,
+  openSealed,
+} from './kafka-fetch.ts'
 import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
 
 const require = createRequire(import.meta.url)
@@ -119,7 +125,31 @@ function patchFetch(): void {
   }
 }
 
-/** What kafkajs gets for a file of its own: those of requests it loads when a broker is first spoken to. */
+/** What kafkajs's batch is made of and has. */
+interface Batch {
+  rawMessages: readonly FetchedRecord[]
+  messagesWithinOffset: readonly FetchedRecord[]
+  messages: readonly FetchedRecord[]
+}
+type BatchClass = new (topic: string, fetchedOffset: string, partition: FetchedPartition) => Batch
+
+/** kafkajs makes two objects of each record's offset to compare it with the one that was asked for. */
+function patchBatch(): void {
+  const path = 'kafkajs/src/consumer/batch.js'
+  const Batch: BatchClass = require(path)
+  class FetchedBatch extends Batch {
+    constructor(topic: string, fetchedOffset: string, partition: FetchedPartition) {
+      super(topic, fetchedOffset, { ...partition, messages: [] })
+      const from = Number(fetchedOffset)
+      this.rawMessages = partition.messages
+      this.messagesWithinOffset = partition.messages.filter(({ offset }) => offset >= from)
+      this.messages = this.messagesWithinOffset.filter(({ isControlRecord }) => !isControlRecord)
+    }
+  }
+  replace(path, FetchedBatch)
+}
+
+/** What kafkajs gets for a file of its own: those of requests it loads when a broker is first spoken to, others with itself. */
 function replace(path: string, exported: unknown): void {
   const file = require.resolve(path)
   require(file)
@@ -238,5 +268,9 @@ patchCoordinatorLookups()
 patchRequestFraming()
 patchOffsetReset()
 patchFetch()
+patchBatch()
 replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
 replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)
+
+/** To be had from here: whoever loads it first gets it as it is. */
+export const kafkajs: typeof import('kafkajs') = require('kafkajs')

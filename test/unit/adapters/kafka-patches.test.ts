@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import '../../../src/adapters/kafka-patches.ts'
 
@@ -58,4 +59,35 @@ test('who asks while it connects gets the same socket', async () => {
   await Promise.all([connection.connect(), connection.connect()])
   expect(await ask()).toBe('done')
   expect(sockets).toHaveLength(1)
+})
+
+/** kafkajs's own, which the patch has replaced. */
+function ownBatch() {
+  const path = require.resolve('kafkajs/src/consumer/batch.js')
+  const patched = require.cache[path]
+  delete require.cache[path]
+  const own = require(path)
+  require.cache[path] = patched
+  return own
+}
+
+test('a batch tells what kafkajs finds in it', () => {
+  const [Own, Patched] = [ownBatch(), require('kafkajs/src/consumer/batch.js')]
+  expect(Own).not.toBe(Patched)
+  const record = fc.record({ gap: fc.integer({ min: 1, max: 5 }), isControlRecord: fc.boolean() })
+  const asks = ['isEmpty', 'isEmptyIncludingFiltered', 'isEmptyDueToFiltering', 'isEmptyControlRecord']
+  const told = ['isEmptyDueToLogCompactedMessages', 'firstOffset', 'lastOffset', 'offsetLag', 'offsetLagLow']
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 8 }), fc.nat(30), (records, from) => {
+      let offset = 7
+      const messages = records.map(({ gap, isControlRecord }) => {
+        offset += gap
+        return { offset, isControlRecord }
+      })
+      const partition = { partition: 3, highWatermark: '90', abortedTransactions: [], messages }
+      const [own, patched] = [Own, Patched].map((Batch) => new Batch('in', String(from), partition))
+      for (const ask of [...asks, ...told]) expect([ask, patched[ask]()]).toEqual([ask, own[ask]()])
+      expect({ ...patched }).toEqual({ ...own })
+    }),
+  )
 })
