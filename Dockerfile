@@ -15,6 +15,8 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
 FROM node:24-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production WEIR_HTTP__HOST=0.0.0.0
+# A member in a backlog holds a sixth less with these, and is as fast: docs/operations.md, "Memory".
+ENV NODE_OPTIONS=--max-semi-space-size=16 MALLOC_ARENA_MAX=2
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY . .
 RUN mkdir .cache && chown node .cache

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { fetchSettings } from '../src/adapters/kafka-subscription.ts'
+import { imageEnv } from '../test/helpers/image-env.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 import type { Turn } from './arena.ts'
 import type { FloorOptions } from './floor.ts'
@@ -42,7 +43,7 @@ export async function start(
   if (isWeir(name)) {
     const profiling =
       profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`, '--cpu-prof-interval=500']
-    return run([...node, ...profiling, 'src/main.ts', 'stream'], turn.env)
+    return run([...node, ...profiling, 'src/main.ts', 'stream'], { ...imageEnv, ...turn.env })
   }
   if (isFloor(name)) {
     const options = floorOptions(turn, name === 'floor-grouped')

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Failpoint } from '../src/stream/lane.ts'
+import { imageEnv } from '../test/helpers/image-env.ts'
 import { guard } from '../test/helpers/services-guard.ts'
 
 const program = new URL('member.ts', import.meta.url).pathname
@@ -39,7 +40,7 @@ export class MemberProcess {
   constructor(env: Readonly<Record<string, string>>, end?: { at: Place; signal: 'SIGKILL' | 'SIGSTOP' }) {
     const args = end === undefined ? [] : [`${end.at.name}:${end.at.count}`, end.signal]
     this.#child = spawn(process.execPath, [program, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+      env: { PATH: process.env['PATH'] ?? '', ...imageEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const unguard = guard('kill -9 "$1"', String(this.#child.pid))
