@@ -41,6 +41,8 @@ export class KafkaLog implements Log {
   readonly #subscriptions = new Set<KafkaSubscription>()
   #admin: Promise<Admin> | undefined
   #lastAsked: Promise<unknown> = Promise.resolve()
+  /** How many wait for an answer, by the client that they go through. */
+  readonly #questions = new Map<Promise<Admin>, number>()
   #producer: Promise<Producer> | undefined
   #reader: Promise<KafkaReader> | undefined
 
@@ -211,17 +213,26 @@ export class KafkaLog implements Log {
   async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
     this.#admin ??= this.#connectAdmin()
     const asked = this.#admin
+    this.#questions.set(asked, (this.#questions.get(asked) ?? 0) + 1)
     try {
       return await question(await asked)
     } catch (error) {
       const reason = asLogError(error, doing)
       // A client that could not connect or log in would refuse for ever.
-      if (reason.code !== 'WEIR_LOG_TOPIC' && this.#admin === asked) {
-        this.#admin = undefined
-        asked.then((admin) => admin.disconnect()).catch(() => {})
-      }
+      if (reason.code !== 'WEIR_LOG_TOPIC' && this.#admin === asked) this.#admin = undefined
       throw reason
+    } finally {
+      this.#answered(asked)
     }
+  }
+
+  /** Closes a client that is not used any more after its last question: an earlier end would make kafkajs connect again. */
+  #answered(asked: Promise<Admin>): void {
+    const left = (this.#questions.get(asked) ?? 0) - 1
+    this.#questions.set(asked, left)
+    if (left > 0) return
+    this.#questions.delete(asked)
+    if (this.#admin !== asked) asked.then((admin) => admin.disconnect()).catch(() => {})
   }
 
   async #connectAdmin(): Promise<Admin> {

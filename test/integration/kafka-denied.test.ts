@@ -77,6 +77,21 @@ test.each([
   })
 })
 
+test('one question that is denied among others leaves no connection behind, which would keep the process alive', async () => {
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  const before = sockets()
+  const other = createKafkaLog({ client })
+  const asked = [at.topic, 'other', at.topic, at.topic].map((topic) => other.partitions(topic))
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+  ])
+  await other.close()
+  await expect.poll(sockets, { timeout: 5_000 }).toBe(before)
+})
+
 test('a wrong password is a matter of the login', async () => {
   const sasl = { mechanism: 'plain', username: 'weir', password: 'wrong' } as const
   await expect(createKafkaAdmin({ ...client, sasl })).rejects.toMatchObject({
