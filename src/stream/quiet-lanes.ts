@@ -46,8 +46,9 @@ export class QuietLanes {
     if (position === null) return
     const watermark = await store.watermark(id)
     const isWhole = watermark !== null && watermark >= position
-    const isLoading = watermark !== null && watermark < 0 && watermark !== restoring
-    if (isWhole || isLoading) return
+    // By this member, or from a snapshot: either takes as long as it takes.
+    const isAtWork = watermark === restoring ? lane.state === 'rebuilding' : (watermark ?? 0) < 0
+    if (isWhole || isAtWork) return
     this.#behind.set(lane, { position, watermark })
     if (before?.position !== position || before.watermark !== watermark) return
     const at = { topic, partition: id.partition }

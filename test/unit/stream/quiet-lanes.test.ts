@@ -14,6 +14,8 @@ let store: StateStore
 let fences: number
 let seconds: number
 let losesWrites: boolean
+/** What a restore waits for in its midst. */
+let restored: Promise<void>
 let join: (changelog: LaneOptions['changelog']) => Promise<void>
 let member: Member
 let subscription: Subscription
@@ -24,11 +26,13 @@ beforeEach(async () => {
   fences = 0
   seconds = 0
   losesWrites = false
+  restored = Promise.resolve()
   const forgetful: StateStore = {
     ...store,
     async write(...given) {
       if (losesWrites) throw new WeirError('WEIR_STORE_UNAVAILABLE', 'by the test', { retriable: true })
-      return store.write(...given)
+      await store.write(...given)
+      if (given[2].to === Number.MIN_SAFE_INTEGER) await restored
     },
     acquire: (...given) => store.acquire(...given),
     read: (...given) => store.read(...given),
@@ -118,6 +122,27 @@ describe('a lane that gets no record', () => {
     expect(await store.watermark(id)).toBe(4)
     expect(await store.peek(id, ['a'])).toEqual([whole])
     expect(await answers()).toBe(4)
+  })
+
+  it('is left alone while this member restores it, however long that takes', async () => {
+    await join({ topic: 'features', keys: laneKeys('test', id) })
+    await pay(4)
+    Object.assign(store, createMemoryStore())
+    const finish = Promise.withResolvers<void>()
+    restored = finish.promise
+    await quiet.look()
+    await quiet.look()
+    await expect.poll(() => store.watermark(id)).toBe(Number.MIN_SAFE_INTEGER)
+    const before = fences
+    for (let i = 0; i < 3; i++) await quiet.look()
+    finish.resolve()
+    await subscription.idle()
+    expect(await store.watermark(id)).toBe(4)
+    const mirrored = () => log.bounds({ topic: 'features', partition: 0 })
+    const { end } = await mirrored()
+    await pay(2)
+    expect(fences).toBe(before)
+    expect((await mirrored()).end).toBeGreaterThan(end)
   })
 
   it('is left alone while nothing is missing, or the store loads a snapshot', async () => {
