@@ -1,9 +1,15 @@
 import { WeirError } from '../core/errors.ts'
 import type { TransactionalWriter } from '../core/ports.ts'
+import type { Aside } from './aside.ts'
 import type { Changelog } from './changelog.ts'
+import type { LaneStates } from './lane-states.ts'
+import type { LaneState } from './partition-lane.ts'
 import { type Position, type PositionOptions, readPosition } from './position.ts'
 
-/** The right to write, and where the group stands on the log: valid until a commit fails. */
+/**
+ * The right to write, where the group stands on the log, and all that rests on it: valid until a commit fails. A run keeps
+ * the hold that it began with: what it still finds once the lane was let go of dies with that.
+ */
 export interface Hold {
   readonly writer: TransactionalWriter
   /** Where the group stood when it was fenced. */
@@ -16,6 +22,11 @@ export interface Hold {
   isProven: boolean
   /** What is known of the lane's changelog; null while nothing is, or where there is none. */
   changelog: Changelog | null
+  /** Null until they are acquired, and while the store cannot be reached. */
+  states: LaneStates | null
+  /** Null unless states that miss much are, or were, folded in beside what comes. */
+  aside: Aside | null
+  state: LaneState
 }
 
 export interface HoldOptions extends Omit<PositionOptions, 'answered'> {
@@ -34,7 +45,17 @@ export async function takeHold(options: HoldOptions, onFenced: () => Promise<voi
   await onFenced()
   try {
     const found = await readPosition({ log, group, topic, id })
-    return { writer, found, position: found.next, isProven: false, isDegraded: false, changelog: null }
+    return {
+      writer,
+      found,
+      position: found.next,
+      isProven: false,
+      isDegraded: false,
+      changelog: null,
+      states: null,
+      aside: null,
+      state: 'running',
+    }
   } catch (error) {
     await writer.close()
     throw error

@@ -88,14 +88,12 @@ const defaultMostAwaited = 5_000
  */
 export class Lane implements PartitionLane {
   readonly #options: LaneOptions
-  #hold: Promise<Hold> | null = null
-  #states: LaneStates | null = null
+  #taking: Promise<Hold> | null = null
+  /** What was taken; null while acquiring. */
+  #hold: Hold | null = null
   #storeRetryAt = Number.NEGATIVE_INFINITY
-  #state: LaneState = 'acquiring'
-  #position: number | null = null
   /** Where the last run was sent to instead of being handled. */
   #jumpedTo: number | null = null
-  #aside: Aside | null = null
   #isTaken = false
   /** Calls of `start`: each says that the partition is this member's. */
   #starts = 0
@@ -113,12 +111,12 @@ export class Lane implements PartitionLane {
   }
 
   get state(): LaneState {
-    return this.#state
+    return this.#hold?.state ?? 'acquiring'
   }
 
   /** Next offset to work on; null while acquiring. */
   get position(): number | null {
-    return this.#position
+    return this.#hold?.position ?? null
   }
 
   get isTaken(): boolean {
@@ -156,7 +154,7 @@ export class Lane implements PartitionLane {
       if (await this.#foldsAside(hold, states)) {
         const next = await this.#degrade(hold, from, records)
         // What was just decided is missing too; perhaps no record comes that would bring it to mind.
-        if (this.#states === states && this.#aside?.hasEnded === true) this.#beginAside(hold, states)
+        if (hold.states === states && hold.aside?.hasEnded === true) this.#beginAside(hold, states)
         return next
       }
       if (states.upTo < hold.position) return await this.#rebuild(hold, states, from, records)
@@ -172,41 +170,34 @@ export class Lane implements PartitionLane {
 
   /** Lets go of everything; the next run takes it up again. */
   async release(): Promise<void> {
-    const hold = this.#hold
+    const taking = this.#taking
+    this.#taking = null
     this.#hold = null
-    this.#states = null
-    this.#aside = null
-    this.#position = null
-    this.#state = 'acquiring'
-    const held = await hold?.catch(() => null)
+    const held = await taking?.catch(() => null)
     await held?.writer.close()
   }
 
-  #held(): Promise<Hold> {
-    this.#hold ??= this.#fence()
-    return this.#hold
-  }
-
-  async #fence(): Promise<Hold> {
-    const hold = await takeHold(this.#options, () => this.#reached('fenced'))
-    this.#position = hold.position
-    this.#state = 'running'
+  async #held(): Promise<Hold> {
+    this.#taking ??= takeHold(this.#options, () => this.#reached('fenced'))
+    const taking = this.#taking
+    const hold = await taking
+    if (this.#taking === taking) this.#hold = hold
     return hold
   }
 
   /** The states, acquired if need be; null while the store cannot be reached and the work can do without. */
   async #owned(hold: Hold, beat: Heartbeat): Promise<LaneStates | null> {
-    if (this.#states !== null) return this.#states
+    if (hold.states !== null) return hold.states
     const canDegrade = this.#options.work.degraded !== undefined
     if (canDegrade && this.#options.now() < this.#storeRetryAt) return null
     hold.changelog ??= await this.#openChangelog(hold, beat)
     try {
-      this.#states = await this.#acquire(hold, beat)
+      hold.states = await this.#acquire(hold, beat)
       await this.#reached('acquired')
-      return this.#states
+      return hold.states
     } catch (error) {
       if (!canDegrade || !isUnavailable(error)) throw error
-      this.#storeFailed(error)
+      this.#storeFailed(hold, error)
       return null
     }
   }
@@ -219,7 +210,7 @@ export class Lane implements PartitionLane {
     const watermark = await store.watermark(id).catch(() => null)
     if (watermark === hold.position) hold.isProven = true
     await this.#prove(hold)
-    this.#state = 'rebuilding'
+    hold.state = 'rebuilding'
     const { topic, keys } = changelog
     const commit = (records: readonly NewRecord[]) => hold.writer.commit(records, hold.position)
     const at = { topic, partition: id.partition }
@@ -235,7 +226,6 @@ export class Lane implements PartitionLane {
     }
     const states = await LaneStates.acquire({ ...this.#options, ...told }, hold.position, changelog, beat)
     await checkPosition(this.#options, hold, states.upTo, work.followsStates ?? false)
-    this.#position = hold.position
     // Two that were written apart and agree are right.
     if (states.watermark === hold.position) hold.isProven = true
     await this.#prove(hold)
@@ -260,7 +250,7 @@ export class Lane implements PartitionLane {
     records: readonly LogRecord[],
   ): Promise<number> {
     if (from !== hold.position) return this.#jump(from, hold.position)
-    this.#state = 'running'
+    hold.state = 'running'
     const { work, id, now, observer } = this.#options
     const began = now()
     let worked: Worked
@@ -268,7 +258,7 @@ export class Lane implements PartitionLane {
       worked = await work.work(records, this.#reader(states))
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
-      this.#storeFailed(error)
+      this.#storeFailed(hold, error)
       return this.#degrade(hold, from, records)
     }
     hold.isDegraded = false
@@ -277,7 +267,7 @@ export class Lane implements PartitionLane {
     const next = await this.#commit(hold, records, worked, worked.states)
     await this.#reached('committed')
     const committedAt = now()
-    await this.#writeAfterCommit(states, next, worked.states)
+    await this.#writeAfterCommit(hold, states, next, worked.states)
     await this.#reached('written')
     const writtenAt = now()
     observer.worked?.(id, records, {
@@ -289,12 +279,12 @@ export class Lane implements PartitionLane {
   }
 
   /** A write that fails here costs nothing but a rebuild: the log has the records. */
-  async #writeAfterCommit(states: LaneStates, to: number, changes: StateChanges): Promise<void> {
+  async #writeAfterCommit(hold: Hold, states: LaneStates, to: number, changes: StateChanges): Promise<void> {
     try {
       await states.write(to, changes)
     } catch (error) {
       if (this.#options.work.degraded === undefined || !isUnavailable(error)) throw error
-      this.#storeFailed(error)
+      this.#storeFailed(hold, error)
     }
   }
 
@@ -305,7 +295,7 @@ export class Lane implements PartitionLane {
     records: readonly LogRecord[],
   ): Promise<number> {
     if (from !== states.upTo) return this.#jump(from, states.upTo)
-    this.#state = 'rebuilding'
+    hold.state = 'rebuilding'
     const { work } = this.#options
     const missed = records.filter(({ offset }) => offset < hold.position)
     const to = missed.length < records.length ? hold.position : (records.at(-1) as LogRecord).offset + 1
@@ -314,10 +304,10 @@ export class Lane implements PartitionLane {
     } catch (error) {
       if (work.degraded === undefined || !isUnavailable(error)) throw error
       // What has come since need not wait for the store: it is decided degraded from the next run on.
-      this.#storeFailed(error)
+      this.#storeFailed(hold, error)
       return hold.position
     }
-    if (to === hold.position) this.#state = 'running'
+    if (to === hold.position) hold.state = 'running'
     return to
   }
 
@@ -330,10 +320,10 @@ export class Lane implements PartitionLane {
     // States that are mirrored go through the one writer, which is busy with what comes meanwhile.
     if (work.degraded === undefined || hold.changelog !== null) return false
     for (;;) {
-      const aside = this.#aside?.states === states ? this.#aside : null
+      const aside = hold.aside?.states === states ? hold.aside : null
       const behind = hold.position - states.upTo
       if (isUnavailable(aside?.failure)) {
-        this.#storeFailed(aside.failure)
+        this.#storeFailed(hold, aside.failure)
         return true
       }
       if (aside?.failure != null) throw aside.failure
@@ -354,12 +344,12 @@ export class Lane implements PartitionLane {
       states,
       log.read({ topic, partition: id.partition }, states.upTo, hold.position),
       (records, to) => this.#fold(hold, states, records, to),
-      () => this.#states === states,
+      () => this.#hold === hold && hold.states === states,
     )
-    this.#aside = aside
+    hold.aside = aside
     void aside.ended.then(() => {
       // Perhaps nobody pays who would show that it runs again.
-      if (this.#states === states && states.upTo === hold.position) this.#state = 'running'
+      if (hold.states === states && states.upTo === hold.position) hold.state = 'running'
     })
   }
 
@@ -398,7 +388,7 @@ export class Lane implements PartitionLane {
     const { work, id, now, observer } = this.#options
     const began = now()
     const answer = await (work.degraded as NonNullable<LaneWork['degraded']>)(records)
-    this.#state = this.#aside?.hasEnded === false ? 'rebuilding' : 'degraded'
+    hold.state = hold.aside?.hasEnded === false ? 'rebuilding' : 'degraded'
     const workedAt = now()
     const next = await this.#commit(hold, records, answer)
     hold.isDegraded = true
@@ -418,7 +408,6 @@ export class Lane implements PartitionLane {
     const all = mirrored === undefined ? answer.records : [...answer.records, ...mirrored.records]
     await hold.writer.commit(all, next)
     hold.position = next
-    this.#position = next
     mirrored?.onCommitted()
     answer.onCommitted?.()
     return next
@@ -432,9 +421,9 @@ export class Lane implements PartitionLane {
     }
   }
 
-  #storeFailed(cause: WeirError): void {
-    this.#states = null
-    this.#aside = null
+  #storeFailed(hold: Hold, cause: WeirError): void {
+    hold.states = null
+    hold.aside = null
     this.#storeRetryAt = this.#options.now() + storePauseSeconds
     this.#options.observer.lost?.(this.#options.id, cause)
   }

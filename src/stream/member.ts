@@ -26,6 +26,11 @@ export class Member implements RunHandler {
     return [...this.#lanes.values()]
   }
 
+  /** Those of them that have no run in hand. */
+  quietLanes(): PartitionLane[] {
+    return [...this.#lanes].flatMap(([name, lane]) => (this.#running.has(name) ? [] : [lane]))
+  }
+
   onAssigned(partitions: readonly TopicPartition[]): void {
     const assigned = new Set(partitions.map(nameOf))
     for (const [name, lane] of this.#lanes) {

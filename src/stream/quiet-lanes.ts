@@ -30,13 +30,13 @@ export class QuietLanes {
   }
 
   /**
-   * To be called every few seconds. A lane counts as quiet when two looks find it at the same place with states that
-   * are behind: a chunk in hand takes less. Does nothing where the store or the log cannot be asked.
+   * To be called every few seconds. Mends a lane when two looks find it at the same place with states that are behind,
+   * and no run in hand. Does nothing where the store or the log cannot be asked.
    */
   async look(): Promise<void> {
     const before = this.#behind
     this.#behind = new Map()
-    const lanes = this.#options.member.lanes()
+    const lanes = this.#options.member.quietLanes()
     await Promise.all(lanes.map((lane) => this.#lookAt(lane, before.get(lane)).catch(() => {})))
   }
 
@@ -46,9 +46,9 @@ export class QuietLanes {
     if (position === null) return
     const watermark = await store.watermark(id)
     const isWhole = watermark !== null && watermark >= position
-    // By this member, or from a snapshot: either takes as long as it takes.
-    const isAtWork = watermark === restoring ? lane.state === 'rebuilding' : (watermark ?? 0) < 0
-    if (isWhole || isAtWork) return
+    // From a snapshot: that takes as long as it takes.
+    const isLoading = watermark !== null && watermark < 0 && watermark !== restoring
+    if (isWhole || isLoading) return
     this.#behind.set(lane, { position, watermark })
     if (before?.position !== position || before.watermark !== watermark) return
     const at = { topic, partition: id.partition }

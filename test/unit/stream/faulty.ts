@@ -17,8 +17,11 @@ export function faultyLog(log: Log, nextFate: () => Fate): Log {
 
   function faultyWriter(writer: TransactionalWriter): TransactionalWriter {
     let dead = false
+    let isClosed = false
     return {
       async commit(records, nextOffset) {
+        // Let go of under its own run.
+        if (isClosed) throw unavailable('WEIR_LOG_UNAVAILABLE')
         if (dead) throw new Error('a commit on a writer that has failed')
         const fate = nextFate()
         dead = fate !== 'ok'
@@ -32,7 +35,7 @@ export function faultyLog(log: Log, nextFate: () => Fate): Log {
       },
       // The client says goodbye; what is under way to the broker arrives all the same.
       close: async () => {
-        dead = true
+        isClosed = true
       },
     }
   }

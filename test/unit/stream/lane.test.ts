@@ -21,6 +21,11 @@ const step = fc.oneof(
   // The group goes back, or on, without being asked: a new generation starts at the committed offset or anywhere.
   { weight: 2, arbitrary: fc.record({ does: fc.constant('jump'), who: fc.nat(1), size: fc.nat(30) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('release'), who: fc.nat(1), size: fc.constant(0) }) },
+  // Let go of under its own run, so many turns of the event loop's microtasks after it began.
+  {
+    weight: 1,
+    arbitrary: fc.record({ does: fc.constant('releaseUnder'), who: fc.nat(1), size: fc.nat(80) }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ does: fc.constant('steal'), who: fc.constant(0), size: fc.constant(0) }),
@@ -101,9 +106,12 @@ describe('a lane', () => {
           if (does === 'jump') member.position = Math.min(size, kept.length)
           else if (does === 'release') await member.lane.release()
           else if (does === 'wait') world.seconds += size
-          else if (does !== 'deliver') await happen(world, does)
+          else if (does !== 'deliver' && does !== 'releaseUnder') await happen(world, does)
           else {
-            const error = await member.deliver(size)
+            const run = member.deliver(does === 'deliver' ? size : 3)
+            for (let turn = 0; does === 'releaseUnder' && turn < size; turn++) await null
+            if (does === 'releaseUnder') await member.lane.release()
+            const error = await run
             if (error !== null) expect(expectedCodes).toContain(error.code)
           }
         }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts'
 import { createMemoryStore } from '../../../src/adapters/memory-store.ts'
 import { WeirError } from '../../../src/core/errors.ts'
@@ -14,7 +14,8 @@ let store: StateStore
 let fences: number
 let seconds: number
 let losesWrites: boolean
-/** What a restore waits for in its midst. */
+/** What a restore from the changelog waits for before it begins, and in its midst. */
+let opened: Promise<void>
 let restored: Promise<void>
 let join: (changelog: LaneOptions['changelog']) => Promise<void>
 let member: Member
@@ -26,7 +27,13 @@ beforeEach(async () => {
   fences = 0
   seconds = 0
   losesWrites = false
+  opened = Promise.resolve()
   restored = Promise.resolve()
+  const read = log.read.bind(log)
+  log.read = async function* (from, ...given) {
+    if (from.topic === 'features') await opened
+    yield* read(from, ...given)
+  }
   const forgetful: StateStore = {
     ...store,
     async write(...given) {
@@ -124,15 +131,21 @@ describe('a lane that gets no record', () => {
     expect(await answers()).toBe(4)
   })
 
-  it('is left alone while this member restores it, however long that takes', async () => {
+  it.each([
+    ['is about to restore', null],
+    ['restores', Number.MIN_SAFE_INTEGER],
+  ])('is left alone while this member %s it, however long that takes', async (_, watermark) => {
     await join({ topic: 'features', keys: laneKeys('test', id) })
     await pay(4)
     Object.assign(store, createMemoryStore())
     const finish = Promise.withResolvers<void>()
-    restored = finish.promise
+    onTestFinished(() => finish.resolve())
+    if (watermark === null) opened = finish.promise
+    else restored = finish.promise
     await quiet.look()
     await quiet.look()
-    await expect.poll(() => store.watermark(id)).toBe(Number.MIN_SAFE_INTEGER)
+    await expect.poll(() => member.quietLanes()).toEqual([])
+    await expect.poll(() => store.watermark(id)).toBe(watermark)
     const before = fences
     for (let i = 0; i < 3; i++) await quiet.look()
     finish.resolve()
