@@ -9,11 +9,18 @@ import type { LaneId, StateStore } from '../core/ports.ts'
  * was written or read, the state is too. So a remembered state is never served after a takeover, a restored dump or a
  * store that lost its data.
  *
- * @param mostBytes of states remembered, divided among the lanes; what was not used for longest is forgotten.
+ * @param mostBytes of the states remembered of all lanes together; what was not used for longest is forgotten.
  */
 export function createCachedStore<S extends StateStore>(store: S, mostBytes: number): S {
   const lanes = new Map<string, LaneCache>()
   const pool = new BufferPool()
+  let youngBytes = 0
+  const grew = (bytes: number): void => {
+    youngBytes += bytes
+    if (youngBytes < mostBytes / 2) return
+    youngBytes = 0
+    for (const cache of lanes.values()) cache.age()
+  }
   const nameOf = ({ kind, partition }: LaneId): string => `${kind}${partition}`
 
   /** Rejects as `store.read` does. */
@@ -36,7 +43,7 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
     async acquire(lane, token) {
       lanes.delete(nameOf(lane))
       const watermark = await store.acquire(lane, token)
-      lanes.set(nameOf(lane), new LaneCache(token, watermark, () => mostBytes / lanes.size))
+      lanes.set(nameOf(lane), new LaneCache(token, watermark, grew))
       return watermark
     },
 
@@ -100,14 +107,15 @@ const notRemembered = Buffer.alloc(0)
 class LaneCache {
   readonly token: string
   watermark: number | null
-  readonly #mostBytes: () => number
+  readonly #grew: (bytes: number) => void
   #young = new PackedStates(slabBytes)
   #old = new PackedStates(slabBytes)
 
-  constructor(token: string, watermark: number | null, mostBytes: () => number) {
+  /** @param grew told by how much what is young has grown; may call `age`. */
+  constructor(token: string, watermark: number | null, grew: (bytes: number) => void) {
     this.token = token
     this.watermark = watermark
-    this.#mostBytes = mostBytes
+    this.#grew = grew
   }
 
   /** A copy from `pool`: the place of a state changes with the next one that is remembered. */
@@ -121,10 +129,13 @@ class LaneCache {
   }
 
   remember(key: string, state: Buffer): void {
+    const before = this.#young.bytes
     this.#young.set(key, state.length > mostStateBytes ? notRemembered : state)
-    const mostYoung = this.#mostBytes() / 2
-    if (this.#young.bytes < mostYoung) return
-    const forgotten = this.#old.clear(mostYoung)
+    this.#grew(this.#young.bytes - before)
+  }
+
+  age(): void {
+    const forgotten = this.#old.clear(this.#young.bytes)
     this.#old = this.#young
     this.#young = forgotten
   }

@@ -100,6 +100,19 @@ describe('a cached store', () => {
     expect(store.asked).toEqual(['0'])
   })
 
+  test('leaves to a busy lane what the others do not need', async () => {
+    const store = watched(createMemoryStore())
+    const cached = createCachedStore(store, 8_000)
+    const quiet = Array.from({ length: 10 }, (_, i) => ({ kind: 'l', partition: i }) as const)
+    for (const one of [lane, ...quiet]) await cached.acquire(one, 'a')
+    const keys = Array.from({ length: 60 }, (_, i) => `${i}`)
+    const states = keys.map((key) => [key, bytes('0123456789')] as const)
+    await cached.write(lane, 'a', { from: null, to: 1 }, states)
+    for (const one of quiet) await cached.write(one, 'a', { from: null, to: 1 }, [['x', bytes('1')]])
+    await cached.read(lane, 'a', 1, keys)
+    expect(store.asked).toEqual([])
+  })
+
   test('answers as the store beneath, whatever two owners do and whatever fails', async () => {
     const step = fc.record({
       who: fc.nat(1),
