@@ -6,6 +6,7 @@ import {
   hideAborted,
   openSealed,
 } from './kafka-fetch.ts'
+import { type FetchedBatch as BatchToHandle, type FetchingGroup, FetchLoops } from './kafka-fetch-loops.ts'
 import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
 
 const require = createRequire(import.meta.url)
@@ -149,6 +150,37 @@ function patchBatch(): void {
   replace(path, FetchedBatch)
 }
 
+/** What kafkajs's runner is made of and has. */
+interface Runner {
+  fetchManager: FetchLoops
+  fetch(nodeId: number): Promise<BatchToHandle[]>
+  handleBatch(batch: BatchToHandle): Promise<void>
+}
+interface RunnerOptions {
+  readonly consumerGroup: FetchingGroup
+  readonly concurrency: number
+}
+
+/** See FetchLoops. */
+function patchFetchManager(): void {
+  const path = 'kafkajs/src/consumer/runner.js'
+  const { KafkaJSNoBrokerAvailableError } = require('kafkajs/src/errors.js')
+  const Runner: new (options: RunnerOptions) => Runner = require(path)
+  class LoopingRunner extends Runner {
+    constructor(options: RunnerOptions) {
+      super(options)
+      this.fetchManager = new FetchLoops({
+        group: options.consumerGroup,
+        fetch: (nodeId) => this.fetch(nodeId),
+        handle: (batch) => this.handleBatch(batch),
+        concurrency: options.concurrency,
+        noBroker: () => new KafkaJSNoBrokerAvailableError(),
+      })
+    }
+  }
+  replace(path, LoopingRunner)
+}
+
 /** What kafkajs gets for a file of its own: those of requests it loads when a broker is first spoken to, others with itself. */
 function replace(path: string, exported: unknown): void {
   const file = require.resolve(path)
@@ -269,6 +301,7 @@ patchRequestFraming()
 patchOffsetReset()
 patchFetch()
 patchBatch()
+patchFetchManager()
 replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
 replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)
 

@@ -58,6 +58,38 @@ test('a position that the log no longer holds is read from the first record, and
   await log.close()
 })
 
+test('a partition whose run does not end holds up no other', async () => {
+  const slow = `${topic}-slow`
+  const admin = await createKafkaAdmin({ brokers })
+  await admin.createTopics([{ topic: slow, partitions: 2, replication: 1, settings: {} }])
+  await admin.close()
+  const log = createKafkaLog({ client: { brokers } })
+  const put = (partition: number) =>
+    log.append([{ topic: slow, partition, key: null, value: Buffer.from('x') }])
+  const hold = Promise.withResolvers<void>()
+  const handled: string[] = []
+  const subscription = await log.subscribe(slow, [slow], {
+    onAssigned() {},
+    async onRun({ partition, from, records }) {
+      if (partition === 0) await hold.promise
+      handled.push(`${partition}/${from}`)
+      return (records.at(-1)?.offset ?? 0) + 1
+    },
+  })
+  await put(0)
+  for (let i = 0; i < 3; i++) {
+    await put(1)
+    await expect.poll(() => handled.at(-1), { timeout: 5_000 }).toBe(`1/${i}`)
+  }
+  await put(0)
+  hold.resolve()
+  await subscription.idle()
+  // Whether the second came with the first hangs on when it was fetched.
+  expect(handled.filter((one) => one.startsWith('0'))[0]).toBe('0/0')
+  expect(handled.filter((one) => one.startsWith('1'))).toEqual(['1/0', '1/1', '1/2'])
+  await log.close()
+})
+
 test('without a broker every call fails soon, as unavailable and retriable', async () => {
   const log = createKafkaLog({ client: { brokers: ['127.0.0.1:1'] } })
   const at = { topic, partition: 0 }
