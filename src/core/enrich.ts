@@ -1,9 +1,9 @@
 import type { Rejection } from './errors.ts'
-import type { Aggregate } from './features/aggregates.ts'
-import type { EntityColumn, Placed } from './features/columns.ts'
+import type { EntityColumn } from './features/columns.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { EntityState } from './features/entity-state.ts'
 import { type FeatureEvent, toEvent } from './features/event.ts'
+import type { WriteColumns } from './features/unrolled.ts'
 import { hash53 } from './hash.ts'
 import { type Arrival, type Parties, type Party, partiesOf } from './parties.ts'
 import { type EntityDelta, type EntityKind, entityKinds, type Transaction } from './types.ts'
@@ -179,7 +179,7 @@ export function enrichCustomer(
   customer: Party,
   packed: Uint8Array | null,
 ): Buffer {
-  const { names, scans, aggregates, columns } = features
+  const { names, aggregates, fillAggregates, writeColumns } = features
   const state = features.customerState.open(packed)
   for (const place of customer.arrivals) {
     const event = events[place] as FeatureEvent
@@ -188,10 +188,9 @@ export function enrichCustomer(
     arrival.late = state.lastTime > event.time
     arrival.duplicateOf = state.offsetOf(event.id)
     if (arrival.duplicateOf >= 0) continue
-    for (let i = 0; i < scans.length; i++) scans[i]?.(state, event, aggregates[i] as Aggregate)
+    fillAggregates(state, event)
     const sight = { transaction, event, customer: state, aggregates }
-    const row = place * names.length
-    for (const { at, value } of columns) rows[row + at] = value(sight)
+    writeColumns(rows, place * names.length, sight)
     state.add(event, transaction)
   }
   return state.pack()
@@ -264,12 +263,11 @@ export function readEntity(
   state: EntityState,
   ageMs: number,
 ): void {
-  const columns = features.entityColumns[kind] as readonly Placed<EntityColumn>[]
+  const write = features.writeEntityColumns[kind] as WriteColumns<Parameters<EntityColumn>>
   const event = events[place] as FeatureEvent
   const arrival = arrivals[place] as Enriching['arrivals'][number]
   arrival.entityAgeMs = Math.max(arrival.entityAgeMs ?? 0, ageMs)
-  const row = place * features.names.length
-  for (const { at, value } of columns) rows[row + at] = value(state, event)
+  write(rows, place * features.names.length, state, event)
 }
 
 /** A delta while the chunk adds to it. */

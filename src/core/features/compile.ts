@@ -35,6 +35,7 @@ import { checkedDuration, entityLayout, invalid, tiersOf, tileOf } from './layou
 import { maturedColumn } from './matured-columns.ts'
 import { robustColumn, robustScan } from './robust-columns.ts'
 import { sequenceColumn } from './sequence.ts'
+import { type FillAggregates, fillerOf, type WriteColumns, writerOf } from './unrolled.ts'
 
 /** A feature file made ready: what to keep, and how each column is computed from it. */
 export interface CompiledFeatures {
@@ -43,12 +44,15 @@ export interface CompiledFeatures {
   readonly names: readonly string[]
   /** Columns of the payment and its customer. */
   readonly columns: readonly Placed<Column>[]
+  readonly writeColumns: WriteColumns<Parameters<Column>>
   /** Columns of merchants, terminals and devices, by position in entityKinds. */
   readonly entityColumns: readonly (readonly Placed<EntityColumn>[])[]
+  readonly writeEntityColumns: readonly WriteColumns<Parameters<EntityColumn>>[]
   /** Column of the feature that tells odd payments; -1 when the file has none. */
   readonly oddColumn: number
-  readonly scans: readonly Scan[]
+  /** Earlier payments by window, and what fills them before columns read them. */
   readonly aggregates: readonly Aggregate[]
+  readonly fillAggregates: FillAggregates
   readonly customer: CustomerLayout
   readonly entity: EntityLayout
   /**
@@ -81,15 +85,18 @@ export function compileFeatures(file: FeatureFile, sha256: (text: string) => str
     currency: file.reference_currency,
     rates: file.rates,
   }
+  const aggregates = compiler.scans.map(() => new Aggregate())
   const meaning = { ...layout, features: file.features.map(({ description: _, ...feature }) => feature) }
   return {
     file,
     names: file.features.map(({ name }) => name),
     columns: compiler.columns,
+    writeColumns: writerOf(compiler.columns, 1),
     entityColumns: compiler.entityColumns,
+    writeEntityColumns: compiler.entityColumns.map((columns) => writerOf(columns, 2)),
     oddColumn: file.features.findIndex(({ name }) => name === file.entities.odd?.feature),
-    scans: compiler.scans,
-    aggregates: compiler.scans.map(() => new Aggregate()),
+    aggregates,
+    fillAggregates: fillerOf(compiler.scans, aggregates),
     customer: compiler.customer,
     entity: compiler.entity,
     customerState: new CustomerState(compiler.customer),

@@ -1,6 +1,7 @@
 import { hash32, hash53 } from '../hash.ts'
 import type { Column, Sight } from './columns.ts'
 import type { CompiledFeatures } from './compile.ts'
+import { writerOf } from './unrolled.ts'
 
 /**
  * Columns that are looked up in tables which were learned: vectors of merchants, categories and words, factors of
@@ -43,7 +44,7 @@ export function withLookups(features: CompiledFeatures, lookups: Lookups | null)
     Object.entries(lookups.tables).map(([name, table]) => [name, new OpenTable(table)] as const),
   )
   const table = (name: string) => tables.get(name) as OpenTable
-  const columns = lookups.columns.map((column): Column => {
+  const values = lookups.columns.map((column): Column => {
     if ('table' in column) return componentColumn(vectorOf(table(column.table)), column.component)
     if ('dot' in column) {
       const [left, right] = column.dot
@@ -52,10 +53,13 @@ export function withLookups(features: CompiledFeatures, lookups: Lookups | null)
     const open = table(column.cosine_to_recent)
     return cosineColumn(vectorOf(open), recentMeanOf(open, column.last))
   })
+  const placed = values.map((value, i) => ({ at: features.names.length + i, value }))
+  const columns = [...features.columns, ...placed]
   return {
     ...features,
     names: [...features.names, ...lookups.columns.map(({ name }) => name)],
-    columns: [...features.columns, ...columns.map((value, i) => ({ at: features.names.length + i, value }))],
+    columns,
+    writeColumns: writerOf(columns, 1),
   }
 }
 
