@@ -1,13 +1,11 @@
 import { Breaches, breachesOf, type Order, type Outcome } from './fault.ts'
-import { longestIdle, rounded } from './idle.ts'
+import { boundIdle, rounded } from './idle.ts'
 import { MemberProcess } from './member-process.ts'
 import { judge, openScene, type Scene, settle, startFeed } from './scene.ts'
 import { gather } from './verifier/evidence.ts'
 
 /** What an orderly end may take: docs/operations.md. */
 const stopSeconds = 5
-/** What a partition may wait for its next owner beyond the time in which a death is noticed. */
-const takeOverSeconds = 2
 
 /** Members that come and go. */
 export class Group {
@@ -67,13 +65,8 @@ export async function changeUnderLoad(
     while (group.size > 0) await group.leave(0)
     const evidence = await gather(scene.config)
     const verdict = await judge(scene.config, evidence)
-    const { partition, seconds: idle, since } = longestIdle(evidence)
-    const limit = scene.config.kafka.session_timeout_ms / 1000 + takeOverSeconds
     const { breaches, longestStop } = group
-    breaches.must(
-      idle <= limit,
-      `partition ${partition} was idle for ${idle} s from ${new Date(since).toISOString()} on, longer than ${limit} s`,
-    )
+    const idle = boundIdle(breaches, evidence, scene.config)
     return {
       injected: times,
       verdict,

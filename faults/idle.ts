@@ -1,3 +1,5 @@
+import type { Config } from '../src/config/schema.ts'
+import type { Breaches } from './fault.ts'
 import type { Evidence } from './verifier/evidence.ts'
 
 /** A time in which a partition got no decision. */
@@ -27,6 +29,24 @@ export function longestIdle(
     }
   }
   return longest
+}
+
+/** What a partition may wait for its next owner beyond the time in which a death is noticed. */
+const takeOverSeconds = 2
+
+/** Breaks the promise that no partition waits for longer. @returns the seconds of the one that waited longest. */
+export function boundIdle(
+  breaches: Breaches,
+  evidence: Pick<Evidence, 'records'>,
+  { kafka }: Pick<Config, 'kafka'>,
+): number {
+  const { partition, seconds, since } = longestIdle(evidence)
+  const limit = kafka.session_timeout_ms / 1000 + takeOverSeconds
+  breaches.must(
+    seconds <= limit,
+    `partition ${partition} was idle for ${seconds} s from ${new Date(since).toISOString()} on, longer than ${limit} s`,
+  )
+  return seconds
 }
 
 /** For figures: a hundredth of a second tells enough. */
