@@ -47,6 +47,20 @@ export function storeSuite(name: string, open: () => Promise<StateStore>): void 
       expect(await store.peek(lane, ['y', 'nobody'])).toEqual([Buffer.alloc(0), null])
     })
 
+    test.each([1, 99, 100, 101, 199, 200, 250])('a write of %i states is whole', async (count) => {
+      const lane = freshLane()
+      await store.acquire(lane, 'a')
+      const states = Array.from({ length: count }, (_, i) => [`s${i}`, Buffer.from(`state ${i}`)] as const)
+      await store.write(lane, 'a', { from: null, to: 1 }, states)
+      const found = await store.read(
+        lane,
+        'a',
+        1,
+        states.map(([key]) => key),
+      )
+      expect(found).toEqual(states.map(([, state]) => state))
+    })
+
     test('a lane that is cleared holds nothing, and the others what they held', async () => {
       const [lane, other] = [freshLane(), freshLane()]
       const states = Array.from({ length: 2_500 }, (_, i) => [`s${i}`, Buffer.of(1)] as const)

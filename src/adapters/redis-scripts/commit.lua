@@ -15,11 +15,17 @@ end
 if held[1] ~= ARGV[1] or (held[2] or '') ~= ARGV[2] then
   return 0
 end
+-- A hundred at once: a call takes as long as it takes to set a small state.
 local packed = ARGV[4]
-local at, key, state = 1, nil, nil
+local at, count, fields, key = 1, 0, {}, nil
 while at <= #packed do
-  key, state, at = struct.unpack('>I4c0I4c0', packed, at)
-  redis.call('HSET', KEYS[1], 's:' .. key, state)
+  key, fields[count + 2], at = struct.unpack('>I4c0I4c0', packed, at)
+  fields[count + 1] = 's:' .. key
+  count = count + 2
+  if count == 200 or at > #packed then
+    redis.call('HSET', KEYS[1], unpack(fields, 1, count))
+    count = 0
+  end
 end
 redis.call('HSET', KEYS[1], 'wm', ARGV[3])
 return 1
