@@ -34,7 +34,7 @@ export function longestIdle(
 /** What a partition may wait for its next owner beyond the time in which a death is noticed. */
 const takeOverSeconds = 2
 
-/** Breaks the promise that no partition waits for longer. @returns the seconds of the one that waited longest. */
+/** Notes a breach where a partition waited for longer. @returns the seconds of the one that waited longest. */
 export function boundIdle(
   breaches: Breaches,
   evidence: Pick<Evidence, 'records'>,

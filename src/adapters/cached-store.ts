@@ -92,7 +92,7 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
 /** The lane is no longer as it is remembered. */
 const isLost: ReadonlySet<ErrorCode> = new Set(['WEIR_STORE_NOT_OWNER', 'WEIR_STORE_GONE'])
 
-/** Of states: what one takes at most is half of it. Every lane has two at least. */
+/** Of states: what one takes at most is half of it. */
 const slabBytes = 128 * 1024
 
 /** Larger states are not remembered: */

@@ -29,16 +29,24 @@ export interface FetchLoopsOptions {
   readonly noBroker: () => Error
 }
 
-/**
- * So long, milliseconds, the others wait for a partition at work: a fetch is dear, and mostly all are done by then. And so
- * long a broker holds a fetch that leaves some out: one of them may be free by then.
- */
+/** So long, milliseconds, a fetch waits for those of the last to be handled: it is dear, and mostly all are done by then. */
 const patienceMs = 100
+/** So long a broker holds a fetch that leaves out partitions at work: one of them may be free by then. */
+const shortWaitMs = 20
+
+/** A batch on its way to `handle`. */
+interface Taken {
+  readonly batch: FetchedBatch
+  /** Resolves when it is handled, or will not be. */
+  readonly done: Promise<void>
+  readonly onDone: () => void
+}
 
 /**
  * Fetches from all brokers, and hands over what comes, in place of kafkajs's fetch manager. That one asks a broker again
  * only when all that its last answer brought is handled: a partition that restores its states, or waits for an answer
- * that does not come, holds up all others. Here it holds them up for a moment at most.
+ * that does not come, holds up all others. Here it holds them up for a moment at most, as long as the group stays as
+ * it is and not all of `concurrency` wait.
  *
  * And where joining the group broke off, kafkajs goes on with the partitions of before, which others have by then: it
  * and they take them from each other, until a member that waits for its word gives up. Here it joins again first.
@@ -47,12 +55,14 @@ export class FetchLoops {
   readonly #options: FetchLoopsOptions
   /** Partitions of which a batch is handled, or waits for its turn. */
   readonly #busy = new Set<string>()
-  readonly #waiting: FetchedBatch[] = []
+  readonly #waiting: Taken[] = []
   readonly #handled = new Set<Promise<void>>()
   #ends = true
   #ended: Promise<unknown> = Promise.resolve()
   #failure: { readonly error: unknown } | null = null
   #isJoined = false
+  /** Calls of `stop`: one may come while `start` joins. */
+  #stops = 0
 
   constructor(options: FetchLoopsOptions) {
     this.#options = options
@@ -66,18 +76,23 @@ export class FetchLoops {
    */
   async start(): Promise<void> {
     const { group } = this.#options
+    const stops = this.#stops
     if (!this.#isJoined) await group.joinAndSync()
+    if (stops !== this.#stops) return
     const nodes = group.getNodeIds()
     if (nodes.length === 0) throw this.#options.noBroker()
     this.#ends = false
     this.#failure = null
-    this.#ended = Promise.all(nodes.map((node) => this.#loop(node, nodes))).then(() => this.#allHandled())
+    this.#ended = Promise.all(nodes.map((node) => this.#loop(node, nodes))).then(() =>
+      Promise.all(this.#handled),
+    )
     await this.#ended
     if (this.#failure !== null) throw (this.#failure as { error: unknown }).error
   }
 
   /** Resolves when nothing is fetched or handled any more. */
   async stop(): Promise<void> {
+    this.#stops++
     this.#end()
     await this.#ended
   }
@@ -94,7 +109,7 @@ export class FetchLoops {
       }
       return all
     }
-    const wait = { get: () => (this.#busy.size > 0 ? Math.min(patienceMs, waitMs) : waitMs) }
+    const wait = { get: () => (this.#busy.size > 0 ? Math.min(shortWaitMs, waitMs) : waitMs) }
     Object.defineProperty(group, 'maxWaitTime', wait)
   }
 
@@ -102,8 +117,14 @@ export class FetchLoops {
     const join = group.joinAndSync.bind(group)
     group.joinAndSync = async () => {
       this.#isJoined = false
-      await join()
-      this.#isJoined = true
+      try {
+        await join()
+        this.#isJoined = true
+      } catch (error) {
+        // Another loop may have joined meanwhile; this one's attempt has changed the group again.
+        this.#isJoined = false
+        throw error
+      }
     }
   }
 
@@ -111,8 +132,7 @@ export class FetchLoops {
     try {
       while (!this.#ends) {
         if (this.#isOther(nodes)) return this.#end()
-        await this.#take(await this.#options.fetch(node))
-        await this.#settle()
+        await settled(await this.#take(await this.#options.fetch(node)))
       }
     } catch (error) {
       this.#fail(error)
@@ -125,32 +145,42 @@ export class FetchLoops {
     return now.length > 0 && (now.length !== nodes.length || nodes.some((node) => !now.includes(node)))
   }
 
-  async #take(batches: readonly FetchedBatch[]): Promise<void> {
-    if (this.#ends) return
+  /** @returns what was taken of them. */
+  async #take(batches: readonly FetchedBatch[]): Promise<Taken[]> {
+    if (this.#ends) return []
+    const taken: Taken[] = []
     for (const batch of batches) {
       // Two brokers may both have been asked, while the partition moved from one to the other.
       if (batch.isEmpty() || this.#busy.has(nameOf(batch))) continue
+      const { promise, resolve } = Promise.withResolvers<void>()
       this.#busy.add(nameOf(batch))
-      this.#waiting.push(batch)
+      taken.push({ batch, done: promise, onDone: resolve })
     }
+    this.#waiting.push(...taken)
     this.#handleNext()
     // Markers alone, or nothing: that takes no time, and the next fetch is to begin behind them.
     for (const batch of batches) {
       if (batch.isEmpty() && !this.#busy.has(nameOf(batch))) await this.#options.handle(batch)
     }
+    return taken
   }
 
   #handleNext(): void {
     while (this.#handled.size < this.#options.concurrency) {
-      const batch = this.#waiting.shift()
-      if (batch === undefined) return
-      const handled = this.#handle(batch).finally(() => {
+      const next = this.#waiting.shift()
+      if (next === undefined) return
+      const handled = this.#handle(next.batch).finally(() => {
         this.#handled.delete(handled)
-        this.#busy.delete(nameOf(batch))
+        this.#leave(next)
         this.#handleNext()
       })
       this.#handled.add(handled)
     }
+  }
+
+  #leave({ batch, onDone }: Taken): void {
+    this.#busy.delete(nameOf(batch))
+    onDone()
   }
 
   async #handle(batch: FetchedBatch): Promise<void> {
@@ -169,21 +199,17 @@ export class FetchLoops {
   /** What has not begun is fetched again: nothing of it counts as read. */
   #end(): void {
     this.#ends = true
-    for (const batch of this.#waiting.splice(0)) this.#busy.delete(nameOf(batch))
+    for (const taken of this.#waiting.splice(0)) this.#leave(taken)
   }
+}
 
-  /** Waits until nothing is handled, for a moment at most. */
-  async #settle(): Promise<void> {
-    if (this.#handled.size === 0) return
-    const patience = new AbortController()
-    const over = sleep(patienceMs, undefined, patience).catch(() => {})
-    await Promise.race([this.#allHandled(), over])
-    patience.abort()
-  }
-
-  async #allHandled(): Promise<void> {
-    while (this.#handled.size > 0) await Promise.all(this.#handled)
-  }
+/** Waits until all are done, for a moment at most. */
+async function settled(taken: readonly Taken[]): Promise<void> {
+  if (taken.length === 0) return
+  const patience = new AbortController()
+  const over = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => {})
+  await Promise.race([Promise.all(taken.map(({ done }) => done)), over])
+  patience.abort()
 }
 
 const nameOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`

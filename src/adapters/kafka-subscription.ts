@@ -272,7 +272,7 @@ export class KafkaSubscription implements Subscription {
 
   async #onBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     const lane = this.#lane(payload.batch.topic, payload.batch.partition)
-    // A run of an earlier generation may still be at it when another broker's fetcher has joined again.
+    // A run of a consumer that was replaced may still be at it.
     while (lane.busy !== undefined) await lane.busy
     if (!this.#assigned.has(lane)) return
     const handling = this.#handle(consumer, lane, payload)

@@ -147,8 +147,9 @@ export class Lane implements PartitionLane {
         () => true,
         () => false,
       )
+    let hold: Hold | null = null
     try {
-      const hold = await this.#held()
+      hold = await this.#held()
       const states = await this.#owned(hold, beat)
       if (states === null) return await this.#degrade(hold, from, records)
       if (await this.#foldsAside(hold, states)) {
@@ -163,7 +164,8 @@ export class Lane implements PartitionLane {
       this.#options.observer.lost?.(this.#options.id, asLaneError(error, this.#options.id))
       // Unless the group gave it back meanwhile: then it is for this member to take, with or without a record.
       this.#isTaken = isTakenOver(error) && starts === this.#starts
-      await this.release()
+      // Where it was let go of under this run, what is held by now is another's.
+      if (hold === null || hold === this.#hold) await this.release()
       throw error
     }
   }
@@ -191,6 +193,10 @@ export class Lane implements PartitionLane {
     const canDegrade = this.#options.work.degraded !== undefined
     if (canDegrade && this.#options.now() < this.#storeRetryAt) return null
     hold.changelog ??= await this.#openChangelog(hold, beat)
+    if (this.#hold !== hold) {
+      const message = `lane ${this.id.kind}${this.id.partition} was let go of under its run`
+      throw new WeirError('WEIR_LOG_UNAVAILABLE', message, { retriable: true })
+    }
     try {
       hold.states = await this.#acquire(hold, beat)
       await this.#reached('acquired')

@@ -41,7 +41,7 @@ export class QuietLanes {
   }
 
   async #lookAt(lane: PartitionLane, before: Place | undefined): Promise<void> {
-    const { subscription, log, store } = this.#options
+    const { member, subscription, log, store } = this.#options
     const { id, topic, position } = lane
     if (position === null) return
     const watermark = await store.watermark(id)
@@ -56,6 +56,8 @@ export class QuietLanes {
     const isLost = watermark === null || watermark === restoring
     const from = isLost ? (await log.bounds(at)).first : watermark
     if (from >= position) return
+    // Perhaps a run has come while store and log were asked.
+    if (!member.quietLanes().includes(lane)) return
     // It may believe that its states are whole: taking over again, it asks.
     await lane.release()
     subscription.seek(at, from)

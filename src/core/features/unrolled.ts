@@ -6,7 +6,7 @@ import type { FeatureEvent } from './event.ts'
 /*
  * Functions that call those of a list, each by a name of its own, made as program text. Called one after the other from the
  * list they would all be called from one place, of which V8 can only say that it may be any of them; by its name each is
- * known, and the short ones are taken in. An eighth of what features cost a payment (docs/performance.md).
+ * known, and the short ones are taken in. A tenth of what features cost a payment (docs/performance.md).
  */
 
 /** Writes columns into one row, which begins at `row`. */

@@ -88,7 +88,7 @@ describe('fetch loops', () => {
     await expect.poll(() => handled).toEqual([1])
     there[2] = 5
     await expect.poll(() => handled).toEqual([1, 2])
-    expect(asked.at(-1)).toEqual({ partitions: [1, 2], waitMs: 100 })
+    expect(asked.at(-1)).toEqual({ partitions: [1, 2], waitMs: 20 })
     hold.resolve()
     await expect.poll(() => handled).toEqual([1, 2, 0])
     await expect.poll(() => asked.at(-1)).toEqual({ partitions: [0, 1, 2], waitMs: 250 })
@@ -140,6 +140,12 @@ describe('fetch loops', () => {
     await expect.poll(() => asked.length).toBeGreaterThan(0)
     await loops.stop()
     await running
+  })
+
+  it('do not begin where they are stopped while they join', async () => {
+    joins = [() => void loops.stop()]
+    await loops.start()
+    expect(asked).toEqual([])
   })
 
   it('begin anew when the brokers are others, not while none is known', async () => {
