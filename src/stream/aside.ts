@@ -6,7 +6,6 @@ export const sliceRecords = 500
 
 /** Folds into states what they miss, beside the records that come meanwhile and are answered without states. */
 export class Aside {
-  readonly states: LaneStates
   /** Where the states ended when it began. */
   readonly from: number
   /** Never rejects. */
@@ -26,7 +25,6 @@ export class Aside {
     fold: (records: readonly LogRecord[], to: number) => Promise<void>,
     isHeld: () => boolean,
   ) {
-    this.states = states
     this.from = states.upTo
     this.ended = this.#run(missed, fold, isHeld)
   }

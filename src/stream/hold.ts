@@ -24,7 +24,7 @@ export interface Hold {
   changelog: Changelog | null
   /** Null until they are acquired, and while the store cannot be reached. */
   states: LaneStates | null
-  /** Null unless states that miss much are, or were, folded in beside what comes. */
+  /** Of `states`: null unless they miss much, and are or were folded in beside what comes. */
   aside: Aside | null
   state: LaneState
 }

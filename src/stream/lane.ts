@@ -326,7 +326,7 @@ export class Lane implements PartitionLane {
     // States that are mirrored go through the one writer, which is busy with what comes meanwhile.
     if (work.degraded === undefined || hold.changelog !== null) return false
     for (;;) {
-      const aside = hold.aside?.states === states ? hold.aside : null
+      const { aside } = hold
       const behind = hold.position - states.upTo
       if (isUnavailable(aside?.failure)) {
         this.#storeFailed(hold, aside.failure)
