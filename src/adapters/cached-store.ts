@@ -26,17 +26,23 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
   /** Rejects as `store.read` does. */
   async function read(lane: LaneId, cache: LaneCache, keys: readonly string[]): Promise<(Buffer | null)[]> {
     const { token, watermark } = cache
-    const states = keys.map((key) => cache.get(key, pool))
-    const missing = keys.filter((_, i) => states[i] === undefined)
+    const states: (Buffer | null)[] = []
+    const missing: string[] = []
+    const places: number[] = []
+    for (const key of keys) {
+      const state = cache.get(key, pool) ?? null
+      if (state === null) places.push(states.length)
+      if (state === null) missing.push(key)
+      states.push(state)
+    }
     const found = await store.read(lane, token, watermark, missing)
     const isCurrent = cache.watermark === watermark
-    let next = 0
-    return states.map((state, i) => {
-      if (state !== undefined) return state
-      const value = found[next++] ?? null
-      if (value !== null && isCurrent) cache.remember(keys[i] as string, value)
-      return value
-    })
+    for (let i = 0; i < missing.length; i++) {
+      const state = found[i] ?? null
+      states[places[i] as number] = state
+      if (state !== null && isCurrent) cache.remember(missing[i] as string, state)
+    }
+    return states
   }
 
   const cached: StateStore = {

@@ -143,8 +143,15 @@ function patchBatch(): void {
       super(topic, fetchedOffset, { ...partition, messages: [] })
       const from = Number(fetchedOffset)
       this.rawMessages = partition.messages
-      this.messagesWithinOffset = partition.messages.filter(({ offset }) => offset >= from)
-      this.messages = this.messagesWithinOffset.filter(({ isControlRecord }) => !isControlRecord)
+      const within: FetchedRecord[] = []
+      const messages: FetchedRecord[] = []
+      for (const record of partition.messages) {
+        if (record.offset < from) continue
+        within.push(record)
+        if (!record.isControlRecord) messages.push(record)
+      }
+      this.messagesWithinOffset = within
+      this.messages = messages
     }
   }
   replace(path, FetchedBatch)

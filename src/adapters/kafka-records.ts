@@ -48,9 +48,15 @@ export function recordMeter(): (record: BatchedRecord) => number {
  */
 export function writeBatch(bytes: Buffer, from: number, batch: RecordBatch): number {
   const { records, transactional, producerId, producerEpoch, firstSequence, now } = batch
-  const times = records.map(({ timestamp }) => Number(timestamp ?? now))
-  const first = times.reduce((a, b) => Math.min(a, b), Infinity)
-  const last = times.reduce((a, b) => Math.max(a, b), -Infinity)
+  const times: number[] = []
+  let first = Infinity
+  let last = -Infinity
+  for (const { timestamp } of records) {
+    const time = Number(timestamp ?? now)
+    times.push(time)
+    first = Math.min(first, time)
+    last = Math.max(last, time)
+  }
   const end = writeRecords(bytes, from + batchHeaderBytes, records, times, first)
   bytes.writeBigInt64BE(0n, from)
   bytes.writeInt32BE(end - from - 12, from + 8)

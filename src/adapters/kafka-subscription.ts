@@ -308,7 +308,7 @@ export class KafkaSubscription implements Subscription {
     const isBacklog = BigInt(batch.highWatermark) > BigInt(batch.lastOffset()) + 1n
     for (let at = 0; at < messages.length && current(); at += this.#maxRunRecords) {
       if (isBacklog && at > 0 && messages.length - at < this.#maxRunRecords) break
-      const records = messages.slice(at, at + this.#maxRunRecords).map((message) => message.open())
+      const records = messages.slice(at, at + this.#maxRunRecords).map(opened)
       const last = records[records.length - 1] as LogRecord
       const beats = new Beats(heartbeat)
       let next: number
@@ -430,6 +430,8 @@ export class KafkaSubscription implements Subscription {
     return lane
   }
 }
+
+const opened = (message: FetchedRecord): LogRecord => message.open()
 
 /** Heartbeats on behalf of a handler. A failed one must reach kafkajs, which joins the group again on it. */
 class Beats {

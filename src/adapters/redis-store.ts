@@ -52,6 +52,7 @@ const connectMs = 5_000
 
 /** Fields of the hash that holds a lane; those of states begin with `state`. */
 const field = { owner: 'own', watermark: 'wm', state: 's:' }
+const stateField = (key: string): string => field.state + key
 
 /**
  * The state store in Redis: one key a lane, so that Redis has all of it or nothing (docs/decisions/0027), and one round
@@ -83,7 +84,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async read(lane, token, watermark, keys) {
       const all = [field.owner, field.watermark]
-      for (const key of keys) all.push(field.state + key)
+      for (const key of keys) all.push(stateField(key))
       const values = await fieldsOf(lane, all)
       const [own, found] = values
       if (own == null) throw gone(lane)
@@ -103,10 +104,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async peek(lane, keys) {
       if (keys.length === 0) return []
-      return fieldsOf(
-        lane,
-        keys.map((key) => field.state + key),
-      )
+      return fieldsOf(lane, keys.map(stateField))
     },
 
     watermark: (lane) => guard(() => watermarkOf(lane)),

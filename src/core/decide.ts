@@ -78,7 +78,8 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
   const { sights, failure } = await see(enriched, active)
   const decisions: Decision[] = []
   const alerts: Alert[] = []
-  enriched.arrivals.forEach((arrival, i) => {
+  for (let i = 0; i < enriched.arrivals.length; i++) {
+    const arrival = enriched.arrivals[i] as EnrichedArrival
     const sight = sights?.[i] ?? null
     const answer =
       arrival.duplicateOf >= 0
@@ -88,7 +89,7 @@ export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet)
           : scored(chunk, arrival, sight, active)
     decisions.push(answer.decision)
     if (answer.alert !== null) alerts.push(told(answer.alert, active))
-  })
+  }
   return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
 }
 

@@ -149,10 +149,11 @@ export interface Enriching {
 }
 
 export function begin(arrivals: readonly Arrival[], features: CompiledFeatures): Enriching {
-  return {
-    features,
-    events: arrivals.map(({ offset, transaction }) => eventOf(transaction, offset, features)),
-    arrivals: arrivals.map(({ partition, offset, transaction }) => ({
+  const events: FeatureEvent[] = []
+  const begun: Enriching['arrivals'][number][] = []
+  for (const { partition, offset, transaction } of arrivals) {
+    events.push(eventOf(transaction, offset, features))
+    begun.push({
       partition,
       offset,
       transaction,
@@ -160,9 +161,10 @@ export function begin(arrivals: readonly Arrival[], features: CompiledFeatures):
       late: false,
       entityAgeMs: null,
       stale: false,
-    })),
-    rows: new Float32Array(arrivals.length * features.names.length).fill(Number.NaN),
+    })
   }
+  const rows = new Float32Array(arrivals.length * features.names.length).fill(Number.NaN)
+  return { features, events, arrivals: begun, rows }
 }
 
 function eventOf(transaction: Transaction, offset: number, features: CompiledFeatures): FeatureEvent {

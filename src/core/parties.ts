@@ -25,9 +25,12 @@ export interface Parties {
 /** The name of a merchant, terminal or device among all of them. */
 export const entityKey = (kind: EntityKind, id: string): string => `${kind}:${id}`
 
+export const keyOf = ({ key }: Party): string => key
+
 /** What names the shared entities of a transaction, or of a label. */
 type Naming = Pick<Transaction, 'merchant_id' | 'terminal_id' | 'device_id'>
 
+const customerOf = ({ customer_id }: Transaction): string => customer_id
 const idOf: Readonly<Record<EntityKind, (of: Naming) => string | null>> = {
   merchant: ({ merchant_id }) => merchant_id,
   terminal: ({ terminal_id }) => terminal_id,
@@ -40,29 +43,24 @@ export const entityIds = (of: Naming): readonly (string | null)[] => entityKinds
 /** @param kinds of entities that some feature reads. */
 export function partiesOf(arrivals: readonly Arrival[], kinds: readonly EntityKind[]): Parties {
   return {
-    customers: group(
-      arrivals,
-      ({ customer_id }) => customer_id,
-      (id) => id,
-    ),
-    entities: entityKinds.map((kind) =>
-      kinds.includes(kind) ? group(arrivals, idOf[kind], (id) => entityKey(kind, id)) : [],
-    ),
+    customers: group(arrivals, customerOf, null),
+    entities: entityKinds.map((kind) => (kinds.includes(kind) ? group(arrivals, idOf[kind], kind) : [])),
   }
 }
 
+/** @param kind null: customers, whose key is their id. */
 function group(
   arrivals: readonly Arrival[],
   idOf: (transaction: Transaction) => string | null,
-  keyOf: (id: string) => string,
+  kind: EntityKind | null,
 ): Party[] {
   const parties = new Map<string, Party & { arrivals: number[] }>()
   for (let i = 0; i < arrivals.length; i++) {
     const id = idOf((arrivals[i] as Arrival).transaction)
     if (id === null) continue
     const party = parties.get(id)
-    if (party === undefined) parties.set(id, { id, key: keyOf(id), arrivals: [i] })
-    else party.arrivals.push(i)
+    if (party !== undefined) party.arrivals.push(i)
+    else parties.set(id, { id, key: kind === null ? id : entityKey(kind, id), arrivals: [i] })
   }
   return [...parties.values()]
 }

@@ -23,15 +23,19 @@ export async function see(
   if (scores === null) return { sights: null, failure }
   const bytes = Buffer.from(rows.buffer)
   const width = active.features.names.length * 4
-  const sights = arrivals.map((arrival, i): Sight | null => {
-    if (arrival.duplicateOf >= 0) return null
-    const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, active)
-    return { facts, verdict: verdictOf(facts, active), explained: null }
-  })
+  const sights: (Sight | null)[] = []
   const which: number[] = []
-  sights.forEach((sight, i) => {
-    if (sight !== null && isAskedWhy(sight.verdict, policy)) which.push(i)
-  })
+  for (let i = 0; i < arrivals.length; i++) {
+    const arrival = arrivals[i] as EnrichedArrival
+    if (arrival.duplicateOf >= 0) {
+      sights.push(null)
+      continue
+    }
+    const facts = factsOf(arrival, bytes.subarray(i * width, (i + 1) * width), scores, i, active)
+    const verdict = verdictOf(facts, active)
+    sights.push({ facts, verdict, explained: null })
+    if (isAskedWhy(verdict, policy)) which.push(i)
+  }
   try {
     for (const [i, explained] of await explainRows(model, rows, arrivals.length, which)) {
       ;(sights[i] as Sight).explained = explained
@@ -63,7 +67,8 @@ function factsOf(
   { model, features: compiled }: { readonly features: CompiledFeatures; readonly model: Model },
 ): VerdictFacts {
   const score = probabilities[row] as number
-  const partsOf = parts.map((of) => of[row] as number)
+  const partsOf: number[] = []
+  for (const part of parts) partsOf.push(part[row] as number)
   const amount = amountIn(compiled, transaction)
   return { transaction, features, amount, late, score, riskScore: model.riskScore(score), parts: partsOf }
 }

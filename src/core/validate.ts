@@ -6,6 +6,7 @@ import { lengthOf, unitAt } from './text.ts'
 import {
   type Control,
   channels,
+  type EntityDelta,
   type EntityUpdate,
   entityKinds,
   entryModes,
@@ -131,12 +132,14 @@ export function validateControl(candidate: Control): Checked<Control> {
 
 /** Checks what another member sent; schemas/entity-update.avsc. The codec has checked the types. */
 export function validateEntityUpdate(candidate: EntityUpdate): Checked<EntityUpdate> {
-  const kinds = candidate.deltas.every(({ kind }) => entityKindSet.has(kind))
+  const kinds = candidate.deltas.every(hasKnownKind)
   const rejection = kinds
     ? oneOf('source_kind', candidate.source_kind, sourceKindSet)
     : outOfRange('kind', `one of ${entityKinds.join(', ')}`)
   return rejection ? { ok: false, rejection } : { ok: true, value: candidate }
 }
+
+const hasKnownKind = ({ kind }: Pick<EntityDelta, 'kind'>): boolean => entityKindSet.has(kind)
 
 /** A record's key, where it has one, must be its customer: else the customer's events are not in order. */
 export function validateKey(key: Buffer | null, customerId: string): Rejection | undefined {

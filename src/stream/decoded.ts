@@ -25,8 +25,9 @@ export async function decodeRecords<T>(
   const deadLetters: NewRecord[] = []
   const rejections: Rejection[] = []
   const checked = await checkRecords(codec, records)
-  checked.forEach((one, i) => {
+  for (let i = 0; i < records.length; i++) {
     const record = records[i] as LogRecord
+    const one = checked[i] as Checked<T>
     if (one.ok) {
       values.push(one.value)
       accepted.push(record)
@@ -34,18 +35,19 @@ export async function decodeRecords<T>(
       deadLetters.push(deadLetter(deadLetterTopic, from, record, one.rejection))
       rejections.push(one.rejection)
     }
-  })
+  }
   return { values, accepted, deadLetters, rejections }
 }
 
 /** The value of each record, or why it is refused. */
 export async function checkRecords<T>(codec: Codec<T>, records: readonly LogRecord[]): Promise<Checked<T>[]> {
-  const decoded = await codec.decode(records)
-  return decoded.map((one, i) => {
+  const checked = await codec.decode(records)
+  for (let i = 0; i < records.length; i++) {
     const record = records[i] as LogRecord
-    if (record.rejection !== undefined) return { ok: false, rejection: record.rejection }
-    return hasSmallKeyAndHeaders(record) ? one : tooLarge
-  })
+    if (record.rejection !== undefined) checked[i] = { ok: false, rejection: record.rejection }
+    else if (!hasSmallKeyAndHeaders(record)) checked[i] = tooLarge
+  }
+  return checked
 }
 
 /** Header of a record that `weir rekey` moved here: `<topic>-<partition>-<offset>` of where it lay. */

@@ -25,10 +25,20 @@ export async function peekEntities(
       if (names.length === 1) return
       const [progress, ...packed] = await store.peek({ kind: 'e', partition: home }, names)
       const age = ageMs(home, progress ?? null)
-      packed.forEach((value, i) => {
-        values.set(names[i + 1] as string, { packed: value, ageMs: age })
-      })
+      remember(values, names, packed, age)
     }),
   )
   return values
+}
+
+/** @param names of `packed`, behind that of the progress. */
+function remember(
+  values: Map<string, EntityValue>,
+  names: readonly string[],
+  packed: readonly (Buffer | null)[],
+  ageMs: number,
+): void {
+  for (let i = 0; i < packed.length; i++) {
+    values.set(names[i + 1] as string, { packed: packed[i] as Buffer | null, ageMs })
+  }
 }

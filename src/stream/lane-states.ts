@@ -82,7 +82,9 @@ export class LaneStates {
   readonly read: ReadStates = async (keys) => {
     const { store, id } = this.#options
     const states = await store.read(id, this.#token, this.#watermark, keys)
-    return new Map(keys.map((key, i) => [key, states[i] ?? null]))
+    const byKey = new Map<string, Buffer | null>()
+    for (let i = 0; i < keys.length; i++) byKey.set(keys[i] as string, states[i] ?? null)
+    return byKey
   }
 
   /** All that the store has of the lane; some perhaps twice. */

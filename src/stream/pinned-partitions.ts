@@ -47,8 +47,7 @@ export class PinnedPartitions {
    * @throws WeirError WEIR_LOG_PARTITIONS.
    */
   async admit({ topic, partition }: TopicPartition, records: readonly LogRecord[]): Promise<void> {
-    const isHome = ({ key }: LogRecord) => key !== null && partitionOf(key, this.#pinned) === partition
-    if (!this.#found.has(topic) && (partition >= this.#pinned || !records.every(isHome))) {
+    if (!this.#found.has(topic) && !this.#areHome(partition, records)) {
       await this.#ask(topic)
     }
     const changed = this.#found.get(topic)
@@ -71,6 +70,15 @@ export class PinnedPartitions {
         },
       }),
     }
+  }
+
+  /** Whether each record lies where its key belongs. */
+  #areHome(partition: number, records: readonly LogRecord[]): boolean {
+    if (partition >= this.#pinned) return false
+    for (const { key } of records) {
+      if (key === null || partitionOf(key, this.#pinned) !== partition) return false
+    }
+    return true
   }
 
   async #ask(topic: string): Promise<void> {

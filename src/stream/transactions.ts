@@ -3,7 +3,7 @@ import { type ActiveSet, type Chunk, type Decided, decide, decideDegraded } from
 import { advance } from '../core/enrich.ts'
 import type { Rejection } from '../core/errors.ts'
 import { holdsPan } from '../core/pan.ts'
-import { type Arrival, type Parties, partiesOf } from '../core/parties.ts'
+import { type Arrival, keyOf, type Parties, partiesOf } from '../core/parties.ts'
 import type { Clock, Headers, LogRecord, NewRecord, StateStore } from '../core/ports.ts'
 import type { Alert, Decision, Transaction } from '../core/types.ts'
 import { type Decoded, decodeRecords } from './decoded.ts'
@@ -56,14 +56,14 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
   const decode = (records: readonly LogRecord[]): Promise<Decoded<Transaction>> =>
     decodeRecords(codecs.transactions, records, at, topics.deadLetters)
 
-  const chunkOf = ({ values, accepted }: Decoded<Transaction>): Chunk => ({
-    topic: at.topic,
-    arrivals: values.map((transaction, i) => ({
-      partition,
-      offset: accepted[i]?.offset as number,
-      transaction,
-    })),
-  })
+  function chunkOf({ values, accepted }: Decoded<Transaction>): Chunk {
+    const arrivals: Arrival[] = []
+    for (let i = 0; i < values.length; i++) {
+      const offset = accepted[i]?.offset as number
+      arrivals.push({ partition, offset, transaction: values[i] as Transaction })
+    }
+    return { topic: at.topic, arrivals }
+  }
 
   function answer(
     { accepted, deadLetters, rejections }: Decoded<Transaction>,
@@ -73,8 +73,9 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     const untraced = { 'weir-decided-at': String(clock()) }
     const records: NewRecord[] = []
     const alerts = new Map(decided.alerts.map((alert) => [alert.alert_id, alert]))
-    decided.decisions.forEach((decision, i) => {
+    for (let i = 0; i < accepted.length; i++) {
       const record = accepted[i] as LogRecord
+      const decision = decided.decisions[i] as Decision
       const headers = outputHeaders(record, untraced)
       records.push({
         topic: topics.decisions,
@@ -84,7 +85,7 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
         headers,
       })
       const alert = alerts.get(decision.decision_id)
-      if (alert === undefined) return
+      if (alert === undefined) continue
       records.push({
         topic: topics.alerts,
         partition,
@@ -92,7 +93,7 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
         value: codecs.alerts.encode(alert),
         headers: { ...headers, ...cloudEvent(alert, topics.transactions) },
       })
-    })
+    }
     const source = {
       source_kind: 't',
       source_partition: partition,
@@ -124,7 +125,7 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
       const active = options.active()
       const parties = partiesOf(chunk.arrivals, features.kinds)
       const [customers, entities] = await Promise.all([
-        read(parties.customers.map(({ key }) => key)),
+        read(parties.customers.map(keyOf)),
         entitiesOf(parties, latest(chunk.arrivals)),
       ])
       const decided = await decide(chunk, { customers, entities }, active, parties)
@@ -134,7 +135,7 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
     async rebuild(records, read) {
       const { arrivals } = chunkOf(await decode(records))
       const { customers } = partiesOf(arrivals, [])
-      return advance(arrivals, await read(customers.map(({ key }) => key)), features)
+      return advance(arrivals, await read(customers.map(keyOf)), features)
     },
     async degraded(records) {
       const decoded = await decode(records)
@@ -145,8 +146,11 @@ export function createTransactionWork(options: TransactionWorkOptions): LaneWork
 }
 
 /** Latest event_time of a chunk; 0 when it is empty. */
-const latest = (arrivals: readonly Arrival[]): number =>
-  arrivals.reduce((time, { transaction }) => Math.max(time, transaction.event_time), 0)
+function latest(arrivals: readonly Arrival[]): number {
+  let time = 0
+  for (const { transaction } of arrivals) time = Math.max(time, transaction.event_time)
+  return time
+}
 
 /** W3C Trace Context, "traceparent Header Field Values". */
 const wellFormedParent = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/

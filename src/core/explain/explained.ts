@@ -23,9 +23,12 @@ export async function explainRows(
   if (which.length === 0 || model.explain === undefined) return new Map()
   const { base, contributions } = await model.explain(rows, count, which)
   const width = contributions.length / which.length
-  return new Map(
-    which.map((row, i) => [row, { base, contributions: contributions.subarray(i * width, (i + 1) * width) }]),
-  )
+  const explained = new Map<number, Explained>()
+  for (let i = 0; i < which.length; i++) {
+    const own = contributions.subarray(i * width, (i + 1) * width)
+    explained.set(which[i] as number, { base, contributions: own })
+  }
+  return explained
 }
 
 const mostContributions = 8
@@ -40,13 +43,17 @@ export function weightiest(
   features: Buffer,
   { contributions }: Explained,
 ): readonly Contribution[] {
-  return Array.from(contributions, (contribution, column) => ({ contribution, column }))
-    .filter(({ contribution }) => contribution !== 0)
-    .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution))
+  const columns: number[] = []
+  for (let column = 0; column < contributions.length; column++) {
+    if (contributions[column] !== 0) columns.push(column)
+  }
+  const magnitude = (column: number) => Math.abs(contributions[column] as number)
+  return columns
+    .sort((a, b) => magnitude(b) - magnitude(a))
     .slice(0, mostContributions)
-    .map(({ contribution, column }) => ({
+    .map((column) => ({
       feature: names[column] as string,
       value: features.readFloatLE(column * 4),
-      contribution,
+      contribution: contributions[column] as number,
     }))
 }
