@@ -43,7 +43,7 @@ export async function start(
   if (isWeir(name)) {
     const profiling =
       profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`, '--cpu-prof-interval=500']
-    return run([...node, ...profiling, 'src/main.ts', 'stream'], { ...imageEnv, ...turn.env })
+    return run([...node, ...profiling, 'src/main.js', 'stream'], { ...imageEnv, ...turn.env })
   }
   if (isFloor(name)) {
     const options = floorOptions(turn, name === 'floor-grouped')
@@ -78,7 +78,7 @@ function floorOptions({ name, config }: Turn, grouped: boolean): FloorOptions {
 /** A replay of the topic that `turn` names, at so many payments a second. */
 export function startReplay({ env }: Turn, rate: number, out: string): Running {
   const args = ['replay', 'topic', '--rate', String(rate), '--out', out]
-  return run([...node, 'src/main.ts', ...args], env)
+  return run([...node, 'src/main.js', ...args], env)
 }
 
 const wordsKept = 4_000

@@ -14,7 +14,7 @@ export interface Memory {
   readonly cpu_s: number
 }
 
-const weir = join(import.meta.dirname, '../src/main.ts')
+const weir = join(import.meta.dirname, '../src/main.js')
 
 /** Runs the command as a user does, and looks at the process until it has ended. */
 export async function replayMemory(events: number): Promise<Memory> {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { guard } from '../test/helpers/services-guard.ts'
 
-const program = new URL('../src/main.ts', import.meta.url).pathname
+const program = new URL('../src/main.js', import.meta.url).pathname
 
 export interface RekeyEnd {
   readonly code: number | null

@@ -48,7 +48,7 @@ is_healthy() { [ "$(weir_state '{{.State.Health.Status}}')" = healthy ]; }
 within 30 is_healthy
 say "ready: $(get /readyz)"
 
-decisions=$(timeout 60 "${compose[@]}" exec -T weir node src/main.ts tail decisions --from-start --limit 20)
+decisions=$(timeout 60 "${compose[@]}" exec -T weir node src/main.js tail decisions --from-start --limit 20)
 [ "$(wc -l <<<"$decisions")" -eq 20 ]
 say "20 decisions, the last: $(tail -1 <<<"$decisions")"
 

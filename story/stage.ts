@@ -9,7 +9,7 @@ import { freePort } from '../test/helpers/services-ready.ts'
 import { weir } from '../test/helpers/weir.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const main = new URL('../src/main.ts', import.meta.url).pathname
+const main = new URL('../src/main.js', import.meta.url).pathname
 
 /** What a story shows: a line of text. */
 export type Say = (line: string) => void

@@ -8,7 +8,7 @@ import { Random } from '../../src/core/random.ts'
 import { Breaches, type Fault } from '../fault.ts'
 import { say } from '../scene.ts'
 
-const program = join(import.meta.dirname, '../../src/main.ts')
+const program = join(import.meta.dirname, '../../src/main.js')
 const events = 20_000
 
 /**

@@ -50,7 +50,7 @@ const largestFloat32 = 3.4028234663852886e38
 
 /** A package that passes every check; throws the WEIR_MODEL_* error of the first that fails. */
 export async function admitModel(dir: string, options: AdmissionOptions): Promise<Admitted> {
-  return admit(dir, options, () => {})
+  return admit(dir, options, unreported)
 }
 
 /** The checks in order, up to and with the first that fails: the later ones rest on it. */
@@ -64,39 +64,63 @@ export async function checkModel(dir: string, options: AdmissionOptions): Promis
   return checks
 }
 
-async function admit(
+type Report = (check: ModelCheck) => void
+const unreported: Report = () => {}
+
+async function admit(dir: string, options: AdmissionOptions, report: Report): Promise<Admitted> {
+  const { files, features } = await readFitting(dir, options.features, report)
+  return { model: await loadProven(files, options, report), features }
+}
+
+/** A package of which all is known but what its graphs do. */
+export interface Fitting extends Pick<Admitted, 'features'> {
+  readonly files: ModelPackage
+}
+
+/** The first half of admission: the files are whole, and made for these features. */
+export async function readFitting(
   dir: string,
-  options: AdmissionOptions,
-  report: (check: ModelCheck) => void,
-): Promise<Admitted> {
-  const check = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
-    try {
-      const result = await work()
-      report({ check: name, error: null })
-      return result
-    } catch (error) {
-      if (error instanceof WeirError) report({ check: name, error })
-      throw error
-    }
-  }
-  const file = await check('manifest', () => readManifest(dir))
+  base: CompiledFeatures,
+  report: Report = unreported,
+): Promise<Fitting> {
+  const file = await check(report, 'manifest', () => readManifest(dir))
   const { manifest } = file
-  await check('features', () => checkHash(manifest, options.features))
-  const files = await check('files', () => readPackage(dir, file))
-  const features = withLookups(options.features, files.lookups)
-  await check('columns', () => checkColumns(manifest, features))
-  await check('no external data', () => refuseExternalData(files))
-  const model = await check('provider and signature', () =>
-    loadOnnxModel(files, options, options.log ?? (() => {})),
-  )
-  const scores = await check('golden scores', () => checkGolden(model, files))
-  const { trees } = files
+  await check(report, 'features', () => checkHash(manifest, base))
+  const files = await check(report, 'files', () => readPackage(dir, file))
+  const features = withLookups(base, files.lookups)
+  await check(report, 'columns', () => checkColumns(manifest, features))
+  await check(report, 'no external data', () => refuseExternalData(files))
+  return { files, features }
+}
+
+/** The second half: the model scores here as it did where it was trained. */
+export async function loadProven(
+  files: ModelPackage,
+  { providers, threads, log = () => {} }: Omit<AdmissionOptions, 'features'>,
+  report: Report = unreported,
+): Promise<OnnxModel> {
+  const { golden, manifest, trees } = files
+  const load = () => loadOnnxModel(files, { providers, threads }, log)
+  const model = await check(report, 'provider and signature', load)
+  const scores = await check(report, 'golden scores', () => checkGolden(model, files))
   if (trees !== null) {
-    await check('golden contributions', () => checkContributions(model, files, trees, scores))
+    await check(report, 'golden contributions', () => checkContributions(model, files, trees, scores))
   }
-  await check('same bits in any batch', () => checkBatches(model, files.golden, scores))
-  await check('finite on missing and extreme values', () => checkExtremes(model, manifest.columns.length))
-  return { model, features }
+  await check(report, 'same bits in any batch', () => checkBatches(model, golden, scores))
+  const extremes = () => checkExtremes(model, manifest.columns.length)
+  await check(report, 'finite on missing and extreme values', extremes)
+  return model
+}
+
+async function check<T>(report: Report, name: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    const result = await work()
+    report({ check: name, error: null })
+    return result
+  } catch (error) {
+    if (error instanceof WeirError) report({ check: name, error })
+    throw error
+  }
 }
 
 function checkHash({ feature_hash: hash, columns }: Manifest, features: CompiledFeatures): void {

@@ -34,9 +34,10 @@ export async function loadOnnxModel(
   execution: Execution,
   log: (line: string) => void,
 ): Promise<OnnxModel> {
-  const { manifest, graphs, sha256 } = files
-  const id = `${manifest.name}@${manifest.version}`
-  const { parts, fusion, columns, score_map: scoreMap } = manifest
+  const { manifest, graphs } = files
+  const described = describeModel(files)
+  const { id } = described
+  const { parts, fusion, columns } = manifest
   const run: Score[] = []
   for (const [i, part] of parts.entries()) {
     const name = parts.length === 1 ? id : `${id} (${part.name})`
@@ -64,15 +65,18 @@ export async function loadOnnxModel(
     return { probabilities: fuseRows(fusion, scores, rows), parts: scores }
   }
 
+  return { ...described, raw, score, explain: explainer(files, score) }
+}
+
+/** What a model is, and how its scores are read: known without its graphs. */
+export function describeModel({ manifest, sha256 }: ModelPackage): Omit<Model, 'score' | 'explain'> {
+  const { name, version, feature_hash, parts, score_map } = manifest
   return {
-    id,
+    id: `${name}@${version}`,
     sha256: sha256.slice(0, 16),
-    featureHash: manifest.feature_hash,
-    parts: parts.map(({ name }) => name),
-    raw,
-    score,
-    explain: explainer(files, score),
-    riskScore: (probability) => Math.floor(interpolate(scoreMap, probability) + 0.5),
+    featureHash: feature_hash,
+    parts: parts.map((part) => part.name),
+    riskScore: (probability) => Math.floor(interpolate(score_map, probability) + 0.5),
   }
 }
 
@@ -145,7 +149,7 @@ async function createSession(
 ): Promise<InferenceSession> {
   const refusals: string[] = []
   for (const provider of providers) {
-    if (provider === 'cuda') forbidTf32()
+    forbidTf32(provider)
     try {
       const session = await InferenceSession.create(onnx, {
         executionProviders: [provider],
@@ -167,11 +171,11 @@ async function createSession(
 
 /**
  * NVIDIA's libraries else round the factors of float32 products to 10 bits (TF32), and onnxruntime-node has no option
- * that forbids it. They read the variable as the process has it, which a worker thread cannot set: admission, on the
- * main thread, comes first.
+ * that forbids it. They read the variable as the process has it, which a worker thread cannot set: whoever starts one
+ * has to.
  */
-function forbidTf32(): void {
-  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0'
+export function forbidTf32(provider: string): void {
+  if (provider === 'cuda') process.env['NVIDIA_TF32_OVERRIDE'] ??= '0'
 }
 
 function checkSignature(session: InferenceSession, { name, input, output }: Part): void {

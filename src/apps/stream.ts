@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { createCachedStore } from '../adapters/cached-store.ts'
 import type { KafkaLog } from '../adapters/kafka-log.ts'
 import type { RedisStore } from '../adapters/redis-store.ts'
+import type { ThreadedModel } from '../adapters/threaded-model.ts'
 import { createControlReader } from '../config/control-texts.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
@@ -15,10 +16,10 @@ import type { LaneObserver } from '../stream/lane.ts'
 import { laneStates } from '../stream/partition-lane.ts'
 import { QuietLanes } from '../stream/quiet-lanes.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
-import { loadActiveSet } from './active-set.ts'
+import { type LoadedSet, startActiveSet } from './active-set.ts'
 import { createBackend } from './backend.ts'
 import { checkStore, checkTopics, openContracts, openKafka, openStore } from './connect.ts'
-import { type LiveModel, openLiveModel } from './live-model.ts'
+import { createLiveModel, type LiveModel } from './live-model.ts'
 import { StoreWatch } from './store-watch.ts'
 
 export interface Stream {
@@ -48,8 +49,29 @@ export async function startStream(
   logger: Logger,
   reached?: LaneObserver['reached'],
 ): Promise<Stream> {
-  const loaded = await loadActiveSet(config, (line) => logger.info(line))
   const metrics = createMetrics()
+  const loaded = await startActiveSet(config, (line) => logger.info(line))
+  const live = createLiveModel({ ...loaded, deadlineMs: config.models.deadline_ms }, logger, metrics)
+  try {
+    return await startMember(config, { loaded, live, metrics }, logger, reached)
+  } catch (error) {
+    await live.close().catch(() => {})
+    throw error
+  }
+}
+
+interface Prepared {
+  readonly loaded: LoadedSet<ThreadedModel>
+  readonly live: LiveModel
+  readonly metrics: Metrics
+}
+
+async function startMember(
+  config: Config,
+  { loaded, live, metrics }: Prepared,
+  logger: Logger,
+  reached: LaneObserver['reached'],
+): Promise<Stream> {
   metrics.modelInfo.set({ model: loaded.model.id, sha256: loaded.model.sha256, alias: 'champion' }, 1)
   const watch = new StoreWatch(logger, metrics)
   const store = openCachedStore(config, loaded, watch)
@@ -59,14 +81,12 @@ export async function startStream(
   const observer = { ...createObserver(metrics, logger), ...(reached === undefined ? {} : { reached }) }
   let scorer: Scorer | undefined
   let http: HttpServer | undefined
-  // Beside what waits for the services.
-  const opening = openLiveModel(config.models, loaded, logger, metrics)
-  opening.catch(() => {})
   try {
     await checkStore(store)
     await checkTopics(config, log)
+    // It was loading beside these. Whose model is refused registers no schemas.
+    await loaded.model.ready
     const contracts = await openContracts(config)
-    const live = await opening
     const base = { ...loaded, model: live.model }
     const control = await ControlFollower.open({
       log,
@@ -101,8 +121,7 @@ export async function startStream(
     logger.info({ url: http.url, group: config.group }, 'scoring')
     return { url: http.url, stop: once(() => stop(running)) }
   } catch (error) {
-    const closeModel = opening.then((live) => live.close()).catch(() => {})
-    await Promise.all([http?.close(), closeModel, log.close(), store.close()])
+    await Promise.all([http?.close(), log.close(), store.close()])
     throw error
   }
 }

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { admitModel } from '../adapters/model-admission.ts'
 import { listModels } from '../adapters/model-package.ts'
 import { openThreadedModel, type ThreadedModel } from '../adapters/threaded-model.ts'
 import { loadFeatures, loadPolicy, sha256 } from '../config/definitions.ts'
@@ -100,9 +99,9 @@ class Opened {
     const compiled = this.#features.get(path) ?? loadFeatures(path)
     this.#features.set(path, compiled)
     const execution = { providers: models.providers, threads: models.threads }
-    const { model, features } = await admitModel(dir, { ...execution, features: compiled })
-    const thread = await openThreadedModel(model, dir, execution)
+    const { model: thread, features } = await openThreadedModel(dir, { ...execution, features: compiled })
     this.#threads.push(thread)
+    await thread.ready
     const opened = { model: remembering(thread), features }
     this.#models.set(key, opened)
     return opened

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { isAlike } from '../../bench/comparison.ts'
 import { payments } from '../../bench/payments.ts'
 import { peerOptions } from '../../bench/peer-options.ts'
 import { hasPeerPython, peerPython } from '../../bench/peer-python.ts'
@@ -50,8 +51,7 @@ test.skipIf(!hasPeerPython())('features of the Python contestants are those of w
           rows.readFloatLE((i * names.length + column) * 4),
           weirs.readFloatLE(column * 4),
         ]
-        const alike = Object.is(theirs, ours) || Math.abs(theirs - ours) <= 1e-6 * Math.abs(ours)
-        if (!alike) differing.push(`payment ${i}, ${name}: ${theirs}, of weir ${ours}`)
+        if (!isAlike(theirs, ours)) differing.push(`payment ${i}, ${name}: ${theirs}, of weir ${ours}`)
       }
     }
     expect(differing.slice(0, 10)).toEqual([])

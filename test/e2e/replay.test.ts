@@ -34,7 +34,7 @@ describe('weir replay', () => {
     expect(summary.frauds).toBeGreaterThan(0)
 
     // So slow that the signal comes in the middle.
-    const child = spawn(process.execPath, ['src/main.ts', ...into('parts'), '--rate', '30000'], {
+    const child = spawn(process.execPath, ['src/main.js', ...into('parts'), '--rate', '30000'], {
       env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null' },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -93,7 +93,7 @@ describe('weir replay', () => {
   it('has its folder to itself', async () => {
     const slow = spawn(
       process.execPath,
-      ['src/main.ts', 'replay', '--events', '9000', '--rate', '10', '--out', at('one')],
+      ['src/main.js', 'replay', '--events', '9000', '--rate', '10', '--out', at('one')],
       {
         env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null' },
         stdio: 'ignore',

@@ -12,7 +12,7 @@ import type { Alert, Decision, Label, Transaction } from '../../src/core/types.t
 import { freePort } from './services-ready.ts'
 import { weir } from './weir.ts'
 
-const main = new URL('../../src/main.ts', import.meta.url).pathname
+const main = new URL('../../src/main.js', import.meta.url).pathname
 const root = new URL('../..', import.meta.url).pathname
 
 /** A record that weir wrote, read. */

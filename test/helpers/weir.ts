@@ -6,7 +6,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-const main = new URL('../../src/main.ts', import.meta.url).pathname
+const main = new URL('../../src/main.js', import.meta.url).pathname
 
 /** Runs the `weir` command in a process of its own, without a configuration file or colours. */
 export function weir(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { renameSync } from 'node:fs'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdmissionOptions, admitModel, checkModel } from '../../src/adapters/model-admission.ts'
 import { type Manifest, type Part, readManifest, readPackage } from '../../src/adapters/model-package.ts'
 import { loadOnnxModel } from '../../src/adapters/onnx-model.ts'
+import { openThreadedModel } from '../../src/adapters/threaded-model.ts'
 import { interpolate } from '../../src/core/calibration.ts'
 import type { CompiledFeatures } from '../../src/core/features/compile.ts'
 
@@ -393,5 +395,46 @@ describe('scores', () => {
     expect((await model.score(features, 2)).probabilities).toHaveLength(2)
     features[features.length - 1] = Number.NaN
     await expect(model.score(features, 2)).rejects.toEqual(refusal('WEIR_MODEL_NOT_FINITE', 'row 1'))
+  })
+})
+
+describe('a model in a thread of its own', () => {
+  it('is admitted there, says where it runs, and gives the same bits', async () => {
+    const { model: here } = await admitModel(small, options)
+    const places: string[] = []
+    const { model } = await openThreadedModel(small, { ...options, log: (place) => places.push(place) })
+    const { golden } = await readPackage(small, await readManifest(small))
+    const early = model.score(golden.features, golden.rows)
+    await model.ready
+    expect(places).toEqual([`model ${here.id} runs on cpu`])
+    expect(await early).toEqual(await here.score(golden.features, golden.rows))
+    await model.close()
+  })
+
+  it('is refused as in this one, and so is whatever is asked of it', async () => {
+    const dir = await aPackage({ golden: ({ raw }) => raw['lightgbm']?.splice(7, 1, 0.5) })
+    const { model } = await openThreadedModel(dir, options)
+    const width = manifest.columns.length
+    const refused = refusal('WEIR_MODEL_GOLDEN', 'raw score of lightgbm of golden row 7')
+    await expect(model.score(new Float32Array(width), 1)).rejects.toEqual(refused)
+    await expect(model.ready).rejects.toEqual(refused)
+    await expect(model.score(new Float32Array(width), 1)).rejects.toEqual(refused)
+    await model.close()
+  })
+
+  it('is refused before it begins where its files tell enough', async () => {
+    const others = { ...options, features: featuresOf('others', manifest.columns) }
+    await expect(openThreadedModel(small, others)).rejects.toEqual(
+      refusal('WEIR_MODEL_FEATURES', 'trained on features'),
+    )
+  })
+
+  it('is refused where another package has taken its place meanwhile', async () => {
+    const [dir, other] = [await aPackage({}), await aPackage({ manifest: { data: 'other' } })]
+    const { model } = await openThreadedModel(dir, options)
+    renameSync(join(dir, 'model.json'), join(dir, 'before.json'))
+    for (const name of ['model.json', 'model.json.sha256']) renameSync(join(other, name), join(dir, name))
+    await expect(model.ready).rejects.toEqual(refusal('WEIR_MODEL_HASH', 'was changed'))
+    await model.close()
   })
 })

@@ -94,7 +94,7 @@ it('a replay of the topics changes no record, no key and no position, and leaves
 
 it('stopped, and resumed when the topics have grown, it is of what there was when it began', async () => {
   const args = ['replay', 'topic', '--candidate', 'strict:challenge=300', '--out', join(folder, 'parts')]
-  const child = spawn(process.execPath, ['src/main.ts', ...args, ...live.flags(), '--rate', '1000'], {
+  const child = spawn(process.execPath, ['src/main.js', ...args, ...live.flags(), '--rate', '1000'], {
     env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null' },
     stdio: 'ignore',
   })

@@ -173,7 +173,7 @@ describe.runIf(hasPython)('weir train', () => {
 
   test('Ctrl-C leaves nothing behind', async () => {
     const out = join(folder, 'stopped')
-    const main = new URL('../../src/main.ts', import.meta.url).pathname
+    const main = new URL('../../src/main.js', import.meta.url).pathname
     const child = spawn(process.execPath, [main, 'train', file, '--out', out, ...flags], {
       env: { PATH: process.env['PATH'] ?? '', WEIR_CONFIG: '/dev/null', WEIR_PYTHON: python },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -54,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("transactions", type=Path, help="CSV of the Handbook's payments")
     parser.add_argument("--moment", type=day, default="2018-04-16", help="YYYY-MM-DD (default: 2018-04-16)")
-    parser.add_argument("--weir", type=shlex.split, default="node src/main.ts", help="how to run weir")
+    parser.add_argument("--weir", type=shlex.split, default="node src/main.js", help="how to run weir")
     options = parser.parse_args()
     payments = pd.read_csv(options.transactions, dtype=str)
     time = pd.to_datetime(payments["TX_DATETIME"])

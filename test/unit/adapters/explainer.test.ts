@@ -16,11 +16,17 @@ interface Loaded {
   readonly explanations: Explanations
 }
 
+/** Features that fit any package. */
+const featuresOf = ({ manifest }: ModelPackage) => ({
+  ...shipped,
+  hash: manifest.feature_hash,
+  names: manifest.columns,
+  columns: [],
+})
+
 async function load(dir: string): Promise<Loaded> {
   const files = await readPackage(dir, await readManifest(dir))
-  const { feature_hash: hash, columns: names } = files.manifest
-  const features = { ...shipped, hash, names, columns: [] }
-  const { model } = await admitModel(dir, { features, ...execution })
+  const { model } = await admitModel(dir, { features: featuresOf(files), ...execution })
   return { files, model, explanations: await explain(model, files, which) }
 }
 
@@ -73,7 +79,8 @@ describe.each([trees, fused])('%s', (dir) => {
   let thread: ThreadedModel
   beforeAll(async () => {
     loaded = await load(dir)
-    thread = await openThreadedModel(loaded.model, dir, execution)
+    const threaded = await openThreadedModel(dir, { ...execution, features: featuresOf(loaded.files) })
+    thread = threaded.model
   })
   afterAll(() => thread.close())
 

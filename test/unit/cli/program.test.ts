@@ -60,7 +60,7 @@ describe('weir', () => {
   it('does not mind a reader that has seen enough', () => {
     const { stderr, stdout } = spawnSync(
       'sh',
-      ['-c', '("$NODE" src/main.ts config print; echo $? >&2) | head -n 1'],
+      ['-c', '("$NODE" src/main.js config print; echo $? >&2) | head -n 1'],
       {
         encoding: 'utf8',
         env: { PATH: process.env['PATH'] ?? '', NODE: process.execPath, WEIR_CONFIG: '/dev/null' },
