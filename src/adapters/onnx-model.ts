@@ -25,9 +25,9 @@ export interface OnnxModel extends Model {
 }
 
 /**
- * Loads the verified bytes, never a path. Throws WEIR_MODEL_PROVIDER when no provider takes a graph and
- * WEIR_MODEL_SIGNATURE when inputs and outputs are not those of the manifest. `log` gets one line a graph that says
- * which provider runs it and why those before it do not.
+ * Loads the verified bytes, never a path. Throws WEIR_MODEL_PROVIDER when no provider takes a graph, as do its calls where
+ * the one that did fails, and WEIR_MODEL_SIGNATURE when inputs and outputs are not those of the manifest. `log` gets one
+ * line a graph that says which provider runs it and why those before it do not.
  */
 export async function loadOnnxModel(
   files: ModelPackage,
@@ -41,9 +41,9 @@ export async function loadOnnxModel(
   const run: Score[] = []
   for (const [i, part] of parts.entries()) {
     const name = parts.length === 1 ? id : `${id} (${part.name})`
-    const session = await createSession(name, graphs[i] as Buffer, execution, log)
+    const { session, provider } = await createSession(name, graphs[i] as Buffer, execution, log)
     checkSignature(session, part)
-    run.push(scorer(session, part, columns))
+    run.push(scorer(session, part, columns, (error) => failed(name, provider, error)))
   }
 
   async function raw(features: Float32Array, rows: number): Promise<Float64Array[]> {
@@ -97,6 +97,7 @@ function scorer(
   session: InferenceSession,
   { input, output, columns, rows_at_once: rowsAtOnce }: Part,
   all: readonly string[],
+  failed: (error: unknown) => WeirError,
 ): Score {
   const [, ...shape] = input.shape
   const width = output.shape[1]
@@ -114,10 +115,8 @@ function scorer(
   }
 
   async function run(cells: Float32Array, rows: number, scores: Float64Array, from: number, wanted: number) {
-    const results = await session.run(
-      { [input.name]: new Tensor('float32', cells, [rows, ...shape]) },
-      fetches,
-    )
+    const feeds = { [input.name]: new Tensor('float32', cells, [rows, ...shape]) }
+    const results = await session.run(feeds, fetches).catch((error: unknown) => Promise.reject(failed(error)))
     const values = results[output.name]?.data as Float32Array
     for (let row = 0; row < wanted; row++) scores[from + row] = values[row * width + output.column] as number
   }
@@ -146,7 +145,7 @@ async function createSession(
   onnx: Buffer,
   { providers, threads }: Execution,
   log: (line: string) => void,
-): Promise<InferenceSession> {
+): Promise<{ session: InferenceSession; provider: string }> {
   const refusals: string[] = []
   for (const provider of providers) {
     forbidTf32(provider)
@@ -159,13 +158,24 @@ async function createSession(
       })
       const where = provider === 'cpu' ? 'cpu' : `${provider}, and on cpu what ${provider} lacks`
       log([`model ${name} runs on ${where}`, ...refusals].join('; '))
-      return session
+      return { session, provider }
     } catch (error) {
       refusals.push(`not on ${provider}: ${firstLine(error)}`)
     }
   }
   throw new WeirError('WEIR_MODEL_PROVIDER', `No provider takes model ${name}: ${refusals.join('; ')}`, {
     cure: "Name 'cpu' among the providers; if cpu refuses, export the model for an operator set that onnxruntime 1.30 knows.",
+  })
+}
+
+/** What loads may still fail when it runs: a GPU without memory, a driver of another version. */
+function failed(name: string, provider: string, cause: unknown): WeirError {
+  return new WeirError('WEIR_MODEL_PROVIDER', `Model ${name} failed on ${provider}: ${firstLine(cause)}`, {
+    cure:
+      provider === 'cpu'
+        ? 'Export the model anew: its graph fails on rows of its own columns.'
+        : `Mend what ${provider} says, or take it out of models.providers; docs/models.md#providers says what it needs.`,
+    cause,
   })
 }
 

@@ -227,6 +227,12 @@ describe('admission', () => {
     )
   })
 
+  it('refuses a graph that loads and cannot be run, and says where it was', async () => {
+    await expect(admitModel(await aPackage({ onnx: 'fails.onnx' }), options)).rejects.toEqual(
+      refusal('WEIR_MODEL_PROVIDER', /small@1.0.0 failed on cpu: .*Reshape/),
+    )
+  })
+
   it('refuses a model that does not score as where it was trained', async () => {
     const raw = await aPackage({ golden: ({ raw }) => raw['lightgbm']?.splice(7, 1, 0.5) })
     await expect(admitModel(raw, options)).rejects.toEqual(
