@@ -31,8 +31,10 @@ export function createCachedStore<S extends StateStore>(store: S, mostBytes: num
     const places: number[] = []
     for (const key of keys) {
       const state = cache.get(key, pool) ?? null
-      if (state === null) places.push(states.length)
-      if (state === null) missing.push(key)
+      if (state === null) {
+        missing.push(key)
+        places.push(states.length)
+      }
       states.push(state)
     }
     const found = await store.read(lane, token, watermark, missing)
