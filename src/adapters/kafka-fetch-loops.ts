@@ -115,16 +115,18 @@ export class FetchLoops {
 
   #noteJoins(group: FetchingGroup): void {
     const join = group.joinAndSync.bind(group)
-    group.joinAndSync = async () => {
+    let joining: Promise<void> | null = null
+    const joinOnce = async () => {
       this.#isJoined = false
-      try {
-        await join()
-        this.#isJoined = true
-      } catch (error) {
-        // Another loop may have joined meanwhile; this one's attempt has changed the group again.
-        this.#isJoined = false
-        throw error
-      }
+      await join()
+      this.#isJoined = true
+    }
+    // Several loops may find at the same time that it is needed; each time the group's leader joins, all must.
+    group.joinAndSync = () => {
+      joining ??= joinOnce().finally(() => {
+        joining = null
+      })
+      return joining
     }
   }
 

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   decodeFetched,
   type FetchedPartition,
@@ -157,6 +158,34 @@ function patchBatch(): void {
   replace(path, FetchedBatch)
 }
 
+/** What the patch below touches of a consumer group. */
+interface ConsumerGroup {
+  readonly cluster: { refreshMetadata(): Promise<void> }
+}
+
+/** A fetch is refused with one of these by a broker that does not lead a partition, or not any more. */
+const otherLeaderTypes: ReadonlySet<unknown> = new Set([
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+])
+const electionMs = 100
+
+/**
+ * Where a partition gets another leader, kafkajs joins the group anew, once for each broker that it fetches from: all
+ * members stop, and what they have in hand is for nothing. It is the client alone that must ask who leads by now.
+ */
+function patchFetchRecovery(): void {
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
+  const recover: (error: { type?: string }) => Promise<void> = prototype.recoverFromFetch
+  prototype.recoverFromFetch = async function (this: ConsumerGroup, error: { type?: string }): Promise<void> {
+    if (!otherLeaderTypes.has(error.type)) return recover.call(this, error)
+    await sleep(electionMs)
+    await this.cluster.refreshMetadata()
+  }
+}
+
 /** What kafkajs's runner is made of and has. */
 interface Runner {
   fetchManager: FetchLoops
@@ -308,6 +337,7 @@ patchRequestFraming()
 patchOffsetReset()
 patchFetch()
 patchBatch()
+patchFetchRecovery()
 patchFetchManager()
 replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
 replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)

@@ -26,6 +26,9 @@ let there: number[]
 /** What a run of a partition waits for. */
 let held: Map<number, Promise<void>>
 let joins: (() => void)[]
+let joined: number
+/** Brokers whose next fetch finds that the group is to be joined again. */
+let unjoined: number[]
 let failsToHandle: Error | null
 /** Partitions of each fetch, and for how long the broker was to hold it. */
 let asked: { partitions: number[]; waitMs: number }[]
@@ -38,6 +41,8 @@ beforeEach(() => {
   there = [0, 0, 0]
   held = new Map()
   joins = []
+  joined = 0
+  unjoined = []
   failsToHandle = null
   asked = []
   handled = []
@@ -48,12 +53,18 @@ beforeEach(() => {
     getNodeIds: () => nodes,
     getActiveTopicPartitions: () => ({ [topic]: new Set(there.keys()) }),
     async joinAndSync() {
+      joined++
+      await sleep(20)
       joins.shift()?.()
     },
   }
   loops = new FetchLoops({
     group,
-    async fetch() {
+    async fetch(node) {
+      if (unjoined.includes(node)) {
+        unjoined = unjoined.filter((other) => other !== node)
+        await group.joinAndSync()
+      }
       const partitions = [...(group.getActiveTopicPartitions()[topic] ?? [])]
       asked.push({ partitions, waitMs: group.maxWaitTime })
       await sleep(1)
@@ -140,6 +151,18 @@ describe('fetch loops', () => {
     await expect.poll(() => asked.length).toBeGreaterThan(0)
     await loops.stop()
     await running
+  })
+
+  it('join once where several of them find that they have to', async () => {
+    nodes = [1, 2, 3]
+    begin()
+    await expect.poll(() => asked.length).toBeGreaterThan(2)
+    unjoined = [1, 2, 3]
+    await expect.poll(() => unjoined).toEqual([])
+    await sleep(50)
+    await loops.stop()
+    await running
+    expect(joined).toBe(2)
   })
 
   it('do not begin where they are stopped while they join', async () => {
