@@ -42,7 +42,7 @@ async function ofThree(
     const damage = async () => {
       // Three brokers that have just begun take a minute until they are as fast as they will be, all cores of a small
       // machine meanwhile, and a backlog comes of it that no damage made.
-      say(`keep up with their load after ${(await secondsBehind(scene, 20)).toFixed(1)} s`)
+      say(`keep up with their load after ${(await secondsBehind(scene, 4)).toFixed(1)} s`)
       for (let i = 0; i < times; i++) {
         await hit(scene, random)
         behind.push(await secondsBehind(scene))

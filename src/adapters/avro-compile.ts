@@ -57,9 +57,14 @@ function readExpression(type: Type, functions: string[]): string {
       const item = readExpression((type as types.ArrayType).itemsType, functions)
       const name = `readArray${functions.length}`
       functions.push(`function ${name}(input) {
-        const items = []
-        for (let count = input.count(); count > 0; count = input.count()) {
-          for (; count > 0; count--) items.push(${item})
+        let left = input.count()
+        if (left === 0) return []
+        // Most have one: an array that grows from nothing makes room for 17.
+        const items = [${item}]
+        left--
+        while (left > 0 || (left = input.count()) > 0) {
+          items.push(${item})
+          left--
         }
         return items
       }`)

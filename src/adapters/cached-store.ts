@@ -128,12 +128,11 @@ class LaneCache {
 
   /** A copy from `pool`: the place of a state changes with the next one that is remembered. */
   get(key: string, pool: BufferPool): Buffer | undefined {
-    const young = this.#young.get(key)
-    const state = young ?? this.#old.get(key)
+    const young = this.#young.copy(key, pool)
+    const state = young ?? this.#old.copy(key, pool)
     if (state === undefined || state.length === 0) return undefined
-    const copy = pool.copy(state)
-    if (young === undefined) this.remember(key, copy)
-    return copy
+    if (young === undefined) this.remember(key, state)
+    return state
   }
 
   remember(key: string, state: Buffer): void {

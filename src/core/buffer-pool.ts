@@ -18,11 +18,4 @@ export class BufferPool {
     this.#at += length
     return this.#piece.subarray(from, this.#at)
   }
-
-  /** @returns a copy of the bytes. */
-  copy(bytes: Uint8Array): Buffer {
-    const copy = this.take(bytes.length)
-    copy.set(bytes)
-    return copy
-  }
 }

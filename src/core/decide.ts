@@ -1,5 +1,5 @@
 import { amountIn, deltasAlone, type Enriched, type EnrichedArrival, enrich, type Past } from './enrich.ts'
-import { weightiest } from './explain/explained.ts'
+import { type Explained, explainRows, weightiest } from './explain/explained.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import { narrate } from './narrative/narrate.ts'
 import type { Arrival, Parties } from './parties.ts'
@@ -15,11 +15,19 @@ import {
   scoreCode,
   staleReason,
 } from './policy.ts'
-import type { Model } from './ports.ts'
+import type { Model, Scores } from './ports.ts'
 import { scaOf } from './sca.ts'
-import { type Sight, see } from './sight.ts'
+import { isAskedWhy, type Sight, sightOf } from './sight.ts'
 import type { Alert, Decision, DecisionStatus, EntityDelta, Outcome, Reason, Transaction } from './types.ts'
-import { type Case, isFlagged, isWatched, nameOfHit, outcomeOfLists, reasonsOfLists } from './verdict.ts'
+import {
+  type Case,
+  isFlagged,
+  isWatched,
+  nameOfHit,
+  outcomeOfLists,
+  reasonsOfLists,
+  type VerdictFacts,
+} from './verdict.ts'
 
 /** Transactions to be decided together: those of one customer in log order. The live stream's are of one partition. */
 export interface Chunk {
@@ -75,22 +83,61 @@ export async function decide(
  * active sets that differ in model or policy judge the same enriched chunk.
  */
 export async function judge(chunk: Chunk, enriched: Enriched, active: ActiveSet): Promise<Decided> {
-  const { sights, failure } = await see(enriched, active)
-  const decisions: Decision[] = []
-  const alerts: Alert[] = []
-  for (let i = 0; i < enriched.arrivals.length; i++) {
-    const arrival = enriched.arrivals[i] as EnrichedArrival
-    const sight = sights?.[i] ?? null
-    const answer =
-      arrival.duplicateOf >= 0
-        ? duplicate(chunk, arrival, active)
-        : sight === null
-          ? degraded(chunk, arrival, active, 'model')
-          : scored(chunk, arrival, sight, active)
-    decisions.push(answer.decision)
-    if (answer.alert !== null) alerts.push(told(answer.alert, active))
+  const { arrivals, rows, states, deltas } = enriched
+  const { model, policy } = active
+  let scores: Scores
+  try {
+    scores = await model.score(rows, arrivals.length)
+  } catch (error) {
+    return withoutScores(chunk, enriched, active, error as Error)
   }
-  return { decisions, alerts, states: enriched.states, deltas: enriched.deltas, modelFailure: failure }
+  const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength)
+  const width = active.features.names.length * 4
+  const decisions = new Array<Decision>(arrivals.length)
+  // Nearly all are answered on the spot: what is known of them need not outlive that.
+  const asked: { readonly place: number; readonly sight: Sight }[] = []
+  for (let place = 0; place < arrivals.length; place++) {
+    const arrival = arrivals[place] as EnrichedArrival
+    if (arrival.duplicateOf >= 0) {
+      decisions[place] = duplicate(chunk, arrival, active)
+      continue
+    }
+    const features = bytes.subarray(place * width, (place + 1) * width)
+    const sight = sightOf(arrival, features, scores, place, active)
+    if (isAskedWhy(sight.verdict, policy)) asked.push({ place, sight })
+    else decisions[place] = scored(chunk, arrival, sight, null, active).decision
+  }
+  let reasons: ReadonlyMap<number, Explained>
+  try {
+    const places = asked.map(({ place }) => place)
+    reasons = await explainRows(model, rows, arrivals.length, places)
+  } catch (error) {
+    // Reasons depend on it, and decisions must come out the same when they are made again.
+    return withoutScores(chunk, enriched, active, error as Error)
+  }
+  const alerts: Alert[] = []
+  for (const { place, sight } of asked) {
+    const arrival = arrivals[place] as EnrichedArrival
+    const { decision, alert } = scored(chunk, arrival, sight, reasons.get(place) ?? null, active)
+    decisions[place] = decision
+    if (alert !== null) alerts.push(told(alert, active))
+  }
+  return { decisions, alerts, states, deltas, modelFailure: null }
+}
+
+/** The chunk's states count, its scores could not be had. */
+function withoutScores(
+  chunk: Chunk,
+  { arrivals, states, deltas }: Enriched,
+  active: ActiveSet,
+  modelFailure: Error,
+): Decided {
+  const answers = arrivals.map((arrival) =>
+    arrival.duplicateOf < 0
+      ? degraded(chunk, arrival, active, 'model')
+      : { decision: duplicate(chunk, arrival, active), alert: null },
+  )
+  return { ...collect(answers, active), states, deltas, modelFailure }
 }
 
 /**
@@ -105,12 +152,13 @@ export function decideDegraded(
   missing: Missing = 'states',
 ): Pick<Decided, 'decisions' | 'alerts' | 'deltas'> {
   const answers = chunk.arrivals.map((arrival) => degraded(chunk, arrival, active, missing))
-  return {
-    decisions: answers.map(({ decision }) => decision),
-    alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
-    deltas: deltasAlone(chunk.arrivals, active.features),
-  }
+  return { ...collect(answers, active), deltas: deltasAlone(chunk.arrivals, active.features) }
 }
+
+const collect = (answers: readonly Answer[], active: ActiveSet): Pick<Decided, 'decisions' | 'alerts'> => ({
+  decisions: answers.map(({ decision }) => decision),
+  alerts: answers.flatMap(({ alert }) => (alert === null ? [] : told(alert, active))),
+})
 
 /** In words, once all else is known of it. */
 const told = (alert: Alert, { policy }: ActiveSet): Alert => ({
@@ -123,11 +171,17 @@ interface Answer {
   readonly alert: Alert | null
 }
 
-function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: ActiveSet): Answer {
-  const { model, policy } = active
+/** @param explained null where nobody asks why, or the model does not say. */
+function scored(
+  chunk: Chunk,
+  arrival: EnrichedArrival,
+  { facts, verdict }: Sight,
+  explained: Explained | null,
+  active: ActiveSet,
+): Answer {
+  const { policy } = active
   const { transaction } = arrival
-  const { facts, verdict, explained } = sight
-  const { features, amount, score, riskScore, parts } = facts
+  const { features, score, riskScore } = facts
   const { outcome, rules, lists, adjustment, sca } = verdict
   const contributions = explained?.contributions ?? null
   const modelled = reasonsOf(policy, outcome, features, riskScore, arrival.stale, contributions)
@@ -145,16 +199,26 @@ function scored(chunk: Chunk, arrival: EnrichedArrival, sight: Sight, active: Ac
   decision.adjustment = adjustment
   decision.sca = sca
   if (!callsForAlert(decision, transaction, active.features, policy)) return { decision, alert: null }
+  return { decision, alert: scoredAlert(decision, transaction, facts, reasons, explained, active) }
+}
+
+function scoredAlert(
+  decision: Decision,
+  transaction: Transaction,
+  { features, amount, score, parts }: VerdictFacts,
+  reasons: readonly Reason[],
+  explained: Explained | null,
+  { model, features: { names } }: ActiveSet,
+): Alert {
   const risks = parts.map((part) => model.riskScore(part))
-  const alert: Alert = {
-    ...alertOf(decision, transaction, outcome, reasons),
+  return {
+    ...alertOf(decision, transaction, decision.outcome as Outcome, reasons),
     loss: score * amount,
     parts: model.parts.map((name, i) => ({ name, score: parts[i] as number })),
     disagreement: parts.length < 2 ? null : Math.max(...risks) - Math.min(...risks),
     base: explained?.base ?? null,
-    contributions: explained === null ? none : weightiest(active.features.names, features, explained),
+    contributions: explained === null ? none : weightiest(names, features, explained),
   }
-  return { decision, alert }
 }
 
 /**
@@ -202,11 +266,11 @@ function degraded(chunk: Chunk, arrival: Arrival, active: ActiveSet, missing: Mi
   return { decision, alert: isDue ? alertOf(decision, transaction, outcome, reasons) : null }
 }
 
-function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Answer {
+function duplicate(chunk: Chunk, arrival: EnrichedArrival, active: ActiveSet): Decision {
   const decision = draft(chunk, arrival, active, 'duplicate')
   decision.duplicate_of = decisionId(chunk, arrival, arrival.duplicateOf)
   decision.late = arrival.late
-  return { decision, alert: null }
+  return decision
 }
 
 /** What lists and rules say stands before what the model sees, and after that values were too old. */

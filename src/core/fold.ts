@@ -18,7 +18,8 @@ export function byEntity(updates: readonly Pick<EntityUpdate, 'deltas'>[]): Map<
 }
 
 function addByIdOf(kind: EntityKind, deltas: readonly EntityDelta[], byId: Map<string, EntityDelta[]>): void {
-  for (const delta of deltas) {
+  for (let i = 0; i < deltas.length; i++) {
+    const delta = deltas[i] as EntityDelta
     if (delta.kind !== kind) continue
     const found = byId.get(delta.key)
     if (found === undefined) byId.set(delta.key, [delta])
@@ -38,9 +39,10 @@ export function fold(
   { entityState: state }: CompiledFeatures,
 ): [key: string, packed: Buffer][] {
   const folded: [string, Buffer][] = []
-  for (const [entity, ofEntity] of deltas) {
+  for (const entity of deltas.keys()) {
     state.open(past.get(entity) ?? null)
-    for (const delta of ofEntity) addDelta(state, delta)
+    const ofEntity = deltas.get(entity) as readonly EntityDelta[]
+    for (let i = 0; i < ofEntity.length; i++) addDelta(state, ofEntity[i] as EntityDelta)
     folded.push([entity, state.pack()])
   }
   return folded
@@ -55,5 +57,5 @@ export function addDelta(
   state.addFrauds(time, frauds)
   state.addPaymentFrauds(time, payment_frauds)
   state.addOddPayments(time, odd_payments)
-  for (const customer of customers) state.addCustomer(customer)
+  for (let i = 0; i < customers.length; i++) state.addCustomer(customers[i] as number)
 }

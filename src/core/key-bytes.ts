@@ -19,7 +19,8 @@ export class KeyBytes {
     const length = lengthOf(key)
     if (length > this.#units.length) this.#units = new Uint16Array(length * 2)
     const units = this.#units
-    let [all, hash] = [0, length]
+    let all = 0
+    let hash = length
     for (let i = 0; i < length; i++) {
       const unit = unitAt(key, i)
       units[i] = unit

@@ -1,3 +1,4 @@
+import type { BufferPool } from './buffer-pool.ts'
 import { KeyBytes, keyLength, readKey } from './key-bytes.ts'
 
 /** Entries begin and end at multiples of this. */
@@ -70,6 +71,17 @@ export class PackedStates {
     return grain < 0 ? undefined : this.#stateAt(grain)
   }
 
+  /** A copy of what `get` returns, cut from `pool`. */
+  copy(key: string, pool: BufferPool): Buffer | undefined {
+    const grain = this.#find(key)
+    if (grain < 0) return undefined
+    const { bytes, words } = this.#slabOf(grain)
+    const copy = pool.take(words[this.#headOf(grain) + stateWord] as number)
+    const at = this.#startOf(grain)
+    bytes.copy(copy, 0, at, at + copy.length)
+    return copy
+  }
+
   /** @throws RangeError when state and key take more than half a slab. */
   set(key: string, packed: Uint8Array): this {
     const held = this.#find(key)
@@ -77,12 +89,12 @@ export class PackedStates {
     if (wanted > this.#slabBytes / 2)
       throw new RangeError(`a state of ${wanted} bytes is more than is ever kept`)
     if (held >= 0) {
-      const { words } = this.#slabOf(held)
+      const { bytes, words } = this.#slabOf(held)
       const head = this.#headOf(held)
       const has = (words[head + grainsWord] as number) * grainBytes
       if (wanted <= has && wanted > has / 2) {
         words[head + stateWord] = packed.length
-        this.#stateAt(held).set(packed)
+        bytes.set(packed, this.#startOf(held))
         return this
       }
       this.#release(held)
@@ -94,7 +106,7 @@ export class PackedStates {
     words[head + formWord] = this.#key.form
     words[head + stateWord] = packed.length
     this.#key.write(bytes, head * 4 + grainBytes)
-    this.#stateAt(grain).set(packed)
+    bytes.set(packed, this.#startOf(grain))
     this.#table[this.#place] = grain + 1
     if (held < 0 && ++this.#size * 2 > this.#table.length) this.#widen()
     return this
@@ -143,11 +155,16 @@ export class PackedStates {
     return readKey(bytes, head * 4 + grainBytes, words[head + formWord] as number)
   }
 
+  /** Where the state of an entry begins, in bytes of its slab. */
+  #startOf(grain: number): number {
+    const head = this.#headOf(grain)
+    return head * 4 + grainBytes + keyLength(this.#slabOf(grain).words[head + formWord] as number)
+  }
+
   #stateAt(grain: number): Buffer {
     const { bytes, words } = this.#slabOf(grain)
-    const head = this.#headOf(grain)
-    const at = head * 4 + grainBytes + keyLength(words[head + formWord] as number)
-    return bytes.subarray(at, at + (words[head + stateWord] as number))
+    const at = this.#startOf(grain)
+    return bytes.subarray(at, at + (words[this.#headOf(grain) + stateWord] as number))
   }
 
   /** The entry of a key, -1 where it has none. */

@@ -128,13 +128,16 @@ export function verdictOf(facts: VerdictFacts, { policy, lists, rules }: Case): 
     listed.length + held.length === 0
       ? nothing
       : [...reasonsOfLists(listed), ...held.map(({ reason }) => reason)]
+  const { transaction, features, late } = facts
   const flagged = isFlagged(listed, held)
-  const sca = policy.sca && scaOf(policy.sca, { ...facts, outcome, riskScore: adjusted, flagged })
+  const sca =
+    policy.sca && scaOf(policy.sca, { outcome, transaction, riskScore: adjusted, features, flagged, late })
   return { outcome, rules: held, lists: listed, adjustment, reasons, sca }
 }
 
 /** What lists alone make of a payment; null where they leave it to others. */
 export function outcomeOfLists(hits: readonly ListHit[]): Outcome | null {
+  if (hits.length === 0) return null
   if (hits.some(({ isFinal }) => isFinal)) return 'decline'
   if (hits.some(({ list }) => list === 'allow')) return 'approve'
   return hits.some(({ list }) => list === 'deny') ? 'decline' : null

@@ -27,7 +27,9 @@ export function createObserver(
     metrics.chunkRecords.of().observe(records.length)
     const now = Date.now()
     const endToEnd = metrics.endToEndSeconds.of()
-    for (const { timestamp } of records) endToEnd.observe((now - timestamp) / 1000)
+    for (let i = 0; i < records.length; i++) {
+      endToEnd.observe((now - (records[i] as LogRecord).timestamp) / 1000)
+    }
   }
   return {
     worked: chunk,
@@ -69,7 +71,7 @@ export function createObserver(
         }
         for (const [model, of] of scores) {
           const series = metrics.score.of({ model })
-          for (const score of of) series.observe(score)
+          for (let i = 0; i < of.length; i++) series.observe(of[i] as number)
         }
       }
     },
@@ -102,7 +104,8 @@ export function createObserver(
 function tally(decisions: readonly Decision[]) {
   const counts: Record<string, Record<string, number>> = {}
   const scores = new Map<string, number[]>()
-  for (const { outcome, status, score, model } of decisions) {
+  for (let i = 0; i < decisions.length; i++) {
+    const { outcome, status, score, model } = decisions[i] as Decision
     counts[status] ??= {}
     counts[status][outcome ?? 'none'] = (counts[status][outcome ?? 'none'] ?? 0) + 1
     if (score === null) continue
