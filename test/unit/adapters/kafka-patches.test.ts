@@ -91,3 +91,19 @@ test('a batch tells what kafkajs finds in it', () => {
     }),
   )
 })
+
+test.each([
+  ['NOT_LEADER_FOR_PARTITION', ['refresh']],
+  ['LEADER_NOT_AVAILABLE', ['refresh']],
+  ['UNKNOWN_TOPIC_OR_PARTITION', ['refresh', 'join']],
+])('after %s a fetch does %j', async (type, does) => {
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
+  const done: string[] = []
+  const group = Object.assign(Object.create(prototype), {
+    logger: { debug() {} },
+    cluster: { refreshMetadata: async () => void done.push('refresh') },
+    joinAndSync: async () => void done.push('join'),
+  })
+  await group.recoverFromFetch(Object.assign(new Error(type), { type }))
+  expect(done).toEqual(does)
+})
