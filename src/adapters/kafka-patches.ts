@@ -158,9 +158,18 @@ function patchBatch(): void {
   replace(path, FetchedBatch)
 }
 
-/** What the patch below touches of a consumer group. */
+/** What the patches below touch of a consumer group. */
 interface ConsumerGroup {
-  readonly cluster: { refreshMetadata(): Promise<void> }
+  readonly groupId: string
+  readonly cluster: {
+    refreshMetadata(): Promise<void>
+    findGroupCoordinator(asked: { groupId: string }): Promise<unknown>
+  }
+  coordinator: unknown
+}
+interface Failure {
+  readonly name?: string
+  readonly type?: string
 }
 
 /** A fetch is refused with one of these by a broker that does not lead a partition, or not any more. */
@@ -170,19 +179,55 @@ const otherLeaderTypes: ReadonlySet<unknown> = new Set([
   'FENCED_LEADER_EPOCH',
   'UNKNOWN_LEADER_EPOCH',
 ])
+/** Until it is asked again who leads: an election takes as long at least. */
 const electionMs = 100
+/** Fetches that are refused for longer wait for no election. */
+const longestElectionMs = 5_000
 
 /**
  * Where a partition gets another leader, kafkajs joins the group anew, once for each broker that it fetches from: all
  * members stop, and what they have in hand is for nothing. It is the client alone that must ask who leads by now.
+ * Refusals that do not end are left to kafkajs: its joins, again and again, are seen.
  */
 function patchFetchRecovery(): void {
   const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
-  const recover: (error: { type?: string }) => Promise<void> = prototype.recoverFromFetch
-  prototype.recoverFromFetch = async function (this: ConsumerGroup, error: { type?: string }): Promise<void> {
-    if (!otherLeaderTypes.has(error.type)) return recover.call(this, error)
+  const recover: (failure: Failure) => Promise<void> = prototype.recoverFromFetch
+  const refusals = new WeakMap<ConsumerGroup, { readonly since: number; readonly last: number }>()
+  prototype.recoverFromFetch = async function (this: ConsumerGroup, failure: Failure): Promise<void> {
+    if (!otherLeaderTypes.has(failure.type)) return recover.call(this, failure)
+    const now = performance.now()
+    const { since, last } = refusals.get(this) ?? { since: now, last: now }
+    const begun = now - last > longestElectionMs ? now : since
+    if (now - begun > longestElectionMs) {
+      refusals.delete(this)
+      return recover.call(this, failure)
+    }
+    refusals.set(this, { since: begun, last: now })
     await sleep(electionMs)
     await this.cluster.refreshMetadata()
+  }
+}
+
+const gone: ReadonlySet<unknown> = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'])
+
+/**
+ * kafkajs learns who coordinates its group when it joins it. Where that broker goes, each heartbeat fails until the
+ * consumer gives up, 16 s later; where another coordinates by now, it joins anew, and with the group's leader all do.
+ * Here it asks who does, and goes on.
+ */
+function patchHeartbeat(): void {
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
+  const beat: (asked: object) => Promise<void> = prototype.heartbeat
+  prototype.heartbeat = async function (this: ConsumerGroup, asked: object): Promise<void> {
+    try {
+      await beat.call(this, asked)
+    } catch (error) {
+      const { name, type } = error as Failure
+      if (!gone.has(name) && type !== 'NOT_COORDINATOR_FOR_GROUP') throw error
+      coordinators.delete(this.cluster)
+      this.coordinator = await this.cluster.findGroupCoordinator({ groupId: this.groupId })
+      await beat.call(this, asked)
+    }
   }
 }
 
@@ -304,15 +349,16 @@ function patchAddPartitions(): void {
 
 /** For how long a coordinator is not asked for again. What a moved one refuses, kafkajs repeats for some 5 s. */
 const coordinatorMs = 2_000
+/** By cluster, what was found for whatever was asked. */
+const coordinators = new WeakMap<object, Map<string, { readonly found: unknown; readonly until: number }>>()
 
 /** kafkajs asks for the coordinator before each step of a transaction: four requests of nine. */
 function patchCoordinatorLookups(): void {
   const { prototype } = require('kafkajs/src/cluster/index.js')
   const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata
-  const clusters = new WeakMap<object, Map<string, { readonly found: unknown; readonly until: number }>>()
   prototype.findGroupCoordinatorMetadata = async function (asked: object): Promise<unknown> {
-    const known = clusters.get(this) ?? new Map()
-    clusters.set(this, known)
+    const known = coordinators.get(this) ?? new Map()
+    coordinators.set(this, known)
     const key = JSON.stringify(asked)
     const now = performance.now()
     const { found, until = 0 } = known.get(key) ?? {}
@@ -338,6 +384,7 @@ patchOffsetReset()
 patchFetch()
 patchBatch()
 patchFetchRecovery()
+patchHeartbeat()
 patchFetchManager()
 replace('kafkajs/src/protocol/requests/produce/v3/request.js', produceRequest)
 replace('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js', decodeFetched)

@@ -7,20 +7,22 @@ const m = 0x5bd1e995
 export function murmur2(bytes: Uint8Array): number {
   const { length } = bytes
   const whole = length - (length % 4)
-  const byte = (at: number): number => bytes[at] as number
   let h = 0x9747b28c ^ length
   for (let at = 0; at < whole; at += 4) {
-    const word = byte(at) | (byte(at + 1) << 8) | (byte(at + 2) << 16) | (byte(at + 3) << 24)
+    const word =
+      byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24)
     const k = Math.imul(word, m)
     h = Math.imul(h, m) ^ Math.imul(k ^ (k >>> 24), m)
   }
   if (length > whole) {
-    for (let at = length - 1; at >= whole; at--) h ^= byte(at) << (8 * (at - whole))
+    for (let at = length - 1; at >= whole; at--) h ^= byte(bytes, at) << (8 * (at - whole))
     h = Math.imul(h, m)
   }
   h = Math.imul(h ^ (h >>> 13), m)
   return h ^ (h >>> 15)
 }
+
+const byte = (bytes: Uint8Array, at: number): number => bytes[at] as number
 
 const utf8 = new TextEncoder()
 

@@ -24,9 +24,9 @@ export function sightOf(
   active: Case & { readonly features: CompiledFeatures; readonly model: Model },
 ): Sight {
   const score = probabilities[row] as number
-  // Of their number from the start: an array that grows makes room for 17.
+  // Of their number from the start: one that grows from nothing would make room for 17.
   const partsOf = new Array<number>(parts.length)
-  for (let i = 0; i < parts.length; i++) partsOf[i] = parts[i]?.[row] as number
+  for (let i = 0; i < parts.length; i++) partsOf[i] = (parts[i] as Float64Array)[row] as number
   const amount = amountIn(active.features, transaction)
   const riskScore = active.model.riskScore(score)
   const facts = { transaction, features, amount, late, score, riskScore, parts: partsOf }

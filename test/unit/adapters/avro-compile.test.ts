@@ -213,7 +213,29 @@ describe('the integers of the wire', () => {
     expect(readOwn(varintOf(2n ** 53n - 1n), 0)).toBe(refused)
   })
 
-  it('arrays in blocks, with sizes and without', () => {
+  it('arrays in blocks of any number of items, with sizes and without', () => {
+    const type = typeOf({ type: 'array', items: 'string' })
+    const readOwn = ownReader(type)
+    const item = typeOf('string')
+    const block = fc.record({
+      items: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+      isSized: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(block, { maxLength: 4 }), (blocks) => {
+        const bytes = blocks.flatMap(({ items, isSized }) => {
+          const content = Buffer.concat(items.map((text) => item.toBuffer(text)))
+          const [count, size] = [BigInt(items.length), BigInt(content.length)]
+          return isSized ? [varintOf(-count), varintOf(size), content] : [varintOf(count), content]
+        })
+        const all = Buffer.concat([...bytes, varintOf(0n)])
+        expect(readOwn(all, 0)).toEqual(blocks.flatMap(({ items }) => items))
+      }),
+      { numRuns },
+    )
+  })
+
+  it('whatever might be arrays in blocks', () => {
     const type = typeOf({ type: 'array', items: 'string' })
     const blocks = fc.array(fc.oneof(fc.nat(8), fc.constantFrom(1, 3, 5, 0x80, 0xff)), { maxLength: 24 })
     const readOwn = ownReader(type)

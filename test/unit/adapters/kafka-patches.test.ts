@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import fc from 'fast-check'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import '../../../src/adapters/kafka-patches.ts'
 
 const require = createRequire(import.meta.url)
@@ -92,18 +92,89 @@ test('a batch tells what kafkajs finds in it', () => {
   )
 })
 
+/** A consumer group of kafkajs on a cluster of which nothing is there but what is told. */
+function consumerGroup(done: string[], more: object = {}) {
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
+  return Object.assign(Object.create(prototype), {
+    logger: { debug() {} },
+    cluster: {
+      refreshMetadata: async () => void done.push('refresh'),
+      async findGroupCoordinator() {
+        done.push('find')
+        return 'found'
+      },
+    },
+    joinAndSync: async () => void done.push('join'),
+    ...more,
+  })
+}
+
 test.each([
   ['NOT_LEADER_FOR_PARTITION', ['refresh']],
   ['LEADER_NOT_AVAILABLE', ['refresh']],
+  ['FENCED_LEADER_EPOCH', ['refresh']],
+  ['UNKNOWN_LEADER_EPOCH', ['refresh']],
   ['UNKNOWN_TOPIC_OR_PARTITION', ['refresh', 'join']],
 ])('after %s a fetch does %j', async (type, does) => {
-  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js')
   const done: string[] = []
-  const group = Object.assign(Object.create(prototype), {
-    logger: { debug() {} },
-    cluster: { refreshMetadata: async () => void done.push('refresh') },
-    joinAndSync: async () => void done.push('join'),
+  await consumerGroup(done).recoverFromFetch(Object.assign(new Error(type), { type }))
+  expect(done).toEqual(does)
+})
+
+test('a fetch that is refused for more than 5 s joins the group anew', async () => {
+  const done: string[] = []
+  const group = consumerGroup(done)
+  const refused = Object.assign(new Error('refused'), { type: 'NOT_LEADER_FOR_PARTITION' })
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    for (let i = 0; i < 12; i++) {
+      await group.recoverFromFetch(refused)
+      vi.advanceTimersByTime(500)
+    }
+    expect(done.filter((what) => what === 'join')).toHaveLength(1)
+    done.length = 0
+    for (let i = 0; i < 4; i++) {
+      await group.recoverFromFetch(refused)
+      vi.advanceTimersByTime(6_000)
+    }
+    expect(done).not.toContain('join')
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test.each([
+  ['a connection that is refused', { name: 'KafkaJSConnectionError' }, ['beat', 'find', 'beat']],
+  ['a connection that ended', { name: 'KafkaJSConnectionClosedError' }, ['beat', 'find', 'beat']],
+  ['another coordinator', { type: 'NOT_COORDINATOR_FOR_GROUP' }, ['beat', 'find', 'beat']],
+  ['a group that changes', { type: 'REBALANCE_IN_PROGRESS' }, ['beat']],
+])('after %s a heartbeat does as it must', async (_, failure, does) => {
+  const done: string[] = []
+  const coordinator = {
+    async heartbeat() {
+      done.push('beat')
+      throw Object.assign(new Error('refused'), failure)
+    },
+  }
+  const found = { heartbeat: async () => void done.push('beat') }
+  const ConsumerGroup = require('kafkajs/src/consumer/consumerGroup.js')
+  const group = new ConsumerGroup({
+    retry: {},
+    topics: [],
+    topicConfigurations: {},
+    groupId: 'g',
+    cluster: {
+      async findGroupCoordinator() {
+        done.push('find')
+        return found
+      },
+    },
+    logger: { namespace: () => ({}) },
+    instrumentationEmitter: { emit() {} },
   })
-  await group.recoverFromFetch(Object.assign(new Error(type), { type }))
+  Object.assign(group, { coordinator, memberId: 'm', generationId: 1, lastRequest: 0 })
+  const beating = group.heartbeat({ interval: 0 })
+  if (does.length > 1) await beating
+  else await expect(beating).rejects.toThrow('refused')
   expect(done).toEqual(does)
 })
