@@ -1,12 +1,17 @@
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** A TCP port that was free a moment ago. */
+/** Nobody listens on them yet: the system may name one again. */
+const promised = new Set<number>()
+
+/** A TCP port that was free a moment ago, and that this process has not been given before. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
+  if (promised.has(port)) return freePort()
+  promised.add(port)
   return port
 }
 
