@@ -42,7 +42,8 @@ async function ofThree(
       // Three brokers that have just begun take all cores of a small machine for a minute or two, and a backlog comes of
       // it that no damage made.
       await sleep(warmUpMs)
-      say(`keeps up ${(await secondsBehind(scene)).toFixed(1)} s after that`)
+      const more = await secondsBehind(scene)
+      say(`members keep up ${more.toFixed(1)} s after ${warmUpMs / 1_000} s of warming up`)
       for (let i = 0; i < times; i++) {
         await hit(scene, random)
         behind.push(await secondsBehind(scene))

@@ -208,7 +208,10 @@ function patchFetchRecovery(): void {
   }
 }
 
-const gone: ReadonlySet<unknown> = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'])
+const connectionErrors: ReadonlySet<unknown> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+])
 
 /**
  * kafkajs learns who coordinates its group when it joins it. Where that broker goes, each heartbeat fails until the
@@ -223,7 +226,7 @@ function patchHeartbeat(): void {
       await beat.call(this, asked)
     } catch (error) {
       const { name, type } = error as Failure
-      if (!gone.has(name) && type !== 'NOT_COORDINATOR_FOR_GROUP') throw error
+      if (!connectionErrors.has(name) && type !== 'NOT_COORDINATOR_FOR_GROUP') throw error
       coordinators.delete(this.cluster)
       this.coordinator = await this.cluster.findGroupCoordinator({ groupId: this.groupId })
       await beat.call(this, asked)
