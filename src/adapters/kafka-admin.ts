@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
 import type { TopicPartition } from '../core/ports.ts'
-import {
-  type Admin,
-  asLogError,
-  createKafkaClient,
-  isErrorType,
-  type KafkaClientOptions,
-} from './kafka-client.ts'
+import { type Admin, createKafkaClient, type KafkaClientOptions } from './kafka-client.ts'
+import { asLogError, isErrorType } from './kafka-errors.ts'
 
 /** A topic as it is, or as it is wanted. */
 export interface TopicDescription {

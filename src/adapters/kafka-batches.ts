@@ -35,7 +35,8 @@ export function givenPartition(): (args: { message: Message }) => number {
   return ({ message }) => message.partition as number
 }
 
-type Batch = Map<string, GroupedRecords>
+/** What goes in one request to each leader: by topic. */
+export type Batch = Map<string, GroupedRecords>
 
 /** Sends records in order, in as few requests as the brokers' size limit allows. */
 export async function sendRecords(
@@ -60,7 +61,8 @@ export async function sendRecords(
   }
 }
 
-function toBatches(records: readonly NewRecord[]): Batch[] {
+/** In order, and as few as the brokers' size limit allows. */
+export function toBatches(records: readonly NewRecord[]): Batch[] {
   const batches: Batch[] = []
   let topics: Batch = new Map()
   const measure = recordMeter()

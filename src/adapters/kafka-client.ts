@@ -1,7 +1,8 @@
-import type { Kafka, KafkaConfig, RetryOptions, SASLOptions } from 'kafkajs'
-import { WeirError } from '../core/errors.ts'
-import { deniedTypes, kafkajs } from './kafka-patches.ts'
-import { tlsFailure } from './tls-failure.ts'
+import { connect as connectTcp, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { ISocketFactory, Kafka, KafkaConfig, RetryOptions, SASLOptions } from 'kafkajs'
+import { coalesced } from './coalesced.ts'
+import { kafkajs } from './kafka-patches.ts'
 
 export type {
   Admin,
@@ -43,6 +44,7 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
     retry,
     connectionTimeout: 5_000,
     requestTimeout: 15_000,
+    socketFactory: openSocket,
     logLevel: logger === undefined ? logLevel.NOTHING : logLevel.WARN,
     logCreator: () => (entry) => {
       const { message, timestamp, logger: _, ...details } = entry.log
@@ -54,60 +56,16 @@ export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptio
   return new kafkajs.Kafka(config)
 }
 
-const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
+/** After so much silence the system asks whether the peer is there, milliseconds. */
+const keepAliveMs = 60_000
 
-/**
- * Any failure of the client as one of ours: fenced, no such topic, denied, or unavailable; the last is retriable unless
- * a certificate is the reason.
- */
-export function asLogError(error: unknown, doing: string): WeirError {
-  if (error instanceof WeirError) return error
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { type } = cause as { type?: string }
-    // 90 is PRODUCER_FENCED, which the client does not know by name.
-    if (fencedTypes.has(type ?? '') || cause.message === 'Unknown error code 90') {
-      return new WeirError('WEIR_LOG_FENCED', `Another writer took over while ${doing}.`, { cause: error })
-    }
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
-      return new WeirError('WEIR_LOG_TOPIC', `A topic is missing while ${doing}.`, {
-        cure: 'Create the topics: weir topics create.',
-        cause: error,
-      })
-    }
-    const lacking = deniedTypes.get(type)
-    if (lacking !== undefined) {
-      return new WeirError('WEIR_LOG_DENIED', `Kafka denied it while ${doing}: ${cause.message} (${type})`, {
-        cure: `Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md; here ${lacking}.`,
-        cause: error,
-      })
-    }
-    if (cause.name === 'KafkaJSSASLAuthenticationError') {
-      return new WeirError('WEIR_LOG_DENIED', `Kafka refused the login while ${doing}: ${cause.message}`, {
-        cure: 'Check mechanism, username and password of kafka.sasl.',
-        cause: error,
-      })
-    }
-  }
-  const refused = tlsFailure(error, 'kafka')
-  if (refused !== undefined) {
-    const { reason, cure } = refused
-    return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka cannot be reached while ${doing}: ${reason}.`, {
-      cure,
-      cause: error,
-    })
-  }
-  const why = error instanceof Error ? error.message : String(error)
-  return new WeirError('WEIR_LOG_UNAVAILABLE', `Kafka failed while ${doing}: ${why}`, {
-    cure: 'Check that the brokers run and that kafka.brokers, kafka.tls and kafka.sasl are theirs.',
-    retriable: true,
-    cause: error,
-  })
-}
-
-/** True where the error, or what caused it, is of this protocol error type. */
-export function isErrorType(error: unknown, wanted: string): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ((cause as { type?: string }).type === wanted) return true
-  }
-  return false
+/** As kafkajs's own, but for what it leaves to the system: a request does not wait until the one before is acknowledged. */
+const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  const name = isIP(host) === 0 ? { servername: host } : {}
+  const socket = ssl
+    ? connectTls({ host, port, ...name, ...ssl }, onConnect)
+    : connectTcp({ host, port }, onConnect)
+  socket.setKeepAlive(true, keepAliveMs)
+  socket.setNoDelay(true)
+  return coalesced(socket)
 }

@@ -10,13 +10,8 @@ import type {
   TransactionalWriter,
 } from '../core/ports.ts'
 import { givenPartition, sendRecords } from './kafka-batches.ts'
-import {
-  type Admin,
-  asLogError,
-  createKafkaClient,
-  type KafkaClientOptions,
-  type Producer,
-} from './kafka-client.ts'
+import { type Admin, createKafkaClient, type KafkaClientOptions, type Producer } from './kafka-client.ts'
+import { asLogError } from './kafka-errors.ts'
 import { KafkaReader } from './kafka-reader.ts'
 import { KafkaSubscription, type KafkaSubscriptionOptions } from './kafka-subscription.ts'
 import { createKafkaWriter } from './kafka-writer.ts'

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { deniedTypes } from './kafka-errors.ts'
 import {
   decodeFetched,
   type FetchedPartition,
@@ -11,17 +12,6 @@ import { type FetchedBatch as BatchToHandle, type FetchingGroup, FetchLoops } fr
 import { produceRequest, type RoomyBytes } from './kafka-produce.ts'
 
 const require = createRequire(import.meta.url)
-
-/** Error types of what an ACL forbids, and what the ACL that lacks allows. */
-export const deniedTypes: ReadonlyMap<unknown, string> = new Map([
-  ['TOPIC_AUTHORIZATION_FAILED', 'Read on the topic where it reads it, Write where it writes it'],
-  ['GROUP_AUTHORIZATION_FAILED', 'Read on the group'],
-  [
-    'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-    'Write on the transactional ids that begin with the group and a dash',
-  ],
-  ['CLUSTER_AUTHORIZATION_FAILED', 'Write on the topic'],
-])
 
 /**
  * kafkajs 2.2.4 asks for its queue to be checked again even when it is empty, after the negative time
@@ -227,7 +217,7 @@ function patchHeartbeat(): void {
     } catch (error) {
       const { name, type } = error as Failure
       if (!connectionErrors.has(name) && type !== 'NOT_COORDINATOR_FOR_GROUP') throw error
-      coordinators.delete(this.cluster)
+      forgetCoordinators(this.cluster)
       this.coordinator = await this.cluster.findGroupCoordinator({ groupId: this.groupId })
       await beat.call(this, asked)
     }
@@ -354,6 +344,9 @@ function patchAddPartitions(): void {
 const coordinatorMs = 2_000
 /** By cluster, what was found for whatever was asked. */
 const coordinators = new WeakMap<object, Map<string, { readonly found: unknown; readonly until: number }>>()
+
+/** For when one of them says that it is none. */
+export const forgetCoordinators = (cluster: object): unknown => coordinators.delete(cluster)
 
 /** kafkajs asks for the coordinator before each step of a transaction: four requests of nine. */
 function patchCoordinatorLookups(): void {

@@ -1,33 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
 import type { LogRecord, TopicPartition } from '../core/ports.ts'
-import { asLogError, createKafkaClient, isErrorType, type KafkaClientOptions } from './kafka-client.ts'
+import type { KafkaClientOptions } from './kafka-client.ts'
+import { type Cluster, openCluster } from './kafka-cluster.ts'
+import { asLogError, isErrorType } from './kafka-errors.ts'
 import type { FetchedRecord } from './kafka-fetch.ts'
 import { historyGone } from './log-errors.ts'
-
-/** What of kafkajs's cluster is needed to fetch without a group, which its consumer cannot. */
-interface Cluster {
-  connect(): Promise<void>
-  disconnect(): Promise<void>
-  addTargetTopic(topic: string): Promise<void>
-  refreshMetadata(): Promise<void>
-  /** By broker: those of the partitions that it leads. */
-  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>
-  findBroker(by: { nodeId: string }): Promise<{
-    fetch(request: object): Promise<FetchResponse>
-    listOffsets(request: object): Promise<OffsetsResponse>
-  }>
-}
-
-interface FetchResponse {
-  readonly responses: readonly {
-    readonly partitions: readonly { readonly messages: readonly FetchedRecord[] }[]
-  }[]
-}
-
-interface OffsetsResponse {
-  readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[]
-}
 
 const consumer = -1
 const [readUncommitted, readCommitted] = [0, 1]
@@ -50,14 +28,7 @@ export class KafkaReader {
 
   /** Connects to the brokers. */
   static async open(client: KafkaClientOptions): Promise<KafkaReader> {
-    const kafka = createKafkaClient(client, { initialRetryTime: 100, retries: 5 })
-    const create = Object.getOwnPropertySymbols(kafka).find(
-      ({ description }) => description === 'private:Kafka:createCluster',
-    ) as symbol
-    const options = { metadataMaxAge: 300_000, allowAutoTopicCreation: false }
-    const cluster = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[create]?.(options)
-    await cluster?.connect()
-    return new KafkaReader(cluster as Cluster)
+    return new KafkaReader(await openCluster(client, { initialRetryTime: 100, retries: 5 }))
   }
 
   disconnect(): Promise<void> {
@@ -98,7 +69,7 @@ export class KafkaReader {
   }
 
   async #leaderOf({ topic, partition }: TopicPartition) {
-    await this.#cluster.addTargetTopic(topic)
+    await this.#cluster.addMultipleTargetTopics([topic])
     const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
     if (nodeId === undefined) {
       throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`)

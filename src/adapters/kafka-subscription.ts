@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isTakenOver, WeirError } from '../core/errors.ts'
 import type { LogRecord, RunHandler, Subscription, TopicPartition } from '../core/ports.ts'
 import {
-  asLogError,
   type Consumer,
   createKafkaClient,
   type EachBatchPayload,
   type KafkaClientOptions,
 } from './kafka-client.ts'
+import { asLogError } from './kafka-errors.ts'
 import type { FetchedRecord } from './kafka-fetch.ts'
 
 /** What happens to a group member, for logs and metrics. */

@@ -1,14 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../core/errors.ts'
-import type { NewRecord, TopicPartition, TransactionalWriter } from '../core/ports.ts'
-import { givenPartition, sendRecords } from './kafka-batches.ts'
-import {
-  asLogError,
-  createKafkaClient,
-  isErrorType,
-  type KafkaClientOptions,
-  type Producer,
-} from './kafka-client.ts'
+import type { TopicPartition, TransactionalWriter } from '../core/ports.ts'
+import type { KafkaClientOptions } from './kafka-client.ts'
+import { asLogError } from './kafka-errors.ts'
+import { KafkaTransactions } from './kafka-transactions.ts'
 
 export interface KafkaWriterOptions {
   readonly client: KafkaClientOptions
@@ -18,61 +12,30 @@ export interface KafkaWriterOptions {
   readonly transactionTimeoutMs: number
 }
 
-/** For the steps of a transaction: first waits of a few ms, some 5 s in all. */
-const retry = { initialRetryTime: 10, multiplier: 1.5, maxRetryTime: 500, retries: 18 }
-
 /**
  * Takes over the transactional id of an input partition.
  *
- * `connect()` fences nobody: kafkajs asks for a producer id and epoch when the first transaction begins. So begin
- * one here and abort it. It is empty, so the broker never hears of the abort; what counts is InitProducerId. The
- * broker answers it with CONCURRENT_TRANSACTIONS, which kafkajs retries, until the predecessor's transaction is
- * complete: aborted if it was open, else its markers written to every partition it touched, `__consumer_offsets`
- * included. Hence the committed offset that is read after this is final, although kafkajs cannot ask for stable
- * offsets only (OffsetFetch 7 and later). Measured on 4.4, transactions over 30 partitions: read right after
- * commit() the offset was the one before in 11 of 60 cases, read after a fence in 0 of 118.
+ * The broker answers InitProducerId with CONCURRENT_TRANSACTIONS until the predecessor's transaction is complete: aborted
+ * if it was open, else its markers written to every partition it touched, `__consumer_offsets` included. Hence the
+ * committed offset that is read after this is final, although kafkajs cannot ask for stable offsets only (OffsetFetch 7
+ * and later). Measured on 4.4, transactions over 30 partitions: read right after commit() the offset was the one before
+ * in 11 of 60 cases, read after a fence in 0 of 118.
  */
 export async function createKafkaWriter(options: KafkaWriterOptions): Promise<TransactionalWriter> {
-  const { client, group, at, transactionTimeoutMs } = options
-  const producer = createKafkaClient(client, retry).producer({
-    transactionalId: `${group}-${at.topic}-${at.partition}`,
-    transactionTimeout: transactionTimeoutMs,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: givenPartition,
-  })
-  const doing = `taking over ${at.topic}-${at.partition} for ${group}`
+  const { client, group, at, transactionTimeoutMs: timeoutMs } = options
+  const transactionalId = `${group}-${at.topic}-${at.partition}`
   try {
-    await producer.connect()
-    await untilSettled(transactionTimeoutMs, async () => {
-      const transaction = await producer.transaction()
-      await transaction.abort()
-    })
+    return writer(await KafkaTransactions.open({ client, transactionalId, timeoutMs }), options)
   } catch (error) {
-    discard(producer)
-    throw asLogError(error, doing)
+    throw asLogError(error, `taking over ${at.topic}-${at.partition} for ${group}`)
   }
-  return writer(producer, options)
 }
 
-function writer(
-  producer: Producer,
-  { group, at, transactionTimeoutMs }: KafkaWriterOptions,
-): TransactionalWriter {
+function writer(transactions: KafkaTransactions, { group, at }: KafkaWriterOptions): TransactionalWriter {
   let dead: WeirError | undefined
 
-  async function commit(records: readonly NewRecord[], nextOffset: number): Promise<void> {
-    const partitions = [{ partition: at.partition, offset: String(nextOffset) }]
-    const position = { consumerGroupId: group, topics: [{ topic: at.topic, partitions }] }
-    const transaction = await producer.transaction()
-    // First, because it is the step that may have to wait for the markers of the transaction before.
-    await untilSettled(transactionTimeoutMs, () => transaction.sendOffsets(position))
-    await sendRecords(transaction, records)
-    await transaction.commit()
-  }
-
   function kill(error: WeirError): void {
-    if (dead === undefined) discard(producer)
+    if (dead === undefined) transactions.close()
     dead ??= error
   }
 
@@ -80,7 +43,7 @@ function writer(
     async commit(records, nextOffset) {
       if (dead !== undefined) throw dead
       try {
-        await commit(records, nextOffset)
+        await transactions.commit(records, { group, ...at, offset: nextOffset })
       } catch (error) {
         // The outcome may be unknown. Never asked again and never aborted: the next fence settles it.
         const topics = new Set(records.map(({ topic }) => topic))
@@ -94,23 +57,4 @@ function writer(
       kill(new WeirError('WEIR_LOG_UNAVAILABLE', 'This writer is closed.'))
     },
   }
-}
-
-/** Repeats what the broker refuses only because the transaction before is not complete; nothing was done then. */
-async function untilSettled(limitMs: number, step: () => Promise<void>): Promise<void> {
-  const end = performance.now() + limitMs
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.5, 100)) {
-    try {
-      await step()
-      return
-    } catch (error) {
-      if (!isErrorType(error, 'CONCURRENT_TRANSACTIONS') || performance.now() > end) throw error
-      await sleep(pauseMs)
-    }
-  }
-}
-
-/** Nobody waits for it: with a broker gone, a disconnect takes as long as its last request. */
-function discard(producer: Producer): void {
-  producer.disconnect().catch(() => {})
 }

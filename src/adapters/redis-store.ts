@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { Redis, type Result } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
+import { coalesced } from './coalesced.ts'
 import { Deadline } from './deadline.ts'
 import { tlsFailure } from './tls-failure.ts'
 
@@ -164,6 +166,7 @@ function connect(options: RedisStoreOptions): Redis {
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
   })
+  redis.on('connect', () => coalesced(redis.stream as Socket))
   redis.on('ready', () => onConnection?.())
   redis.on('error', (error: Error) => onConnection?.(unavailable(error)))
   return redis
