@@ -31,7 +31,9 @@ export interface Broker {
     },
   ): Promise<void>
   txnOffsetCommit(request: Transactional & { groupId: string; topics: readonly object[] }): Promise<void>
-  produce(request: Transactional & { topicData: readonly TopicData[] }): Promise<void>
+  produce(
+    request: Transactional & { acks: number; timeout: number; topicData: readonly TopicData[] },
+  ): Promise<void>
   endTxn(request: Transactional & { transactionResult: boolean }): Promise<void>
 }
 
@@ -61,14 +63,18 @@ export interface TopicData {
   }[]
 }
 
-/** Connects to the brokers. */
+/** Connects to the brokers; leaves nothing open where it rejects. */
 export async function openCluster(client: KafkaClientOptions, retry: RetryOptions): Promise<Cluster> {
-  const kafka = createKafkaClient(client, retry)
+  const kafka = createKafkaClient(client, retry) as unknown as Record<symbol, (options: object) => Cluster>
   const create = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === 'private:Kafka:createCluster',
   ) as symbol
-  const options = { metadataMaxAge: 300_000, allowAutoTopicCreation: false }
-  const cluster = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[create]?.(options)
-  await cluster?.connect()
-  return cluster as Cluster
+  const cluster = kafka[create]?.({ metadataMaxAge: 300_000, allowAutoTopicCreation: false }) as Cluster
+  try {
+    await cluster.connect()
+  } catch (error) {
+    cluster.disconnect().catch(() => {})
+    throw error
+  }
+  return cluster
 }

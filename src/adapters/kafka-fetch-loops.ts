@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 /** What of a batch of kafkajs counts here. */
 export interface FetchedBatch {
   readonly topic: string
@@ -208,10 +206,10 @@ export class FetchLoops {
 /** Waits until all are done, for a moment at most. */
 async function settled(taken: readonly Taken[]): Promise<void> {
   if (taken.length === 0) return
-  const patience = new AbortController()
-  const over = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => {})
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const patience = setTimeout(resolve, patienceMs)
   await Promise.race([Promise.all(taken.map(({ done }) => done)), over])
-  patience.abort()
+  clearTimeout(patience)
 }
 
 const nameOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`

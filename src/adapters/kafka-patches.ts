@@ -340,15 +340,15 @@ function patchAddPartitions(): void {
   replace(path, { ...require(path), parse })
 }
 
-/** For how long a coordinator is not asked for again. What a moved one refuses, kafkajs repeats for some 5 s. */
+/** For how long nobody asks again who coordinates, unless one that is asked says that it does not. */
 const coordinatorMs = 2_000
 /** By cluster, what was found for whatever was asked. */
 const coordinators = new WeakMap<object, Map<string, { readonly found: unknown; readonly until: number }>>()
 
-/** For when one of them says that it is none. */
+/** Who coordinates is asked again. */
 export const forgetCoordinators = (cluster: object): unknown => coordinators.delete(cluster)
 
-/** kafkajs asks for the coordinator before each step of a transaction: four requests of nine. */
+/** Each step of a transaction begins with the question who coordinates: four requests of nine. */
 function patchCoordinatorLookups(): void {
   const { prototype } = require('kafkajs/src/cluster/index.js')
   const find: (asked: object) => Promise<unknown> = prototype.findGroupCoordinatorMetadata

@@ -19,10 +19,12 @@ export interface TransactionsOptions {
   readonly transactionalId: string
   /** Milliseconds after which the broker ends a transaction that was left open. */
   readonly timeoutMs: number
+  /** Any that there is. kafkajs asks one for the whole cluster where it is asked for none. */
+  readonly topic: string
 }
 
-/** Offsets that a group moves to with a transaction. */
-export interface Position {
+/** Where a group moves to with a transaction. */
+export interface GroupPosition {
   readonly group: string
   readonly topic: string
   readonly partition: number
@@ -34,35 +36,34 @@ export interface Position {
 const retry = { initialRetryTime: 10, multiplier: 1.5, maxRetryTime: 500, retries: 18 }
 /** A step that may be repeated is, for so long after it first failed: by then another broker leads, or coordinates. */
 const repeatMs = 5_000
-const firstPauseMs = 10
-const longestPauseMs = 500
+const firstPauseMs = 1
+const longestPauseMs = 200
+/** For so long a leader waits for its followers: it answers before the client gives up. */
+const followersMs = 10_000
 /** Sequence numbers have 31 bits, and begin again at 0. */
 const sequences = 2 ** 31
 
 /**
- * Transactions of one transactional id, one at a time, as Kafka's own client makes them (KIP-98, "Data Flow"), where
- * kafkajs makes five requests one after the other:
+ * Transactions of one transactional id, one at a time, in three trips to the brokers (docs/decisions/0032):
  *
- * 1. The coordinator is told of the group and, in one request, of all partitions.
+ * 1. The coordinator is told of the group and of all partitions.
  * 2. The group's coordinator gets the position, and each leader its batches.
  * 3. The coordinator is told to commit.
  *
- * A batch that is sent again is sent under the numbers that it had: a broker that has it already says so (KIP-98,
- * "Idempotent Producer Guarantees"). After a transaction that failed nothing more may be written.
+ * After a transaction that failed nothing more may be written.
  */
 export class KafkaTransactions {
   readonly #cluster: Cluster
   readonly #options: TransactionsOptions
-  #producer: ProducerId & { readonly transactionalId: string }
+  #id: ProducerId | null = null
   /** By partition, as `topic/partition`: the number of the next record. */
-  readonly #next = new Map<string, number>()
-  readonly #topics = new Set<string>()
+  readonly #nextSequence = new Map<string, number>()
+  #isCommitting = false
   #isClosed = false
 
-  private constructor(cluster: Cluster, options: TransactionsOptions, id: ProducerId) {
+  private constructor(cluster: Cluster, options: TransactionsOptions) {
     this.#cluster = cluster
     this.#options = options
-    this.#producer = { ...id, transactionalId: options.transactionalId }
   }
 
   /**
@@ -70,15 +71,15 @@ export class KafkaTransactions {
    * committed is complete.
    */
   static async open(options: TransactionsOptions): Promise<KafkaTransactions> {
-    const { client, transactionalId, timeoutMs } = options
+    const { client, transactionalId, timeoutMs: transactionTimeout, topic } = options
     const cluster = await openCluster(client, retry)
-    const transactions = new KafkaTransactions(cluster, options, { producerId: '-1', producerEpoch: -1 })
+    const transactions = new KafkaTransactions(cluster, options)
     try {
-      const id = await transactions.#repeated(async () => {
+      transactions.#id = await transactions.#repeated(async () => {
+        await cluster.addMultipleTargetTopics([topic])
         const coordinator = await transactions.#coordinator()
-        return coordinator.initProducerId({ transactionalId, transactionTimeout: timeoutMs })
+        return coordinator.initProducerId({ transactionalId, transactionTimeout })
       })
-      transactions.#producer = { ...id, transactionalId }
     } catch (error) {
       transactions.close()
       throw error
@@ -87,13 +88,18 @@ export class KafkaTransactions {
   }
 
   /** Resolves when records and position are committed. Where it rejects, they may be. */
-  async commit(records: readonly NewRecord[], position: Position): Promise<void> {
+  async commit(records: readonly NewRecord[], position: GroupPosition): Promise<void> {
+    if (this.#isCommitting) throw new Error('a transaction is under way, or has failed')
+    this.#isCommitting = true
     const batches = toBatches(records)
-    await this.#cluster.refreshMetadataIfNecessary()
+    for (const batch of batches) await this.#repeated(() => this.#findLeaders(batch))
     await Promise.all([this.#addGroup(position), this.#addPartitions(batches)])
-    await Promise.all([this.#move(position), this.#send(batches)])
-    const coordinator = await this.#coordinator()
-    await coordinator.endTxn({ ...this.#producer, transactionResult: true })
+    await Promise.all([this.#movePosition(position), this.#send(batches)])
+    await this.#unlessClosed(async () => {
+      const coordinator = await this.#coordinator()
+      await coordinator.endTxn({ ...this.#producer, transactionResult: true })
+    })
+    this.#isCommitting = false
   }
 
   /** Nobody waits for it: with a broker gone, a disconnect takes as long as its last request. */
@@ -102,7 +108,12 @@ export class KafkaTransactions {
     this.#cluster.disconnect().catch(() => {})
   }
 
-  #addGroup({ group }: Position): Promise<void> {
+  get #producer() {
+    const { transactionalId } = this.#options
+    return { ...(this.#id as ProducerId), transactionalId }
+  }
+
+  #addGroup({ group }: GroupPosition): Promise<void> {
     const asked = { ...this.#producer, groupId: group }
     return this.#repeated(async () => (await this.#coordinator()).addOffsetsToTxn(asked))
   }
@@ -120,10 +131,16 @@ export class KafkaTransactions {
     await this.#repeated(async () => (await this.#coordinator()).addPartitionsToTxn(asked))
   }
 
-  #move({ group, topic, partition, offset }: Position): Promise<void> {
+  /**
+   * Repeated only where the broker said no. A request whose answer is lost may be waiting there, and nothing numbers it:
+   * it could come behind that of a later transaction, and set the group back.
+   */
+  #movePosition({ group, topic, partition, offset }: GroupPosition): Promise<void> {
     const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }]
     const asked = { ...this.#producer, groupId: group, topics }
-    return this.#repeated(async () => (await this.#groupCoordinator(group)).txnOffsetCommit(asked))
+    const of = { groupId: group, coordinatorType: coordinatorTypes.group }
+    const move = async () => (await this.#cluster.findGroupCoordinator(of)).txnOffsetCommit(asked)
+    return this.#repeated(move, isRefusal)
   }
 
   /** One after the other: a broker takes the records of a partition in the order of their numbers. */
@@ -134,12 +151,13 @@ export class KafkaTransactions {
     }
   }
 
+  /** A batch that is sent again keeps its numbers: a broker that has it says so, and takes it once. */
   #number(batch: Batch): TopicData[] {
     return Array.from(batch, ([topic, { byPartition }]) => {
       const partitions = Object.entries(byPartition).map(([text, messages]) => {
         const at = `${topic}/${text}`
-        const firstSequence = this.#next.get(at) ?? 0
-        this.#next.set(at, (firstSequence + messages.length) % sequences)
+        const firstSequence = this.#nextSequence.get(at) ?? 0
+        this.#nextSequence.set(at, (firstSequence + messages.length) % sequences)
         return { partition: Number(text), firstSequence, messages }
       })
       return { topic, partitions }
@@ -147,33 +165,31 @@ export class KafkaTransactions {
   }
 
   async #produce(batch: readonly TopicData[]): Promise<void> {
-    await this.#know(batch.map(({ topic }) => topic))
-    const requests = [...this.#byLeader(batch)].map(async ([nodeId, topicData]) => {
+    const byLeader = new Map<string, TopicData[]>()
+    for (const { topic, partitions } of batch) {
+      const wanted = partitions.map(({ partition }) => partition)
+      for (const [leader, led] of Object.entries(this.#cluster.findLeaderForPartitions(topic, wanted))) {
+        const part = { topic, partitions: partitions.filter(({ partition }) => led.includes(partition)) }
+        byLeader.set(leader, [...(byLeader.get(leader) ?? []), part])
+      }
+    }
+    const requests = [...byLeader].map(async ([nodeId, topicData]) => {
       const leader = await this.#cluster.findBroker({ nodeId })
-      await leader.produce({ ...this.#producer, topicData })
+      await leader.produce({ ...this.#producer, acks: -1, timeout: followersMs, topicData })
     })
     await Promise.all(requests)
   }
 
-  #byLeader(batch: readonly TopicData[]): Map<string, TopicData[]> {
-    const byLeader = new Map<string, TopicData[]>()
-    for (const { topic, partitions } of batch) {
-      const wanted = partitions.map(({ partition }) => partition)
-      const led = Object.entries(this.#cluster.findLeaderForPartitions(topic, wanted))
-      const missing = wanted.find((partition) => !led.some(([, those]) => those.includes(partition)))
+  /** @throws WeirError WEIR_LOG_TOPIC where a partition is not there: no leader would be found for it, and no error. */
+  async #findLeaders(batch: Batch): Promise<void> {
+    await this.#cluster.addMultipleTargetTopics([...batch.keys()])
+    await this.#cluster.refreshMetadataIfNecessary()
+    for (const [topic, { byPartition }] of batch) {
+      const wanted = Object.keys(byPartition).map(Number)
+      const found = Object.values(this.#cluster.findLeaderForPartitions(topic, wanted)).flat()
+      const missing = wanted.find((partition) => !found.includes(partition))
       if (missing !== undefined) throw noPartition(topic, missing)
-      for (const [nodeId, those] of led) {
-        const part = { topic, partitions: partitions.filter(({ partition }) => those.includes(partition)) }
-        byLeader.set(nodeId, [...(byLeader.get(nodeId) ?? []), part])
-      }
     }
-    return byLeader
-  }
-
-  async #know(topics: readonly string[]): Promise<void> {
-    if (topics.every((topic) => this.#topics.has(topic))) return
-    await this.#cluster.addMultipleTargetTopics(topics)
-    for (const topic of topics) this.#topics.add(topic)
   }
 
   /** Who coordinates the transactions of this id. */
@@ -183,58 +199,63 @@ export class KafkaTransactions {
     return this.#cluster.findGroupCoordinator({ groupId: transactionalId, coordinatorType })
   }
 
-  #groupCoordinator(groupId: string): Promise<Broker> {
-    return this.#cluster.findGroupCoordinator({ groupId, coordinatorType: coordinatorTypes.group })
-  }
-
-  /** For steps that change nothing when they are taken again. */
-  async #repeated<T>(step: () => Promise<T>): Promise<T> {
+  /**
+   * Takes a step again that changes nothing by that: for five seconds where it fails, and as long as a transaction may
+   * last where the one before is not complete. The broker answers a commit before the markers of the transaction are
+   * written, and refuses to begin the next until they are.
+   */
+  async #repeated<T>(step: () => Promise<T>, mayPass = isPassing): Promise<T> {
+    const began = performance.now()
     let failedAt: number | null = null
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(1.5 * pauseMs, longestPauseMs)) {
       try {
-        return await this.#whenSettled(step)
+        return await this.#unlessClosed(step)
       } catch (error) {
         const now = performance.now()
-        failedAt ??= now
-        if (!isPassing(error) || now - failedAt > repeatMs) throw error
+        const isIncomplete = isErrorType(error, 'CONCURRENT_TRANSACTIONS')
+        if (isIncomplete) {
+          if (now - began > this.#options.timeoutMs) throw error
+        } else {
+          failedAt ??= now
+          if (!mayPass(error) || now - failedAt > repeatMs) throw error
+        }
         await sleep(pauseMs)
-        if (this.#isClosed) throw error
-        await this.#lookAgain()
+        if (!isIncomplete) await this.#unlessClosed(() => this.#lookAgain())
       }
     }
   }
 
-  /**
-   * The broker answers a commit before the markers of the transaction are written, and refuses to begin the next until
-   * they are; nothing was done then.
-   */
-  async #whenSettled<T>(step: () => Promise<T>): Promise<T> {
-    const end = performance.now() + this.#options.timeoutMs
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.5, 100)) {
-      try {
-        return await step()
-      } catch (error) {
-        if (!isErrorType(error, 'CONCURRENT_TRANSACTIONS') || performance.now() > end) throw error
-        await sleep(pauseMs)
-      }
-    }
-  }
-
-  /** Who leads and who coordinates by now. Where nobody tells, the next try fails by itself. */
+  /** Asks who leads and who coordinates by now. Where nobody tells, the next try fails by itself. */
   async #lookAgain(): Promise<void> {
     forgetCoordinators(this.#cluster)
     try {
       if (!this.#cluster.isConnected()) await this.#cluster.connect()
       await this.#cluster.refreshMetadata()
     } catch {}
-    // Perhaps while it connected.
-    if (this.#isClosed) this.close()
+  }
+
+  /** kafkajs connects again to whatever is asked: once it is closed nothing may be, and what was under way must not last. */
+  async #unlessClosed<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new WeirError('WEIR_LOG_UNAVAILABLE', 'This writer is closed.')
+    try {
+      return await step()
+    } finally {
+      if (this.#isClosed) this.close()
+    }
   }
 }
 
-/** What kafkajs calls retriable: a broker that is gone or does not answer, and one that is not the right one any more. */
+/** A broker that is gone or does not answer, and one that is not the right one any more: what kafkajs calls retriable. */
 function isPassing(error: unknown): boolean {
-  return error instanceof WeirError ? false : (error as { retriable?: boolean }).retriable === true
+  const { name, retriable } = error as { name?: string; retriable?: boolean }
+  // Says kafkajs of a single broker whose connection was cut while it was asked.
+  const isCut = name === 'KafkaJSGroupCoordinatorNotFound'
+  return !(error instanceof WeirError) && (retriable === true || isCut)
+}
+
+/** The broker has it and does not do it, for now. */
+function isRefusal(error: unknown): boolean {
+  return isPassing(error) && (error as { type?: string }).type !== undefined
 }
 
 function noPartition(topic: string, partition: number): WeirError {

@@ -25,7 +25,8 @@ export async function createKafkaWriter(options: KafkaWriterOptions): Promise<Tr
   const { client, group, at, transactionTimeoutMs: timeoutMs } = options
   const transactionalId = `${group}-${at.topic}-${at.partition}`
   try {
-    return writer(await KafkaTransactions.open({ client, transactionalId, timeoutMs }), options)
+    const { topic } = at
+    return writer(await KafkaTransactions.open({ client, transactionalId, timeoutMs, topic }), options)
   } catch (error) {
     throw asLogError(error, `taking over ${at.topic}-${at.partition} for ${group}`)
   }

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, inject, test, vi } from 'vitest'
 import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
@@ -97,86 +96,5 @@ test('without a broker every call fails soon, as unavailable and retriable', asy
   await expect(log.partitions(topic)).rejects.toMatchObject(unavailable)
   await expect(log.append([{ ...at, key: null, value: Buffer.from('x') }])).rejects.toMatchObject(unavailable)
   await expect(log.fence('g', at)).rejects.toMatchObject(unavailable)
-  await log.close()
-})
-
-/** What a second commit sends, in the order in which requests leave and are answered. */
-async function requestsOfCommit(name: string): Promise<string[]> {
-  const at = { topic: name, partition: 0 }
-  const admin = await createKafkaAdmin({ brokers })
-  await admin.createTopics([{ topic: at.topic, partitions: 1, replication: 1, settings: {} }])
-  await admin.close()
-  const log = createKafkaLog({ client: { brokers } })
-  const writer = await log.fence(name, at)
-  const records = [{ ...at, key: 'k', value: Buffer.from('v') }]
-  await writer.commit(records, 1)
-  const steps: string[] = []
-  const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connection.js')
-  const send: (asked: { request: { apiName: string } }) => Promise<unknown> = prototype.send
-  const spy = vi.spyOn(prototype, 'send').mockImplementation(function (this: unknown, asked) {
-    const { apiName } = (asked as { request: { apiName: string } }).request
-    steps.push(`${apiName} leaves`)
-    return send
-      .call(this, asked as { request: { apiName: string } })
-      .finally(() => steps.push(`${apiName} answered`))
-  })
-  await writer.commit(records, 2)
-  spy.mockRestore()
-  await writer.close()
-  await log.close()
-  return steps
-}
-
-test('a commit is five requests in three trips: no coordinator is looked for again', async () => {
-  const steps = await requestsOfCommit(`${topic}-requests`)
-  // The first two may be repeated until the transaction before is complete.
-  expect(new Set(steps.filter((step) => step.endsWith('leaves')))).toEqual(
-    new Set(
-      ['AddOffsetsToTxn', 'AddPartitionsToTxn', 'TxnOffsetCommit', 'Produce', 'EndTxn'].map(
-        (name) => `${name} leaves`,
-      ),
-    ),
-  )
-  expect(steps.slice(0, 2)).toEqual(['AddOffsetsToTxn leaves', 'AddPartitionsToTxn leaves'])
-  const last = (name: string) => steps.lastIndexOf(`${name} answered`)
-  const second = [steps.indexOf('TxnOffsetCommit leaves'), steps.indexOf('Produce leaves')] as const
-  expect(Math.min(...second)).toBeGreaterThan(Math.max(last('AddOffsetsToTxn'), last('AddPartitionsToTxn')))
-  expect(Math.max(...second)).toBeLessThan(Math.min(last('TxnOffsetCommit'), last('Produce')))
-  expect(steps.indexOf('EndTxn leaves')).toBeGreaterThan(Math.max(last('TxnOffsetCommit'), last('Produce')))
-})
-
-test('records whose answer got lost are sent again, and are there once', async () => {
-  const at = { topic: `${topic}-again`, partition: 0 }
-  const admin = await createKafkaAdmin({ brokers })
-  await admin.createTopics([{ topic: at.topic, partitions: 2, replication: 1, settings: {} }])
-  await admin.close()
-  const log = createKafkaLog({ client: { brokers } })
-  const writer = await log.fence(at.topic, at)
-  const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js')
-  const produce: (asked: unknown) => Promise<unknown> = prototype.produce
-  let lost = 0
-  const spy = vi.spyOn(prototype, 'produce').mockImplementation(async function (this: unknown, asked) {
-    const answer = await produce.call(this, asked)
-    if (lost++ % 2 === 0) throw Object.assign(new Error('cut'), { retriable: true })
-    return answer
-  })
-  for (let i = 0; i < 3; i++) {
-    const value = Buffer.from(String(i))
-    const records = [0, 1].map((partition) => ({ topic: at.topic, partition, key: null, value }))
-    await writer.commit(records, i + 1)
-  }
-  spy.mockRestore()
-  expect(lost).toBe(6)
-  await writer.close()
-  // A fence waits until the last commit can be read.
-  await (await log.fence(at.topic, at)).close()
-  for (const partition of [0, 1]) {
-    const place = { ...at, partition }
-    const { end } = await log.bounds(place)
-    const values: string[] = []
-    for await (const records of log.read(place, 0, end))
-      values.push(...records.map(({ value }) => String(value)))
-    expect(values).toEqual(['0', '1', '2'])
-  }
   await log.close()
 })
