@@ -1,25 +1,65 @@
+import { SlowProxy } from '../faults/slow-proxy.ts'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
 import { kafkaClient } from '../src/apps/connect.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import { type Service, startKafka, startRedis } from '../test/helpers/services.ts'
+import { localKafka } from '../test/helpers/services-local.ts'
+import { freePort } from '../test/helpers/services-ready.ts'
 import type { BenchOptions } from './options.ts'
+
+/** `host:port` of both. */
+export interface Addresses {
+  readonly kafka: string
+  readonly redis: string
+}
 
 /** The broker and the store of one bench, as processes, so that the CPU of each can be read. */
 export interface Arena {
   readonly kafka: Service
   readonly redis: Service
+  /** Where contestants find them; the bench itself asks them directly. */
+  readonly reached: Addresses
   stop(): Promise<void>
 }
 
-export async function openArena(): Promise<Arena> {
+/** @param distance milliseconds by which each of their answers reaches a contestant late, as over a network. */
+export async function openArena(distance = 0): Promise<Arena> {
   process.env['WEIR_TEST_SERVICES'] = 'processes'
+  if (distance > 0) return openFarArena(distance)
   const [kafka, redis] = await Promise.all([startKafka(), startRedis()])
   return {
     kafka,
     redis,
+    reached: { kafka: kafka.address, redis: redis.address },
     async stop() {
+      await Promise.all([kafka.stop(), redis.stop()])
+    },
+  }
+}
+
+async function openFarArena(distance: number): Promise<Arena> {
+  const brokerPort = await freePort()
+  const far = await SlowProxy.open(`127.0.0.1:${brokerPort}`)
+  const [kafka, redis] = await Promise.all([
+    localKafka(
+      {
+        'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,FAR:PLAINTEXT',
+        'inter.broker.listener.name': 'PLAINTEXT',
+      },
+      { listeners: { FAR: brokerPort }, advertised: { FAR: Number(far.address.split(':')[1]) } },
+    ),
+    startRedis(),
+  ])
+  const farRedis = await SlowProxy.open(redis.address)
+  for (const proxy of [far, farRedis]) proxy.delayMs = distance
+  return {
+    kafka,
+    redis,
+    reached: { kafka: far.address, redis: farRedis.address },
+    async stop() {
+      for (const proxy of [far, farRedis]) proxy.close()
       await Promise.all([kafka.stop(), redis.stop()])
     },
   }
@@ -30,12 +70,14 @@ export interface Turn {
   readonly name: string
   /** The settings as weir takes them, for its process. */
   readonly env: Readonly<Record<string, string>>
+  /** The same for the bench, which asks broker and store directly. */
   readonly config: Config
+  readonly reached: Addresses
 }
 
 /** @param input topic of the payments: shared by the turns over one backlog. */
 export function prepareTurn(
-  { kafka, redis }: Arena,
+  { kafka, redis, reached }: Arena,
   { batch, partitions }: Pick<BenchOptions, 'batch' | 'partitions'>,
   { name, input, httpPort }: { name: string; input: string; httpPort: number },
 ): Turn {
@@ -43,8 +85,7 @@ export function prepareTurn(
     WEIR_CONFIG: '/dev/null',
     WEIR_APP: name,
     WEIR_GROUP: name,
-    WEIR_KAFKA__BROKERS: kafka.address,
-    WEIR_REDIS__URL: `redis://${redis.address}`,
+    ...addresses(reached),
     WEIR_CHUNK__MAX_RECORDS: String(batch),
     WEIR_HTTP__PORT: String(httpPort),
     WEIR_LOG__LEVEL: 'warn',
@@ -60,8 +101,14 @@ export function prepareTurn(
     WEIR_TOPICS__ENTITY_UPDATES: `${name}.entity-updates`,
     ...(name.startsWith('weir-changelog') && { WEIR_TOPICS__FEATURES: `${name}.features` }),
   }
-  return { name, env, config: loadConfig({ env }).config }
+  const direct = addresses({ kafka: kafka.address, redis: redis.address })
+  return { name, env, config: loadConfig({ env: { ...env, ...direct } }).config, reached }
 }
+
+const addresses = ({ kafka, redis }: Addresses) => ({
+  WEIR_KAFKA__BROKERS: kafka,
+  WEIR_REDIS__URL: `redis://${redis}`,
+})
 
 /** Creates what does not exist of the topics of a turn, as `weir topics create` does. */
 export async function createTopics({ config }: Turn): Promise<void> {

@@ -62,9 +62,9 @@ const peers = {
   quix: () => peerPython('streaming.py'),
 } as const
 
-function floorOptions({ name, config }: Turn, grouped: boolean): FloorOptions {
+function floorOptions({ name, config, reached }: Turn, grouped: boolean): FloorOptions {
   return {
-    brokers: config.kafka.brokers,
+    brokers: [reached.kafka],
     group: name,
     input: config.topics.transactions,
     output: config.topics.decisions,

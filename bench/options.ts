@@ -54,6 +54,8 @@ export interface BenchOptions {
   readonly seconds: number
   /** Payments a second of a replay beside weir in a further latency run; 0: no such run. */
   readonly beside: number
+  /** Milliseconds by which each answer of broker and Redis reaches a contestant late; 0: none. */
+  readonly distance: number
   readonly json: boolean
   /** Whether weir runs under the profiler of V8. */
   readonly profile: boolean
@@ -84,6 +86,7 @@ npm run bench -- sizes --help                             bytes of a payment on 
   --rates A,B     payments a second for latency (500,2000); "none": no latency runs
   --seconds N     length of a latency run (15)
   --beside N      measure weir's latency once more, beside a replay of the backlog at N payments/s
+  --distance N    each answer of broker and Redis reaches a contestant N ms late, as over a network
   --profile       profile weir: top functions and shares by layer; its CPU figures are then too high
   --json          the results as one line of JSON, last
   --help`
@@ -105,13 +108,14 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       rates: { type: 'string', default: '500,2000' },
       seconds: { type: 'string', default: '15' },
       beside: { type: 'string' },
+      distance: { type: 'string' },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return 'help'
-  const { file, map, json, profile, rates, beside } = values
+  const { file, map, json, profile, rates, beside, distance } = values
   return {
     contestants: positionals.length === 0 ? names.slice(0, 3) : positionals.flatMap(contestantsOf),
     events: whole('events', values.events),
@@ -123,6 +127,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     rates: rates === 'none' ? [] : rates.split(',').map((rate) => whole('rates', rate)),
     seconds: whole('seconds', values.seconds),
     beside: beside === undefined ? 0 : whole('beside', beside),
+    distance: distance === undefined ? 0 : whole('distance', distance),
     file,
     map,
     json,

@@ -54,7 +54,7 @@ export interface PeerOptions extends Pace {
 
 const schemas = fileURLToPath(new URL('../schemas', import.meta.url))
 
-export async function peerOptions({ name, config }: Turn, pace: Pace): Promise<PeerOptions> {
+export async function peerOptions({ name, config, reached }: Turn, pace: Pace): Promise<PeerOptions> {
   const features = loadFeatures(config.features)
   const { id, file } = loadPolicy(config.policy, features)
   const { directory, champion } = config.models
@@ -62,8 +62,8 @@ export async function peerOptions({ name, config }: Turn, pace: Pace): Promise<P
   const { manifest, sha256 } = await readManifest(folder)
   const [graph] = Object.keys(manifest.files).filter((one) => one.endsWith('.onnx'))
   return {
-    brokers: config.kafka.brokers,
-    redis: config.redis.url,
+    brokers: [reached.kafka],
+    redis: `redis://${reached.redis}`,
     group: name,
     input: config.topics.transactions,
     output: config.topics.decisions,

@@ -36,7 +36,10 @@ test.skipIf(!hasPeerPython())('features of the Python contestants are those of w
     })
     writeFileSync(input, Buffer.concat(framed))
     const options = JSON.stringify(
-      await peerOptions({ name: 'peer', env: {}, config }, { commitMs: 100, waitMs: 20 }),
+      await peerOptions(
+        { name: 'peer', env: {}, config, reached: { kafka: 'none:9092', redis: 'none:6379' } },
+        { commitMs: 100, waitMs: 20 },
+      ),
     )
     const [python, ...args] = peerPython('replay.py') as [string, ...string[]]
     await promisify(execFile)(python, [...args, options, input, output])
