@@ -168,7 +168,7 @@ export class KafkaTransactions {
     const byLeader = new Map<string, TopicData[]>()
     for (const { topic, partitions } of batch) {
       const wanted = partitions.map(({ partition }) => partition)
-      for (const [leader, led] of Object.entries(this.#cluster.findLeaderForPartitions(topic, wanted))) {
+      for (const [leader, led] of this.#leadersOf(topic, wanted)) {
         const part = { topic, partitions: partitions.filter(({ partition }) => led.includes(partition)) }
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), part])
       }
@@ -180,16 +180,26 @@ export class KafkaTransactions {
     await Promise.all(requests)
   }
 
-  /** @throws WeirError WEIR_LOG_TOPIC where a partition is not there: no leader would be found for it, and no error. */
+  /** Looks whether all is there before anything is sent. */
   async #findLeaders(batch: Batch): Promise<void> {
     await this.#cluster.addMultipleTargetTopics([...batch.keys()])
     await this.#cluster.refreshMetadataIfNecessary()
-    for (const [topic, { byPartition }] of batch) {
-      const wanted = Object.keys(byPartition).map(Number)
-      const found = Object.values(this.#cluster.findLeaderForPartitions(topic, wanted)).flat()
-      const missing = wanted.find((partition) => !found.includes(partition))
-      if (missing !== undefined) throw noPartition(topic, missing)
-    }
+    for (const [topic, { byPartition }] of batch) this.#leadersOf(topic, Object.keys(byPartition).map(Number))
+  }
+
+  /**
+   * By broker: those of the partitions that it leads, all of them in all.
+   *
+   * @throws WeirError WEIR_LOG_TOPIC where one is not known: kafkajs leaves it out.
+   */
+  #leadersOf(topic: string, partitions: readonly number[]): [nodeId: string, led: number[]][] {
+    const leaders = Object.entries(this.#cluster.findLeaderForPartitions(topic, partitions))
+    const missing = partitions.find((partition) => !leaders.some(([, led]) => led.includes(partition)))
+    if (missing === undefined) return leaders
+    throw new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${missing}.`, {
+      cure: 'Output topics need as many partitions as the input topic: see weir topics check.',
+      retriable: true,
+    })
   }
 
   /** Who coordinates the transactions of this id. */
@@ -256,11 +266,4 @@ function isPassing(error: unknown): boolean {
 /** The broker has it and does not do it, for now. */
 function isRefusal(error: unknown): boolean {
   return isPassing(error) && (error as { type?: string }).type !== undefined
-}
-
-function noPartition(topic: string, partition: number): WeirError {
-  return new WeirError('WEIR_LOG_TOPIC', `Topic ${topic} has no partition ${partition}.`, {
-    cure: 'Output topics need as many partitions as the input topic: see weir topics check.',
-    retriable: true,
-  })
 }

@@ -7,6 +7,7 @@ import type { Log, TopicPartition, TransactionalWriter } from '../../src/core/po
 const require = createRequire(import.meta.url)
 const { prototype: connection } = require('kafkajs/src/network/connection.js')
 const { prototype: broker } = require('kafkajs/src/broker/index.js')
+const { prototype: cluster } = require('kafkajs/src/cluster/index.js')
 type Step = (asked: unknown) => Promise<unknown>
 
 const brokers = inject('kafkaBrokers').split(',')
@@ -94,6 +95,26 @@ test('records whose answer got lost are sent again, and are there once', async (
   expect(await valuesOf({ ...at, partition: 1 })).toEqual(['1', '2', '3'])
 })
 
+test('more than a request may hold is sent in several, in order, also when it is sent again', async () => {
+  const { at, writer } = await fresh()
+  const produce: Step = broker.produce
+  let sent = 0
+  vi.spyOn(broker, 'produce').mockImplementation(async function (this: unknown, asked) {
+    const answer = await produce.call(this, asked)
+    if (sent++ === 1) throw Object.assign(new Error('cut'), { retriable: true })
+    return answer
+  })
+  const large = Array.from({ length: 25 }, (_, i) => `${i} ${'x'.repeat(100_000)}`)
+  await writer.commit(
+    large.flatMap((value) => records(at, value, [0])),
+    1,
+  )
+  expect(sent).toBe(4)
+  await writer.close()
+  await settle(at)
+  expect((await valuesOf(at)).map((value) => value.split(' ')[0])).toEqual(large.map((_, i) => String(i)))
+})
+
 test('a position whose answer got lost is not sent again: it could come behind a later one', async () => {
   const { at, writer } = await fresh()
   await writer.commit(records(at, '1'), 1)
@@ -136,6 +157,26 @@ test('a partition that is not there is named, and nothing is committed', async (
   await settle(at)
   expect(await log.committed(at.topic, at)).toBeNull()
   expect(await valuesOf(at)).toEqual([])
+})
+
+test('a partition that is forgotten on the way is not left out', async () => {
+  const { at, writer } = await fresh()
+  const find = cluster.findLeaderForPartitions
+  let asked = 0
+  vi.spyOn(cluster, 'findLeaderForPartitions').mockImplementation(function (
+    this: unknown,
+    topic,
+    partitions,
+  ) {
+    const wanted = asked++ === 0 ? partitions : (partitions as number[]).slice(1)
+    return find.call(this, topic, wanted)
+  })
+  await expect(writer.commit(records(at, '1'), 1)).rejects.toMatchObject({ code: 'WEIR_LOG_TOPIC' })
+  expect(asked).toBe(2)
+  vi.restoreAllMocks()
+  await settle(at)
+  expect(await log.committed(at.topic, at)).toBeNull()
+  expect(await valuesOf({ ...at, partition: 1 })).toEqual([])
 })
 
 test('what is still waiting when a transaction fails does not connect again', async () => {
