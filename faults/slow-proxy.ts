@@ -42,7 +42,8 @@ export class SlowProxy {
     let due = 0
     server.on('data', (bytes) => {
       due = Math.max(due, performance.now() + this.delayMs)
-      setTimeout(() => client.write(bytes), Math.max(0, due - performance.now()))
+      // A timer drops what is less than a millisecond.
+      setTimeout(() => client.write(bytes), Math.max(0, Math.ceil(due - performance.now())))
     })
   }
 }

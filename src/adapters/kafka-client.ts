@@ -10,6 +10,7 @@ export type {
   EachBatchPayload,
   Message,
   Producer,
+  RetryOptions,
   TopicMessages,
 } from 'kafkajs'
 
@@ -33,7 +34,7 @@ export type KafkaLogger = (level: 'error' | 'warn' | 'info', message: string, de
 
 /**
  * A client of its own. Not shared between consumers and producers: clients cache committed offsets by group, and
- * `retry` governs every step of theirs, the start of a transaction included.
+ * `retry` governs every step of theirs.
  */
 export function createKafkaClient(options: KafkaClientOptions, retry: RetryOptions): Kafka {
   const { brokers, clientId = 'weir', tls, sasl, logger } = options

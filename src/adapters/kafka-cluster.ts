@@ -1,5 +1,4 @@
-import type { RetryOptions } from 'kafkajs'
-import { createKafkaClient, type KafkaClientOptions } from './kafka-client.ts'
+import { createKafkaClient, type KafkaClientOptions, type RetryOptions } from './kafka-client.ts'
 import type { FetchedRecord } from './kafka-fetch.ts'
 import type { BatchedRecord } from './kafka-records.ts'
 

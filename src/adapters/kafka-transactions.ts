@@ -19,7 +19,7 @@ export interface TransactionsOptions {
   readonly transactionalId: string
   /** Milliseconds after which the broker ends a transaction that was left open. */
   readonly timeoutMs: number
-  /** Any that there is. kafkajs asks one for the whole cluster where it is asked for none. */
+  /** Any that there is: where kafkajs is to know of none, it asks for the metadata of all. */
   readonly topic: string
 }
 
@@ -34,7 +34,11 @@ export interface GroupPosition {
 
 /** For questions who leads and who coordinates. */
 const retry = { initialRetryTime: 10, multiplier: 1.5, maxRetryTime: 500, retries: 18 }
-/** A step that may be repeated is, for so long after it first failed: by then another broker leads, or coordinates. */
+/**
+ * A step that may be repeated is, for so long after it first failed, beside what kafkajs itself repeats. A leader or a
+ * coordinator that moved is found by then. One that died may not be, as brokers give it 9 s by default: then the next
+ * fence waits for it.
+ */
 const repeatMs = 5_000
 const firstPauseMs = 1
 const longestPauseMs = 200
@@ -95,10 +99,8 @@ export class KafkaTransactions {
     for (const batch of batches) await this.#repeated(() => this.#findLeaders(batch))
     await Promise.all([this.#addGroup(position), this.#addPartitions(batches)])
     await Promise.all([this.#movePosition(position), this.#send(batches)])
-    await this.#unlessClosed(async () => {
-      const coordinator = await this.#coordinator()
-      await coordinator.endTxn({ ...this.#producer, transactionResult: true })
-    })
+    const coordinator = await this.#repeated(() => this.#coordinator())
+    await this.#unlessClosed(() => coordinator.endTxn({ ...this.#producer, transactionResult: true }))
     this.#isCommitting = false
   }
 
@@ -132,15 +134,15 @@ export class KafkaTransactions {
   }
 
   /**
-   * Repeated only where the broker said no. A request whose answer is lost may be waiting there, and nothing numbers it:
+   * Sent again only where the broker said no. A request whose answer is lost may be waiting there, and nothing numbers it:
    * it could come behind that of a later transaction, and set the group back.
    */
   #movePosition({ group, topic, partition, offset }: GroupPosition): Promise<void> {
     const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }]
     const asked = { ...this.#producer, groupId: group, topics }
     const of = { groupId: group, coordinatorType: coordinatorTypes.group }
-    const move = async () => (await this.#cluster.findGroupCoordinator(of)).txnOffsetCommit(asked)
-    return this.#repeated(move, isRefusal)
+    const find = () => this.#cluster.findGroupCoordinator(of)
+    return this.#repeated(async () => (await this.#repeated(find)).txnOffsetCommit(asked), isRefusal)
   }
 
   /** One after the other: a broker takes the records of a partition in the order of their numbers. */
@@ -173,11 +175,12 @@ export class KafkaTransactions {
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), part])
       }
     }
-    const requests = [...byLeader].map(async ([nodeId, topicData]) => {
+    const requests = [...byLeader].map(([nodeId, topicData]) => async () => {
       const leader = await this.#cluster.findBroker({ nodeId })
       await leader.produce({ ...this.#producer, acks: -1, timeout: followersMs, topicData })
     })
-    await Promise.all(requests)
+    // Each for itself: one may still connect when another has failed for good.
+    await Promise.all(requests.map((request) => this.#unlessClosed(request)))
   }
 
   /** Looks whether all is there before anything is sent. */
@@ -224,6 +227,7 @@ export class KafkaTransactions {
         const now = performance.now()
         const isIncomplete = isErrorType(error, 'CONCURRENT_TRANSACTIONS')
         if (isIncomplete) {
+          failedAt = null
           if (now - began > this.#options.timeoutMs) throw error
         } else {
           failedAt ??= now
@@ -258,7 +262,7 @@ export class KafkaTransactions {
 /** A broker that is gone or does not answer, and one that is not the right one any more: what kafkajs calls retriable. */
 function isPassing(error: unknown): boolean {
   const { name, retriable } = error as { name?: string; retriable?: boolean }
-  // Says kafkajs of a single broker whose connection was cut while it was asked.
+  // Says kafkajs where no broker told: the connection of the only one was cut, or none coordinates yet.
   const isCut = name === 'KafkaJSGroupCoordinatorNotFound'
   return !(error instanceof WeirError) && (retriable === true || isCut)
 }

