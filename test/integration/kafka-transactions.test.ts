@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
 import { createKafkaAdmin, type KafkaAdmin } from '../../src/adapters/kafka-admin.ts'
 import { createKafkaLog } from '../../src/adapters/kafka-log.ts'
@@ -197,32 +198,46 @@ test('a commit whose answer got lost is not sent again: the next fence tells', a
   expect(await valuesOf(at)).toEqual(['1'])
 })
 
-const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+/** How many connections there are once their number stays for half a second. */
+async function connections(): Promise<number> {
+  const count = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  for (let [last, same] = [count(), 0]; ; ) {
+    await sleep(50)
+    const now = count()
+    same = now === last ? same + 1 : 0
+    last = now
+    if (same === 10) return now
+  }
+}
 
 test('what is under way when a writer is closed leaves nothing open', async () => {
+  const before = await connections()
   const { at, writer } = await fresh()
   await writer.commit(records(at, '1'), 1)
-  const open = sockets()
   const find = cluster.findGroupCoordinator
   const gate = Promise.withResolvers<void>()
-  vi.spyOn(cluster, 'findGroupCoordinator').mockImplementation(async function (this: unknown, asked) {
+  const spy = vi.spyOn(cluster, 'findGroupCoordinator').mockImplementation(async function (
+    this: unknown,
+    asked,
+  ) {
     await gate.promise
     return find.call(this, asked)
   })
   const committed = expect(writer.commit(records(at, '2'), 2)).rejects.toMatchObject({
     code: 'WEIR_LOG_UNAVAILABLE',
   })
+  await expect.poll(() => spy.mock.calls.length).toBe(2)
   await writer.close()
-  await expect.poll(sockets, { timeout: 5_000 }).toBeLessThan(open)
+  expect(await connections()).toBe(before)
   gate.resolve()
   await committed
-  await expect.poll(sockets, { timeout: 5_000 }).toBeLessThan(open)
+  expect(await connections()).toBe(before)
 })
 
 test('what is still waiting when a transaction fails does not connect again', async () => {
+  const before = await connections()
   const { at, writer } = await fresh()
   await writer.commit(records(at, '1'), 1)
-  const open = sockets()
   const asked = vi.spyOn(broker, 'addOffsetsToTxn').mockImplementation(async () => {
     throw Object.assign(new Error('not yet'), { type: 'CONCURRENT_TRANSACTIONS' })
   })
@@ -230,9 +245,8 @@ test('what is still waiting when a transaction fails does not connect again', as
     throw Object.assign(new Error('no'), { type: 'TOPIC_AUTHORIZATION_FAILED' })
   })
   await expect(writer.commit(records(at, '2'), 2)).rejects.toMatchObject({ code: 'WEIR_LOG_DENIED' })
-  await expect.poll(sockets, { timeout: 5_000 }).toBeLessThan(open)
+  expect(await connections()).toBe(before)
   const calls = asked.mock.calls.length
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(await connections()).toBe(before)
   expect(asked.mock.calls.length).toBe(calls)
-  expect(sockets()).toBeLessThan(open)
 })
