@@ -1,3 +1,4 @@
+import { startBehindProxy } from '../faults/behind-proxy.ts'
 import { SlowProxy } from '../faults/slow-proxy.ts'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
 import { kafkaClient } from '../src/apps/connect.ts'
@@ -5,7 +6,6 @@ import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import { type Service, startKafka, startRedis } from '../test/helpers/services.ts'
-import { localKafka } from '../test/helpers/services-local.ts'
 import { freePort } from '../test/helpers/services-ready.ts'
 import type { BenchOptions } from './options.ts'
 
@@ -42,16 +42,7 @@ export async function openArena(distance = 0): Promise<Arena> {
 async function openFarArena(distance: number): Promise<Arena> {
   const brokerPort = await freePort()
   const far = await SlowProxy.open(`127.0.0.1:${brokerPort}`)
-  const [kafka, redis] = await Promise.all([
-    localKafka(
-      {
-        'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,FAR:PLAINTEXT',
-        'inter.broker.listener.name': 'PLAINTEXT',
-      },
-      { listeners: { FAR: brokerPort }, advertised: { FAR: Number(far.address.split(':')[1]) } },
-    ),
-    startRedis(),
-  ])
+  const [kafka, redis] = await Promise.all([startBehindProxy(far, brokerPort), startRedis()])
   const farRedis = await SlowProxy.open(redis.address)
   for (const proxy of [far, farRedis]) proxy.delayMs = distance
   return {

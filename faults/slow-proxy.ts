@@ -22,8 +22,13 @@ export class SlowProxy {
     return proxy
   }
 
+  /** Where clients connect, on 127.0.0.1. */
+  get port(): number {
+    return this.#relay.port
+  }
+
   get address(): string {
-    return `127.0.0.1:${this.#relay.port}`
+    return `127.0.0.1:${this.port}`
   }
 
   /** From now on another server; clients find out by a cut connection. */

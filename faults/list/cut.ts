@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/core/random.ts'
-import type { Service } from '../../test/helpers/services.ts'
-import { localKafka } from '../../test/helpers/services-local.ts'
 import { freePort } from '../../test/helpers/services-ready.ts'
+import { startBehindProxy } from '../behind-proxy.ts'
 import { Breaches, breachesOf, type Fault, type Order, type Outcome } from '../fault.ts'
 import { boundIdle, longestIdle, rounded } from '../idle.ts'
 import { MemberProcess } from '../member-process.ts'
@@ -85,22 +84,6 @@ function sayIdle(made: readonly Made[], evidence: Evidence): void {
   }
 }
 
-/** A broker that is found by members through the proxy, and directly by all others. */
-async function startBehind(
-  proxy: KafkaProxy,
-  brokerPort: number,
-  settings: Record<string, string>,
-): Promise<Service> {
-  return localKafka(
-    {
-      ...settings,
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT',
-      'inter.broker.listener.name': 'PLAINTEXT',
-    },
-    { listeners: { PROXY: brokerPort }, advertised: { PROXY: proxy.port } },
-  )
-}
-
 async function cutUnderLoad(
   { config, env: direct }: Scene,
   proxy: KafkaProxy,
@@ -149,7 +132,7 @@ export const cut: Fault = {
     const proxy = await KafkaProxy.open(brokerPort)
     try {
       const scene = await openScene({
-        startBroker: (settings) => startBehind(proxy, brokerPort, settings),
+        startBroker: (settings) => startBehindProxy(proxy, brokerPort, settings),
       })
       try {
         return await cutUnderLoad(scene, proxy, order)
