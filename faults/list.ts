@@ -19,6 +19,7 @@ import { partitions } from './list/partitions.ts'
 import { poison } from './list/poison.ts'
 import { redisAway } from './list/redis-away.ts'
 import { redisBehind } from './list/redis-behind.ts'
+import { redisCluster } from './list/redis-cluster.ts'
 import { redisEmpty } from './list/redis-empty.ts'
 import { redisUnfit } from './list/redis-unfit.ts'
 import { rolling } from './list/rolling.ts'
@@ -54,6 +55,7 @@ export const faults: readonly Fault[] = [
   poison,
   redisAway,
   redisBehind,
+  redisCluster,
   redisEmpty,
   redisUnfit,
   overload,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { createKafkaAdmin } from '../src/adapters/kafka-admin.ts'
 import { kafkaClient, withConnection } from '../src/apps/connect.ts'
 import { createTopicSink } from '../src/cli/sink.ts'
@@ -16,6 +16,7 @@ import { type Service, type Settings, startKafka, startRedis } from '../test/hel
 import { endBackground, inBackground } from './background.ts'
 import { startCluster } from './cluster.ts'
 import { endMembers, MemberProcess } from './member-process.ts'
+import { withPrimaries } from './primaries.ts'
 import { type Evidence, gather, unsettled } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { tableOf, type Verdict, verify } from './verifier/verify.ts'
@@ -46,7 +47,7 @@ export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings
   readonly kafka?: Settings
-  /** Starts Redis where it is not a plain one. */
+  /** Starts Redis where it is not a plain one; of a cluster `address` is a list. */
   readonly startStore?: (settings?: Settings) => Promise<Service>
   /** Record timestamps of payments are when they reached the broker, not when they were made: see waits.ts. */
   readonly arrivalTimes?: boolean
@@ -80,7 +81,9 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     WEIR_KAFKA__BROKERS: brokers.map(({ address }) => address).join(','),
     ...(count !== undefined && { WEIR_TOPICS__REPLICATION: '3', WEIR_TOPICS__MIN_INSYNC_REPLICAS: '2' }),
     WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
-    WEIR_REDIS__URL: `redis://${redis.address}`,
+    ...(redis.address.includes(',')
+      ? { WEIR_REDIS__CLUSTER_NODES: redis.address }
+      : { WEIR_REDIS__URL: `redis://${redis.address}` }),
     // Small chunks go through the protocol often.
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',
@@ -215,31 +218,31 @@ export async function settle(config: Config, workSeconds = 0): Promise<void> {
 }
 
 /** Waits until the states lack no more than `most` of the payments on the log. @throws Error after 3 minutes. */
-export async function caughtUp(config: Config, most: number): Promise<void> {
-  const redis = new Redis(config.redis.url)
-  try {
-    await withConnection(config, async ({ log }) => {
-      for (let left = 900; left > 0; left--) {
-        const reached = await reachedOf(redis)
-        let missing = 0
-        for (let partition = 0; partition < config.topics.partitions; partition++) {
-          missing += (await log.bounds({ topic: config.topics.transactions, partition })).end
-        }
-        if (missing - reached <= most) return
-        await sleep(200)
+export function caughtUp(config: Config, most: number): Promise<void> {
+  // A server that has just come back may not answer yet.
+  const reached = () => withPrimaries(config, reachedOf).catch(() => 0)
+  return withConnection(config, async ({ log }) => {
+    for (let left = 900; left > 0; left--) {
+      let missing = -(await reached())
+      for (let partition = 0; partition < config.topics.partitions; partition++) {
+        missing += (await log.bounds({ topic: config.topics.transactions, partition })).end
       }
-      throw new Error('the members did not catch up with the feed within 3 minutes')
-    })
-  } finally {
-    redis.disconnect()
-  }
+      if (missing <= most) return
+      await sleep(200)
+    }
+    throw new Error('the members did not catch up with the feed within 3 minutes')
+  })
 }
 
 /** How far the states of payments contain the log, all partitions together. */
-export async function reachedOf(redis: Redis): Promise<number> {
-  const lanes = (await redis.keys('*')).filter((key) => /\.t\d+}$/.test(key))
-  const watermarks = await Promise.all(lanes.map((lane) => redis.hget(lane, 'wm')))
-  return watermarks.reduce((sum, watermark) => sum + Number(watermark), 0)
+export async function reachedOf(servers: readonly Redis[]): Promise<number> {
+  let reached = 0
+  for (const server of servers) {
+    for (const lane of await server.keys('*')) {
+      if (/\.t\d+}$/.test(lane)) reached += Number(await server.hget(lane, 'wm'))
+    }
+  }
+  return reached
 }
 
 /** Judges what is there, and says how it came out. @param evidence where it has been gathered already. */

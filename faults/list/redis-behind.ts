@@ -55,10 +55,10 @@ class Servers {
 
   /** From now on this one is behind the address, the one of before is dead. */
   async takeOver(successor: Service, promote: boolean): Promise<void> {
-    const before = await using(this.current, reachedOf)
+    const before = await using(this.current, (redis) => reachedOf([redis]))
     await this.current.kill()
     if (promote) await using(successor, (redis) => redis.replicaof('NO', 'ONE'))
-    const after = await using(successor, reachedOf)
+    const after = await using(successor, (redis) => reachedOf([redis]))
     this.behind += before - after
     say(`the states are ${before - after} records behind`)
     this.current = successor

@@ -1,6 +1,7 @@
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Config } from '../../src/config/schema.ts'
 import type { LogRecord } from '../../src/core/ports.ts'
+import { withPrimaries } from '../primaries.ts'
 import { CommittedLog, type CommittedRecord, type CommittedTopic } from './committed-log.ts'
 
 /** Lanes by the topic that each reads. */
@@ -128,26 +129,32 @@ async function positionsOf(
  *
  * @param only of each lane this field, instead of all.
  */
-export async function readKeys({ app, redis: { url } }: Config, only?: string): Promise<Map<string, Buffer>> {
-  const redis = new Redis(url, { protocol: 2 })
-  try {
+export function readKeys(config: Config, only?: string): Promise<Map<string, Buffer>> {
+  return withPrimaries(config, async (servers) => {
     const keys = new Map<string, Buffer>()
-    const lanes = new Set<string>()
-    for await (const names of redis.scanStream({ match: `{${app}.*`, count: 1_000 })) {
-      for (const name of names) lanes.add(name)
-    }
-    for (const lane of lanes) {
-      if (only !== undefined) {
-        const value = await redis.hgetBuffer(lane, only)
-        if (value !== null) keys.set(`${lane}:${only}`, value)
-        continue
-      }
-      for (const [name, value] of Object.entries(await redis.hgetallBuffer(lane))) {
-        keys.set(`${lane}:${name}`, value)
-      }
-    }
+    for (const server of servers) await readKeysOf(server, `{${config.app}.*`, only, keys)
     return keys
-  } finally {
-    redis.disconnect()
+  })
+}
+
+async function readKeysOf(
+  server: Redis,
+  match: string,
+  only: string | undefined,
+  keys: Map<string, Buffer>,
+): Promise<void> {
+  const lanes = new Set<string>()
+  for await (const names of server.scanStream({ match, count: 1_000 })) {
+    for (const name of names) lanes.add(name)
+  }
+  for (const lane of lanes) {
+    if (only !== undefined) {
+      const value = await server.hgetBuffer(lane, only)
+      if (value !== null) keys.set(`${lane}:${only}`, value)
+      continue
+    }
+    for (const [name, value] of Object.entries(await server.hgetallBuffer(lane))) {
+      keys.set(`${lane}:${name}`, value)
+    }
   }
 }

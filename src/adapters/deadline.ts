@@ -68,7 +68,7 @@ export class TimeoutError extends Error {}
  * The call's result, or a TimeoutError past the limit. Time during which this process was too busy to read the answer
  * does not count: a chunk is worked on without a pause, and the server is not to blame for that.
  */
-function limited<T>(ms: number, call: Promise<T>): Promise<T> {
+export function limited<T>(ms: number, call: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout
     const wait = (left: number) => {

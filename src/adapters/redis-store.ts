@@ -1,40 +1,19 @@
-import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
-import { Redis, type Result } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
-import { coalesced } from './coalesced.ts'
-import { Deadline } from './deadline.ts'
-import { tlsFailure } from './tls-failure.ts'
+import { Deadline, limited } from './deadline.ts'
+import { connectRedis, type RedisClientOptions } from './redis-client.ts'
+import { unavailable } from './redis-errors.ts'
 
-const commitScript = readFileSync(new URL('./redis-scripts/commit.lua', import.meta.url), 'utf8')
-
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    /** redis-scripts/commit.lua: its key, then its four arguments. */
-    weirCommit(...keysAndArguments: (string | Buffer)[]): Result<number, Context>
-  }
-}
-
-export interface RedisStoreOptions {
-  /** `redis://` or, with TLS, `rediss://` host:port/database. */
-  readonly url: string
+export interface RedisStoreOptions extends RedisClientOptions {
   /** Start of every key, ahead of lane kind and partition: see the key layout in docs/architecture.md. */
   readonly prefix: string
-  readonly username?: string
-  readonly password?: string
-  /** PEM texts. Without `ca` the system's authorities are trusted. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  /** Milliseconds after which a call is given up, its outcome unknown. Default 500. */
-  readonly deadlineMs?: number
-  /** Told when the connection is ready (no error) and each time that it is lost or cannot be made. */
-  readonly onConnection?: (error?: WeirError) => void
 }
 
 export interface RedisStore extends StateStore {
   /**
    * Waits for the connection, tries what weir's user must be allowed, and looks whether Redis can be relied on: that it
-   * drops nothing on its own and takes writes.
+   * drops nothing on its own and takes writes; of a cluster, every primary.
    * @returns what is wrong with it; none when all is well.
    */
   check(): Promise<StoreFinding[]>
@@ -49,38 +28,50 @@ export interface StoreFinding {
 /** States that Redis looks at in one call, of a kilobyte each: well under a millisecond, in which it serves nobody else. */
 const scanned = 500
 
-/** A connection, encryption and login included, takes at most this long, milliseconds. */
-const connectMs = 5_000
-
 /** Fields of the hash that holds a lane; those of states begin with `state`. */
 const field = { owner: 'own', watermark: 'wm', state: 's:' }
 const stateField = (key: string): string => field.state + key
 
 /**
  * The state store in Redis: one key a lane, so that Redis has all of it or nothing (docs/decisions/0027), and one round
- * trip a call. Connects at once and again for ever, never waits for it.
+ * trip a call. Connects at once and again for ever, never waits for it. In a cluster the lanes lie on all primaries.
  */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
-  const redis = connect(options)
-  const deadline = new Deadline(options.deadlineMs ?? 500, () => redis.ping())
-  const guard = <T>(call: () => Promise<T>): Promise<T> =>
-    deadline.within(call).catch((error: unknown) => Promise.reject(unavailable(error)))
+  const { prefix, deadlineMs = 500 } = options
+  const client = connectRedis(options)
+  const { redis, isCluster } = client
 
-  const keyOf = ({ kind, partition }: LaneId): string => `{${options.prefix}.${kind}${partition}}`
+  const keyOf = ({ kind, partition }: LaneId): string => `{${prefix}.${kind}${partition}}`
   const watermarkOf = async (lane: LaneId): Promise<number | null> => {
     const watermark = await redis.hget(keyOf(lane), field.watermark)
     return watermark === null ? null : Number(watermark)
   }
 
+  // Of a cluster one server may be away and the others not: each lane finds out for itself.
+  const deadlines = new Map<string, Deadline>()
+  const deadlineOf = (lane: LaneId): Deadline => {
+    const whose = isCluster ? keyOf(lane) : ''
+    let deadline = deadlines.get(whose)
+    if (deadline === undefined) {
+      deadline = new Deadline(deadlineMs, () => watermarkOf(lane))
+      deadlines.set(whose, deadline)
+    }
+    return deadline
+  }
+  const guard = <T>(lane: LaneId, call: () => Promise<T>): Promise<T> =>
+    deadlineOf(lane)
+      .within(call)
+      .catch((error: unknown) => Promise.reject(unavailable(error)))
+
   // An array, not arguments: there may be more of them than a call can have.
   const fieldsOf = (lane: LaneId, fields: readonly string[]) =>
-    guard(() => redis.callBuffer('HMGET', [keyOf(lane), ...fields])) as Promise<(Buffer | null)[]>
+    guard(lane, () => redis.callBuffer('HMGET', [keyOf(lane), ...fields])) as Promise<(Buffer | null)[]>
 
   return {
     async acquire(lane, token) {
       // One connection runs them in this order: once the token is ours, nobody moves the watermark.
       const take = () => Promise.all([redis.hset(keyOf(lane), field.owner, token), watermarkOf(lane)])
-      const [, watermark] = await guard(take)
+      const [, watermark] = await guard(lane, take)
       return watermark
     },
 
@@ -97,7 +88,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async write(lane, token, { from, to }, states) {
       const expected = from === null ? '' : String(from)
-      const done = await guard(() =>
+      const done = await guard(lane, () =>
         redis.weirCommit(keyOf(lane), token, expected, String(to), packStates(states)),
       )
       if (done === goneAnswer) throw gone(lane)
@@ -109,12 +100,12 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       return fieldsOf(lane, keys.map(stateField))
     },
 
-    watermark: (lane) => guard(() => watermarkOf(lane)),
+    watermark: (lane) => guard(lane, () => watermarkOf(lane)),
 
     async *keys(lane) {
       let cursor = '0'
       do {
-        const [next, found] = await guard(() =>
+        const [next, found] = await guard(lane, () =>
           redis.hscanBuffer(keyOf(lane), cursor, 'MATCH', `${field.state}*`, 'COUNT', scanned),
         )
         cursor = String(next)
@@ -126,73 +117,53 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async clear(lane) {
       // One key: gone at once and whole.
-      await guard(() => redis.del(keyOf(lane)))
+      await guard(lane, () => redis.del(keyOf(lane)))
     },
 
     async check() {
-      await ready(redis)
+      await client.ready()
+      const infos = client
+        .primaries()
+        .map(async (server) => findingsOf(await infoOf(server), server, isCluster))
+      const findings = (await Promise.all(infos)).flat()
+      if (findings.length > 0) return findings
       const lane = { kind: 't', partition: 0 } as const
       // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
-      await guard(() => redis.ping())
-      await guard(() => watermarkOf(lane))
+      await guard(lane, () => watermarkOf(lane))
       await fieldsOf(lane, [field.owner])
-      await guard(() => redis.weirCommit(keyOf(lane), 'nobody', '', '0', packStates([])))
-      return findingsOf(await guard(() => redis.info()))
+      await guard(lane, () => redis.weirCommit(keyOf(lane), 'nobody', '', '0', packStates([])))
+      return []
     },
 
     async close() {
-      deadline.close()
+      for (const deadline of deadlines.values()) deadline.close()
       redis.disconnect()
     },
   }
+
+  function infoOf(server: Redis): Promise<string> {
+    return limited(deadlineMs, server.info()).catch((error: unknown) => {
+      throw unavailable(error, isCluster ? nameOf(server) : undefined)
+    })
+  }
 }
 
-function connect(options: RedisStoreOptions): Redis {
-  const { url, username, password, tls, deadlineMs = 500, onConnection } = options
-  const redis = new Redis(url, {
-    protocol: 2,
-    // A peer that went away without a word: drop the connection rather than time out call by call.
-    socketTimeout: 10 * deadlineMs,
-    connectTimeout: connectMs,
-    enableOfflineQueue: false,
-    // A call that was cut off is the caller's to judge: it acquires the lane again.
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 8), 2_000),
-    // Behind the address there is another server by now, or will be: the primary of before is a replica.
-    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
-    scripts: { weirCommit: { lua: commitScript, numberOfKeys: 1 } },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined ? {} : { tls }),
-  })
-  redis.on('connect', () => coalesced(redis.stream as Socket))
-  redis.on('ready', () => onConnection?.())
-  redis.on('error', (error: Error) => onConnection?.(unavailable(error)))
-  return redis
-}
+const nameOf = ({ options: { host, port } }: Redis): string => `Redis ${host}:${port}`
 
-/** Resolves when commands can be sent; rejects with what the first attempt to connect came to. */
-async function ready(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') return
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const fail = (error: Error) => reject(unavailable(error))
-  const timer = setTimeout(() => fail(new Error(`no connection within ${connectMs} ms`)), connectMs)
-  redis.once('ready', resolve).once('error', fail)
-  await promise.finally(() => {
-    clearTimeout(timer)
-    redis.off('ready', resolve).off('error', fail)
-  })
-}
-
-function findingsOf(info: string): StoreFinding[] {
+function findingsOf(info: string, server: Redis, isCluster: boolean): StoreFinding[] {
+  const name = isCluster ? nameOf(server) : 'Redis'
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
+  if (!isCluster && field('cluster_enabled') === '1') {
+    const message = 'redis.url is a node of a Redis Cluster, which need not have all keys.'
+    const cure = 'name some nodes of the cluster in redis.cluster_nodes, and leave redis.url out'
+    return [{ message, cure }]
+  }
   const most = Number(field('maxmemory'))
   const policy = field('maxmemory_policy')
   const findings: StoreFinding[] = []
   if (most > 0 && policy !== 'noeviction') {
     findings.push({
-      message: `Redis has maxmemory ${most} with maxmemory-policy ${policy} and will drop states when it is full.`,
+      message: `${name} has maxmemory ${most} with maxmemory-policy ${policy} and will drop states when it is full.`,
       cure: 'CONFIG SET maxmemory-policy noeviction',
     })
   }
@@ -200,13 +171,14 @@ function findingsOf(info: string): StoreFinding[] {
   const used = Number(field('used_memory')) - Number(field('mem_not_counted_for_evict'))
   if (most > 0 && policy === 'noeviction' && used >= most) {
     findings.push({
-      message: `Redis is full and takes no states: it uses all of maxmemory ${most}.`,
+      message: `${name} is full and takes no states: it uses all of maxmemory ${most}.`,
       cure: 'CONFIG SET maxmemory to what the machine has, or take from Redis what is not of weir',
     })
   }
-  if (field('role') === 'slave' && field('slave_read_only') !== '0') {
+  // In a cluster it has just become one, and whoever took its place is found.
+  if (!isCluster && field('role') === 'slave' && field('slave_read_only') !== '0') {
     findings.push({
-      message: `Redis is a read-only replica of ${field('master_host')}:${field('master_port')} and takes no states.`,
+      message: `${name} is a read-only replica of ${field('master_host')}:${field('master_port')} and takes no states.`,
       cure: 'give redis.url the primary, or make this one the primary: REPLICAOF NO ONE',
     })
   }
@@ -230,30 +202,6 @@ function packStates(states: readonly (readonly [key: string, state: Buffer])[]):
     at += state.copy(packed, at)
   }
   return packed
-}
-
-/** What a person has to mend: who weir says it is, and what its user may do. */
-const denied = /^(WRONGPASS|NOAUTH|NOPERM)/
-
-/** What ioredis says to a call while it connects; why it has to is told to `onConnection`. */
-const unconnected = /^(Stream isn't writeable|Reached the max retries per request)/
-
-/** Any failure as one of ours; retriable unless a certificate, the login or a right is the reason. */
-function unavailable(cause: unknown): WeirError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const tls = tlsFailure(cause, 'redis')
-  if (tls !== undefined) {
-    const { reason, cure } = tls
-    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis cannot be reached: ${reason}.`, { cure, cause })
-  }
-  if (denied.test(why)) {
-    const cure = why.startsWith('NOPERM')
-      ? 'Give the user of redis.username the rights of docs/security.md.'
-      : 'Correct redis.username and redis.password.'
-    return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis refused it: ${why}`, { cure, cause })
-  }
-  const said = unconnected.test(why) ? 'there is no connection' : why
-  return new WeirError('WEIR_STORE_UNAVAILABLE', `Redis did not answer: ${said}`, { retriable: true, cause })
 }
 
 /** What redis-scripts/commit.lua answers when there is no owner. */

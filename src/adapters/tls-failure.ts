@@ -39,7 +39,10 @@ function ofCode(code: string, tls: string, section: string): TlsFailure | undefi
     }
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const address = section === 'kafka' ? 'kafka.brokers and advertised.listeners' : 'redis.url'
+    const address =
+      section === 'kafka'
+        ? 'kafka.brokers and advertised.listeners'
+        : 'redis.url (or redis.cluster_nodes, and what these call each other)'
     return {
       reason: 'the certificate of the server is for other names than the one that it was reached by',
       cure: `Use a name of the certificate in ${address}, or add this one to the certificate.`,

@@ -85,11 +85,12 @@ export function openStore(
   { layoutHash }: Pick<CompiledFeatures, 'layoutHash'>,
   onConnection: (error?: WeirError) => void,
 ): RedisStore {
-  const { url, username, password, deadline_ms } = redis
+  const { url, cluster_nodes, username, password, deadline_ms } = redis
   // The address may say it too: then the files count as well.
   const tls = readTls({ ...redis.tls, enabled: redis.tls.enabled || url.startsWith('rediss:') })
   return createRedisStore({
     url,
+    clusterNodes: cluster_nodes,
     prefix: statesPrefix(app, layoutHash),
     deadlineMs: deadline_ms,
     ...(username === null ? {} : { username }),
@@ -104,7 +105,8 @@ export async function checkStore(store: RedisStore): Promise<void> {
   const [finding] = await store.check().catch((cause: WeirError) => {
     const { code, message, retriable } = cause
     const cure =
-      cause.cure ?? 'start Redis, or correct redis.url, redis.username, redis.password and redis.tls'
+      cause.cure ??
+      'start Redis, or correct redis.url or redis.cluster_nodes, redis.username, redis.password and redis.tls'
     throw new WeirError(code, message, { cure, retriable, cause })
   })
   if (finding === undefined) return

@@ -21,7 +21,7 @@ const name = z
   .meta({ title: 'letters, digits, dot, dash, underscore' })
 const path = z.string().min(1).meta({ title: 'path' })
 const text = z.string().min(1).meta({ title: 'text' })
-const broker = z
+const hostPort = z
   .string()
   .regex(/^[^\s:,]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/)
   .meta({ title: 'host:port' })
@@ -114,7 +114,7 @@ const sasl = section('How weir proves to Kafka who it is.', {
 })
 
 const kafka = section('The log.', {
-  brokers: setting(z.array(broker).min(1), ['localhost:9092'], 'Brokers to ask first.'),
+  brokers: setting(z.array(hostPort).min(1), ['localhost:9092'], 'Brokers to ask first.'),
   client_id: setting(name, 'weir', 'Name that the brokers see in their logs and quotas.'),
   session_timeout_ms: setting(
     ms,
@@ -130,11 +130,18 @@ const kafka = section('The log.', {
   sasl,
 })
 
+const redisUrl = 'redis://localhost:6379'
+
 const redis = section('The store of feature states.', {
   url: setting(
     url(['redis', 'rediss']),
-    'redis://localhost:6379',
+    redisUrl,
     'Server; a path /N chooses database N. Credentials belong in `username` and `password`.',
+  ),
+  cluster_nodes: setting(
+    z.array(hostPort),
+    [],
+    'Some nodes of a Redis Cluster, which tell of the others, instead of `url`; none: no cluster. With TLS set `tls.enabled`.',
   ),
   username: setting(text.nullable(), null, 'User name (ACL); null: the default user.'),
   password: secret('Password.'),
@@ -149,6 +156,9 @@ const redis = section('The store of feature states.', {
     64,
     'Memory for states that need not be read again, MiB; 0: none. Redis is still asked whose they are.',
   ),
+}).refine(({ url, cluster_nodes }) => cluster_nodes.length === 0 || url === redisUrl, {
+  path: ['cluster_nodes'],
+  error: 'stands instead of redis.url: leave one of the two out',
 })
 
 const schemaRegistry = section('Where Avro schema ids come from.', {

@@ -80,10 +80,11 @@ export const smallKafka: Settings = {
   'log.cleaner.dedupe.buffer.size': '2097152',
 }
 
-export async function localRedis(settings: Settings): Promise<Service> {
+/** @param at its port; a free one without it. */
+export async function localRedis(settings: Settings, at?: number): Promise<Service> {
   const program = await redisProgram()
   const folder = await mkdtemp(join(tmpdir(), 'weir-redis-'))
-  const port = await freePort()
+  const port = at ?? (await freePort())
   const address = `127.0.0.1:${port}`
   const file = join(folder, 'redis.conf')
   const options = { bind: '127.0.0.1', port: `${port}`, dir: folder, ...durableRedis, ...settings }

@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { Service, Settings } from './services.ts'
+import { localRedis } from './services-local.ts'
+import { freePort } from './services-ready.ts'
+
+const slots = 16_384
+
+/** A node's peers speak to it on a port this much higher. */
+const busOffset = 10_000
+
+/** Another node takes the place of a primary that has been silent for this long, and some more. */
+const nodeTimeoutMs = 1_500
+
+/** Servers of a Redis Cluster as processes of this machine; a container would be known to others by a name of its own. */
+export class RedisCluster {
+  /** Primaries first, then the replicas of each in turn: whose place is whose changes as they die. */
+  readonly nodes: readonly Service[]
+
+  private constructor(nodes: readonly Service[]) {
+    this.nodes = nodes
+  }
+
+  /** @param replicas of each primary. */
+  static async start(primaries: number, replicas = 0, settings: Settings = {}): Promise<RedisCluster> {
+    const count = primaries * (1 + replicas)
+    const options = {
+      ...settings,
+      'cluster-enabled': 'yes',
+      'cluster-node-timeout': `${nodeTimeoutMs}`,
+      // One that is alone is told by nobody.
+      'cluster-announce-ip': '127.0.0.1',
+    }
+    const nodes = await Promise.all(
+      Array.from({ length: count }, async () => localRedis(options, await portWithBus())),
+    )
+    const cluster = new RedisCluster(nodes)
+    try {
+      await cluster.#form(primaries)
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+    return cluster
+  }
+
+  get addresses(): string[] {
+    return this.nodes.map(({ address }) => address)
+  }
+
+  /** The node that has a key, as a live one sees it. */
+  async ownerOf(key: string): Promise<Service> {
+    for (const node of this.nodes) {
+      const port = await asked(node, (redis) => ownerPort(redis, key)).catch(() => null)
+      const owner = this.nodes.find(({ address }) => address.endsWith(`:${port}`))
+      if (owner !== undefined) return owner
+    }
+    throw new Error(`nobody has ${key}`)
+  }
+
+  /** Moves a slot with the key in it, as a resharding does: for a while it is neither here nor there. */
+  async move(key: string, to: Service, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+    const from = await this.ownerOf(key)
+    const slot = await asked(from, (redis) => redis.cluster('KEYSLOT', key))
+    const [source, target] = [await idOf(from), await idOf(to)]
+    const [host = '', port = ''] = to.address.split(':')
+    await asked(to, (redis) => redis.cluster('SETSLOT', slot, 'IMPORTING', source))
+    await asked(from, (redis) => redis.cluster('SETSLOT', slot, 'MIGRATING', target))
+    await asked(from, (redis) => redis.migrate(host, port, key, 0, 5_000))
+    await meanwhile()
+    for (const node of [to, from]) {
+      await asked(node, (redis) => redis.cluster('SETSLOT', slot, 'NODE', target))
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()))
+  }
+
+  async #form(primaries: number): Promise<void> {
+    const [first, ...others] = this.nodes as [Service, ...Service[]]
+    const [host = '', port = ''] = first.address.split(':')
+    for (const [i, node] of this.nodes.entries()) {
+      await asked(node, async (redis) => {
+        await redis.cluster('SET-CONFIG-EPOCH', i + 1)
+        if (i < primaries) await redis.cluster('ADDSLOTS', slotsOf(i, primaries))
+      })
+    }
+    for (const node of others) await asked(node, (redis) => redis.cluster('MEET', host, port))
+    await this.#until((info) => info.includes(`cluster_known_nodes:${this.nodes.length}\r`))
+    for (const [i, node] of this.nodes.entries()) {
+      if (i < primaries) continue
+      const id = await idOf(this.nodes[i % primaries] as Service)
+      await asked(node, (redis) => redis.cluster('REPLICATE', id))
+    }
+    await this.#until((info) => info.includes('cluster_state:ok'))
+    for (const node of this.nodes.slice(primaries)) {
+      await until(async () =>
+        /master_link_status:up/.test(await asked(node, (redis) => redis.info('replication'))),
+      )
+    }
+  }
+
+  async #until(holds: (info: string) => boolean): Promise<void> {
+    for (const node of this.nodes) {
+      await until(async () => holds(String(await asked(node, (redis) => redis.cluster('INFO')))))
+    }
+  }
+}
+
+async function ownerPort(redis: Redis, key: string): Promise<number | undefined> {
+  const slot = await redis.cluster('KEYSLOT', key)
+  const range = (await redis.cluster('SLOTS')).find(([from, to]) => from <= slot && slot <= to)
+  return range?.[2]?.[1]
+}
+
+const idOf = async (node: Service): Promise<string> =>
+  String(await asked(node, (redis) => redis.cluster('MYID')))
+
+async function asked<T>({ address }: Service, ask: (redis: Redis) => Promise<T>): Promise<T> {
+  // One that a test has frozen is passed over.
+  const redis = new Redis(`redis://${address}`, { retryStrategy: null, commandTimeout: 1_000 })
+  redis.on('error', () => {})
+  try {
+    return await ask(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let left = 600; !(await holds()); left--) {
+    if (left === 0) throw new Error('the nodes of a Redis Cluster did not find together within a minute')
+    await sleep(100)
+  }
+}
+
+/** The slots of one of so many primaries. */
+function slotsOf(i: number, primaries: number): number[] {
+  const [from, to] = [i, i + 1].map((n) => Math.floor((n * slots) / primaries)) as [number, number]
+  return Array.from({ length: to - from }, (_, n) => from + n)
+}
+
+/** The port for its peers must be one, too. */
+async function portWithBus(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    if (port + busOffset < 65_536) return port
+  }
+}

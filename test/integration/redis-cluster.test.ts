@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createRedisStore, type RedisStore } from '../../src/adapters/redis-store.ts'
+import type { LaneId } from '../../src/core/ports.ts'
+import { RedisCluster } from '../helpers/redis-cluster.ts'
+import { type Service, startRedis } from '../helpers/services.ts'
+import { freePort } from '../helpers/services-ready.ts'
+
+const url = 'redis://localhost:6379'
+const prefix = randomUUID()
+const unavailable = { code: 'WEIR_STORE_UNAVAILABLE', retriable: true }
+const x = [['x', Buffer.from('x')]] as const
+
+let cluster: RedisCluster
+let store: RedisStore
+
+beforeAll(async () => {
+  cluster = await RedisCluster.start(3, 1)
+  store = open()
+  await store.check()
+})
+afterAll(async () => {
+  await store.close()
+  await cluster.stop()
+})
+
+function open(clusterNodes: readonly string[] = cluster.addresses, deadlineMs = 1_000): RedisStore {
+  return createRedisStore({ url, clusterNodes, prefix, deadlineMs })
+}
+
+const lane = (partition: number): LaneId => ({ kind: 't', partition })
+const keyOf = ({ kind, partition }: LaneId): string => `{${prefix}.${kind}${partition}}`
+const lanes = Array.from({ length: 12 }, (_, partition) => lane(partition))
+
+/** Lanes that nobody else uses, by the node that has them. */
+async function lanesByNode(): Promise<Map<Service, LaneId[]>> {
+  const byNode = new Map<Service, LaneId[]>()
+  for (const one of lanes) {
+    const owner = await cluster.ownerOf(keyOf(one))
+    byNode.set(owner, [...(byNode.get(owner) ?? []), one])
+  }
+  return byNode
+}
+
+async function seconds(work: Promise<unknown>): Promise<number> {
+  const begun = performance.now()
+  await work
+  return (performance.now() - begun) / 1_000
+}
+
+test('lanes lie on every primary, and one address is enough to find them all', async () => {
+  expect((await lanesByNode()).size).toBe(3)
+  const [address = ''] = cluster.addresses
+  const other = open([`127.0.0.1:${await freePort()}`, address])
+  await other.check()
+  for (const one of lanes) {
+    await store.acquire(one, 'a')
+    await store.write(one, 'a', { from: null, to: 5 }, x)
+  }
+  for (const one of lanes) expect(await other.watermark(one)).toBe(5)
+  await other.close()
+})
+
+test('a slot that moves to another server under way costs nothing', async () => {
+  const one = lane(100)
+  await store.acquire(one, 'a')
+  await store.write(one, 'a', { from: null, to: 1 }, x)
+  const from = await cluster.ownerOf(keyOf(one))
+  const to = cluster.nodes.slice(0, 3).find((node) => node !== from) as Service
+  // The key is there already, the slot not yet: who asks is sent on for this once (ASK).
+  await cluster.move(keyOf(one), to, async () => {
+    await store.write(one, 'a', { from: 1, to: 2 }, [['y', Buffer.from('y')]])
+    expect(await store.read(one, 'a', 2, ['x', 'y'])).toEqual([Buffer.from('x'), Buffer.from('y')])
+  })
+  // From now on for good (MOVED).
+  await store.write(one, 'a', { from: 2, to: 3 }, [['z', Buffer.from('z')]])
+  expect(await store.read(one, 'a', 3, ['x', 'y', 'z'])).toEqual(
+    ['x', 'y', 'z'].map((text) => Buffer.from(text)),
+  )
+  expect(await cluster.ownerOf(keyOf(one))).toBe(to)
+})
+
+test('a primary that freezes costs its own lanes one wait, the others none; its replica takes over', async () => {
+  const [[node, [frozen, second]], [, [other]]] = [...(await lanesByNode())] as [
+    [Service, [LaneId, LaneId]],
+    [Service, [LaneId]],
+  ]
+  const member = open()
+  await member.check()
+  const pid = await node.pid()
+  process.kill(pid, 'SIGSTOP')
+  try {
+    expect(
+      await seconds(expect(member.watermark(frozen)).rejects.toMatchObject(unavailable)),
+    ).toBeGreaterThan(0.9)
+    const again = async () => {
+      await expect(member.watermark(frozen)).rejects.toMatchObject(unavailable)
+      expect(await member.watermark(other)).toBe(5)
+    }
+    expect(await seconds(again())).toBeLessThan(0.1)
+    await vi.waitFor(async () => expect(await cluster.ownerOf(keyOf(frozen))).not.toBe(node), 20_000)
+    // Nobody says so to a member that waits for an answer of the one of before.
+    const mended = vi.waitFor(() => member.watermark(frozen), { timeout: 20_000, interval: 50 })
+    expect(await seconds(mended)).toBeLessThan(5)
+    expect(await mended).toBe(5)
+    await vi.waitFor(() => member.acquire(second, 'b'), { timeout: 20_000, interval: 50 })
+  } finally {
+    process.kill(pid, 'SIGCONT')
+    await member.close()
+  }
+})
+
+test('a write that was cut off is not sent again: the caller asks what came of it', async () => {
+  const one = lane(200)
+  await store.acquire(one, 'a')
+  await store.write(one, 'a', { from: null, to: 1 }, x)
+  const node = await cluster.ownerOf(keyOf(one))
+  const member = open(cluster.addresses, 20_000)
+  await member.check()
+  await member.acquire(one, 'b')
+  process.kill(await node.pid(), 'SIGSTOP')
+  const write = member.write(one, 'b', { from: 1, to: 2 }, x)
+  const failed = expect(write).rejects.toMatchObject(unavailable)
+  await sleep(100)
+  await node.kill()
+  expect(await seconds(failed)).toBeLessThan(1)
+  await vi.waitFor(() => member.watermark(one), { timeout: 20_000, interval: 50 })
+  // Long enough for whoever would have sent it again.
+  await sleep(1_000)
+  expect(await member.watermark(one)).toBe(1)
+  await member.close()
+  await node.restart()
+})
+
+test('what is wrong is said of the server that it is wrong of', async () => {
+  const evicting = await RedisCluster.start(1, 0, { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
+  const [address = ''] = evicting.addresses
+  const other = open([address])
+  expect(await other.check()).toEqual([
+    { message: expect.stringContaining(`Redis ${address} has`), cure: expect.stringContaining('noeviction') },
+  ])
+  await other.close()
+  await evicting.stop()
+})
+
+test('a single server in the place of a cluster is told from one that is away, and so is the reverse', async () => {
+  const single = await startRedis()
+  const one = open([single.address])
+  const misplaced = { code: 'WEIR_STORE_UNAVAILABLE', cure: expect.stringContaining('redis.url') }
+  await expect(one.check()).rejects.toMatchObject(misplaced)
+  await one.close()
+  await single.stop()
+
+  const [address = ''] = cluster.addresses
+  const node = createRedisStore({ url: `redis://${address}`, prefix })
+  expect(await node.check()).toEqual([
+    {
+      message: expect.stringContaining('Redis Cluster'),
+      cure: expect.stringContaining('redis.cluster_nodes'),
+    },
+  ])
+  await node.close()
+
+  const nowhere = open([`127.0.0.1:${await freePort()}`])
+  await expect(nowhere.check()).rejects.toMatchObject({
+    ...unavailable,
+    message: expect.stringContaining('ECONNREFUSED'),
+  })
+  await nowhere.close()
+})
