@@ -58,6 +58,10 @@ export class RedisCluster {
     throw new Error(`nobody has ${key}`)
   }
 
+  async onAll(work: (redis: Redis) => Promise<unknown>): Promise<void> {
+    for (const node of this.nodes) await asked(node, work)
+  }
+
   /** Moves a slot with the key in it, as a resharding does: for a while it is neither here nor there. */
   async move(key: string, to: Service, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
     const from = await this.ownerOf(key)

@@ -1,14 +1,23 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createRedisStore, type RedisStore } from '../../src/adapters/redis-store.ts'
+import { createRedisStore, type RedisStore, type RedisStoreOptions } from '../../src/adapters/redis-store.ts'
 import type { LaneId } from '../../src/core/ports.ts'
+import { Authority } from '../helpers/certificates.ts'
 import { RedisCluster } from '../helpers/redis-cluster.ts'
 import { type Service, startRedis } from '../helpers/services.ts'
 import { freePort } from '../helpers/services-ready.ts'
+import { TlsFront } from '../helpers/tls-front.ts'
 
-const url = 'redis://localhost:6379'
 const prefix = randomUUID()
+/** What docs/security.md tells people to grant, for the keys of this test. */
+const rights = [...readFileSync('docs/security.md', 'utf8').matchAll(/^ACL SETUSER weir (.*)$/gm)].map(
+  ([, rules]) => String(rules).replace('{weir.', `{${prefix}.`).split(' '),
+)
+const url = 'redis://localhost:6379'
 const unavailable = { code: 'WEIR_STORE_UNAVAILABLE', retriable: true }
 const x = [['x', Buffer.from('x')]] as const
 
@@ -25,8 +34,11 @@ afterAll(async () => {
   await cluster.stop()
 })
 
-function open(clusterNodes: readonly string[] = cluster.addresses, deadlineMs = 1_000): RedisStore {
-  return createRedisStore({ url, clusterNodes, prefix, deadlineMs })
+function open(
+  clusterNodes: readonly string[] = cluster.addresses,
+  options: Partial<RedisStoreOptions> = {},
+): RedisStore {
+  return createRedisStore({ url, clusterNodes, prefix, deadlineMs: 1_000, ...options })
 }
 
 const lane = (partition: number): LaneId => ({ kind: 't', partition })
@@ -81,6 +93,44 @@ test('a slot that moves to another server under way costs nothing', async () => 
   expect(await cluster.ownerOf(keyOf(one))).toBe(to)
 })
 
+test('the rights that the documents grant are enough, and one that lacks is named', async () => {
+  const login = { username: 'weir', password: 'PASSWORD' }
+  for (const rules of rights) await cluster.onAll((redis) => redis.call('ACL', 'SETUSER', 'weir', ...rules))
+  const member = open(cluster.addresses, login)
+  await member.check()
+  const one = lane(300)
+  await member.acquire(one, 'a')
+  const from = await cluster.ownerOf(keyOf(one))
+  const to = cluster.nodes.slice(0, 3).find((node) => node !== from) as Service
+  await cluster.move(keyOf(one), to, () => member.write(one, 'a', { from: null, to: 1 }, x))
+  expect(await member.read(one, 'a', 1, ['x'])).toEqual([Buffer.from('x')])
+  await member.close()
+
+  await cluster.onAll((redis) => redis.call('ACL', 'SETUSER', 'weir', '-cluster'))
+  const blind = open(cluster.addresses, login)
+  const nameless = { code: 'WEIR_STORE_UNAVAILABLE', message: expect.stringMatching(/NOPERM.*cluster/) }
+  await expect(blind.check()).rejects.toMatchObject(nameless)
+  await blind.close()
+  const stranger = open(cluster.addresses, { ...login, password: 'wrong' })
+  await expect(stranger.check()).rejects.toMatchObject({ message: expect.stringContaining('WRONGPASS') })
+  await stranger.close()
+})
+
+test('a certificate that is not trusted is told, not only that nobody answers', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-cluster-'))
+  const [address = ''] = cluster.addresses
+  const front = await TlsFront.open(
+    await freePort(),
+    address,
+    new Authority(folder, 'stranger').issue('server'),
+  )
+  const member = open([`127.0.0.1:${front.port}`], { tls: {} })
+  await expect(member.check()).rejects.toMatchObject({ message: expect.stringContaining('not trusted') })
+  await member.close()
+  await front.close()
+  rmSync(folder, { recursive: true })
+})
+
 test('a primary that freezes costs its own lanes one wait, the others none; its replica takes over', async () => {
   const [[node, [frozen, second]], [, [other]]] = [...(await lanesByNode())] as [
     [Service, [LaneId, LaneId]],
@@ -116,7 +166,7 @@ test('a write that was cut off is not sent again: the caller asks what came of i
   await store.acquire(one, 'a')
   await store.write(one, 'a', { from: null, to: 1 }, x)
   const node = await cluster.ownerOf(keyOf(one))
-  const member = open(cluster.addresses, 20_000)
+  const member = open(cluster.addresses, { deadlineMs: 20_000 })
   await member.check()
   await member.acquire(one, 'b')
   process.kill(await node.pid(), 'SIGSTOP')
