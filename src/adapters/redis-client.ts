@@ -126,7 +126,13 @@ function connectCluster(nodes: readonly string[], options: RedisClientOptions): 
     // As it is: a certificate is for the name, not for the address behind it.
     dnsLookup: (name, found) => found(null, name),
   })
-  cluster.on('+node', (node: Redis) => node.on('connect', () => coalesced(node.stream as Socket)))
+  cluster.on('+node', (node: Redis) => {
+    node.on('connect', () => coalesced(node.stream as Socket))
+    // Nobody in ioredis waits for the answer to ASKING: as a rejection without a handler, a refusal or a lost connection
+    // would end the process. The call that follows it tells.
+    const { asking } = node
+    node.asking = () => asking.call(node).catch(() => 'OK')
+  })
   return cluster
 }
 

@@ -104,6 +104,11 @@ test('the rights that the documents grant are enough, and one that lacks is name
   const to = cluster.nodes.slice(0, 3).find((node) => node !== from) as Service
   await cluster.move(keyOf(one), to, () => member.write(one, 'a', { from: null, to: 1 }, x))
   expect(await member.read(one, 'a', 1, ['x'])).toEqual([Buffer.from('x')])
+
+  await cluster.onAll((redis) => redis.call('ACL', 'SETUSER', 'weir', '-asking'))
+  await cluster.move(keyOf(one), from, async () => {
+    await expect(member.watermark(one)).rejects.toMatchObject(unavailable)
+  })
   await member.close()
 
   await cluster.onAll((redis) => redis.call('ACL', 'SETUSER', 'weir', '-cluster'))
