@@ -5,11 +5,12 @@ import { kafkaClient } from '../src/apps/connect.ts'
 import { wantedTopics } from '../src/cli/topics.ts'
 import { loadConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
+import { RedisCluster, storeVariables } from '../test/helpers/redis-cluster.ts'
 import { type Service, startKafka, startRedis } from '../test/helpers/services.ts'
 import { freePort } from '../test/helpers/services-ready.ts'
 import type { BenchOptions } from './options.ts'
 
-/** `host:port` of both. */
+/** `host:port` of both; of a Redis Cluster a list. */
 export interface Addresses {
   readonly kafka: string
   readonly redis: string
@@ -18,26 +19,35 @@ export interface Addresses {
 /** The broker and the store of one bench, as processes, so that the CPU of each can be read. */
 export interface Arena {
   readonly kafka: Service
-  readonly redis: Service
+  /** One server, or the primaries of a cluster. */
+  readonly redis: readonly Service[]
   /** Where contestants find them; the bench itself asks them directly. */
   readonly reached: Addresses
   stop(): Promise<void>
 }
 
-/** @param distance milliseconds by which each of their answers reaches a contestant late, as over a network. */
-export async function openArena(distance = 0): Promise<Arena> {
+/**
+ * @param distance milliseconds by which each of their answers reaches a contestant late, as over a network.
+ * @param shards primaries of a Redis Cluster; 1: one server that is of none.
+ */
+export async function openArena({ distance = 0, shards = 1 } = {}): Promise<Arena> {
   process.env['WEIR_TEST_SERVICES'] = 'processes'
   if (distance > 0) return openFarArena(distance)
-  const [kafka, redis] = await Promise.all([startKafka(), startRedis()])
+  const [kafka, redis] = await Promise.all([startKafka(), startStore(shards)])
   return {
     kafka,
     redis,
-    reached: { kafka: kafka.address, redis: redis.address },
+    reached: { kafka: kafka.address, redis: listed(redis) },
     async stop() {
-      await Promise.all([kafka.stop(), redis.stop()])
+      await Promise.all([kafka, ...redis].map((service) => service.stop()))
     },
   }
 }
+
+const startStore = async (shards: number): Promise<readonly Service[]> =>
+  shards === 1 ? [await startRedis()] : (await RedisCluster.start(shards)).nodes
+
+const listed = (servers: readonly Service[]): string => servers.map(({ address }) => address).join(',')
 
 async function openFarArena(distance: number): Promise<Arena> {
   const brokerPort = await freePort()
@@ -47,7 +57,7 @@ async function openFarArena(distance: number): Promise<Arena> {
   for (const proxy of [far, farRedis]) proxy.delayMs = distance
   return {
     kafka,
-    redis,
+    redis: [redis],
     reached: { kafka: far.address, redis: farRedis.address },
     async stop() {
       for (const proxy of [far, farRedis]) proxy.close()
@@ -92,13 +102,13 @@ export function prepareTurn(
     WEIR_TOPICS__ENTITY_UPDATES: `${name}.entity-updates`,
     ...(name.startsWith('weir-changelog') && { WEIR_TOPICS__FEATURES: `${name}.features` }),
   }
-  const direct = addresses({ kafka: kafka.address, redis: redis.address })
+  const direct = addresses({ kafka: kafka.address, redis: listed(redis) })
   return { name, env, config: loadConfig({ env: { ...env, ...direct } }).config, reached }
 }
 
 const addresses = ({ kafka, redis }: Addresses) => ({
   WEIR_KAFKA__BROKERS: kafka,
-  WEIR_REDIS__URL: `redis://${redis}`,
+  ...storeVariables(redis),
 })
 
 /** Creates what does not exist of the topics of a turn, as `weir topics create` does. */

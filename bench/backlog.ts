@@ -54,7 +54,11 @@ export async function measureBacklog(
   const admin = createKafkaClient({ brokers: config.kafka.brokers }, { retries: 12 }).admin()
   await admin.connect()
   const { transactions } = config.topics
-  const pids = { application: running.pid, broker: await arena.kafka.pid(), redis: await arena.redis.pid() }
+  const pids: Readonly<Record<(typeof parties)[number], readonly number[]>> = {
+    application: [running.pid],
+    broker: [await arena.kafka.pid()],
+    redis: await Promise.all(arena.redis.map((server) => server.pid())),
+  }
 
   /** A broker that has just begun knows groups only after a while, and the client does not wait for that. */
   const positions = async (tries = 50): ReturnType<typeof admin.fetchOffsets> => {
@@ -71,6 +75,8 @@ export async function measureBacklog(
   const look = async (): Promise<Look> => {
     const found = await positions()
     const processes = new Processes()
+    const cpuOf = (party: (typeof parties)[number]) =>
+      pids[party].reduce((sum, pid) => sum + processes.cpuSeconds(pid), 0)
     const sumOf = (topics: typeof found) =>
       topics
         .flatMap(({ partitions }) => partitions)
@@ -79,7 +85,7 @@ export async function measureBacklog(
       at: performance.now() * 1_000 + clockStartUs,
       payments: sumOf(found.filter(({ topic }) => topic === transactions)),
       moved: sumOf(found),
-      cpu: Object.fromEntries(parties.map((party) => [party, processes.cpuSeconds(pids[party])])) as PerParty,
+      cpu: Object.fromEntries(parties.map((party) => [party, cpuOf(party)])) as PerParty,
       rss: processes.residentMiB(running.pid),
     }
   }

@@ -36,7 +36,7 @@ const replayStartMs = 4_000
 const results = join(import.meta.dirname, 'results')
 
 async function main(options: BenchOptions): Promise<void> {
-  const arena = await openArena(options.distance)
+  const arena = await openArena(options)
   try {
     const bench = new Bench(arena, options)
     await bench.fill()

@@ -56,6 +56,8 @@ export interface BenchOptions {
   readonly beside: number
   /** Milliseconds by which each answer of broker and Redis reaches a contestant late; 0: none. */
   readonly distance: number
+  /** Primaries of a Redis Cluster that holds the states; 1: one server that is of none. */
+  readonly shards: number
   readonly json: boolean
   /** Whether weir runs under the profiler of V8. */
   readonly profile: boolean
@@ -87,6 +89,7 @@ npm run bench -- sizes --help                             bytes of a payment on 
   --seconds N     length of a latency run (15)
   --beside N      measure weir's latency once more, beside a replay of the backlog at N payments/s
   --distance N    each answer of broker and Redis reaches a contestant N ms late, as over a network
+  --shards N      the states lie in a Redis Cluster of N primaries (1: no cluster); for floor and weir
   --profile       profile weir: top functions and shares by layer; its CPU figures are then too high
   --json          the results as one line of JSON, last
   --help`
@@ -109,6 +112,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       seconds: { type: 'string', default: '15' },
       beside: { type: 'string' },
       distance: { type: 'string' },
+      shards: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -116,8 +120,13 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   })
   if (values.help) return 'help'
   const { file, map, json, profile, rates, beside, distance } = values
+  const chosen = positionals.length === 0 ? names.slice(0, 3) : positionals.flatMap(contestantsOf)
+  const shards = whole('shards', values.shards)
+  if (shards > 1 && distance !== undefined) throw new Error('--shards and --distance do not go together')
+  if (shards > 1 && !chosen.every((name) => isWeir(name) || isFloor(name)))
+    throw new Error('--shards: only floor and weir know Redis Cluster')
   return {
-    contestants: positionals.length === 0 ? names.slice(0, 3) : positionals.flatMap(contestantsOf),
+    contestants: chosen,
     events: whole('events', values.events),
     batch: whole('batch', values.batch),
     rounds: whole('rounds', values.rounds),
@@ -128,6 +137,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     seconds: whole('seconds', values.seconds),
     beside: beside === undefined ? 0 : whole('beside', beside),
     distance: distance === undefined ? 0 : whole('distance', distance),
+    shards,
     file,
     map,
     json,

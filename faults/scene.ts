@@ -12,6 +12,7 @@ import { WeirError } from '../src/core/errors.ts'
 import type { Log, NewRecord } from '../src/core/ports.ts'
 import { generate } from '../src/generator/generate.ts'
 import type { GeneratorOptions } from '../src/generator/options.ts'
+import { storeVariables } from '../test/helpers/redis-cluster.ts'
 import { type Service, type Settings, startKafka, startRedis } from '../test/helpers/services.ts'
 import { endBackground, inBackground } from './background.ts'
 import { startCluster } from './cluster.ts'
@@ -81,9 +82,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     WEIR_KAFKA__BROKERS: brokers.map(({ address }) => address).join(','),
     ...(count !== undefined && { WEIR_TOPICS__REPLICATION: '3', WEIR_TOPICS__MIN_INSYNC_REPLICAS: '2' }),
     WEIR_KAFKA__SESSION_TIMEOUT_MS: '3000',
-    ...(redis.address.includes(',')
-      ? { WEIR_REDIS__CLUSTER_NODES: redis.address }
-      : { WEIR_REDIS__URL: `redis://${redis.address}` }),
+    ...storeVariables(redis.address),
     // Small chunks go through the protocol often.
     WEIR_CHUNK__MAX_RECORDS: '40',
     WEIR_HTTP__PORT: '0',

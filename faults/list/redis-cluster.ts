@@ -74,7 +74,7 @@ export const redisCluster: Fault = {
     const scene = await openScene({
       arrivalTimes: true,
       async startStore() {
-        cluster = await RedisCluster.start(3, 1)
+        cluster = await RedisCluster.start(3, { replicas: 1 })
         const [first] = cluster.nodes as [Service]
         return {
           ...first,

@@ -12,6 +12,12 @@ const busOffset = 10_000
 /** Another node takes the place of a primary that has been silent for this long, and some more. */
 const nodeTimeoutMs = 1_500
 
+interface ClusterOptions {
+  readonly replicas?: number
+  readonly settings?: Settings
+  readonly announced?: readonly number[]
+}
+
 /** Servers of a Redis Cluster as processes of this machine; a container would be known to others by a name of its own. */
 export class RedisCluster {
   /** Primaries first, then the replicas of each in turn: whose place is whose changes as they die. */
@@ -21,8 +27,14 @@ export class RedisCluster {
     this.nodes = nodes
   }
 
-  /** @param replicas of each primary. */
-  static async start(primaries: number, replicas = 0, settings: Settings = {}): Promise<RedisCluster> {
+  /**
+   * @param replicas of each primary.
+   * @param announced the ports by which clients reach nodes that have something in front of them.
+   */
+  static async start(
+    primaries: number,
+    { replicas = 0, settings = {}, announced = [] }: ClusterOptions = {},
+  ): Promise<RedisCluster> {
     const count = primaries * (1 + replicas)
     const options = {
       ...settings,
@@ -32,7 +44,13 @@ export class RedisCluster {
       'cluster-announce-ip': '127.0.0.1',
     }
     const nodes = await Promise.all(
-      Array.from({ length: count }, async () => localRedis(options, await portWithBus())),
+      Array.from({ length: count }, async (_, i) => {
+        const port = announced[i]
+        return localRedis(
+          port === undefined ? options : { ...options, 'cluster-announce-port': `${port}` },
+          await portWithBus(),
+        )
+      }),
     )
     const cluster = new RedisCluster(nodes)
     try {
@@ -117,6 +135,10 @@ async function ownerPort(redis: Redis, key: string): Promise<number | undefined>
   const range = (await redis.cluster('SLOTS')).find(([from, to]) => from <= slot && slot <= to)
   return range?.[2]?.[1]
 }
+
+/** How a member reaches a store: one server, or the nodes of a cluster as a list. */
+export const storeVariables = (address: string): Record<string, string> =>
+  address.includes(',') ? { WEIR_REDIS__CLUSTER_NODES: address } : { WEIR_REDIS__URL: `redis://${address}` }
 
 const idOf = async (node: Service): Promise<string> =>
   String(await asked(node, (redis) => redis.cluster('MYID')))

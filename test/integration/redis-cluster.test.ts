@@ -25,7 +25,7 @@ let cluster: RedisCluster
 let store: RedisStore
 
 beforeAll(async () => {
-  cluster = await RedisCluster.start(3, 1)
+  cluster = await RedisCluster.start(3, { replicas: 1 })
   store = open()
   await store.check()
 })
@@ -121,18 +121,30 @@ test('the rights that the documents grant are enough, and one that lacks is name
   await stranger.close()
 })
 
-test('a certificate that is not trusted is told, not only that nobody answers', async () => {
+test('by TLS every node is reached so, and a certificate that is not trusted is told', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'weir-cluster-'))
-  const [address = ''] = cluster.addresses
-  const front = await TlsFront.open(
-    await freePort(),
-    address,
-    new Authority(folder, 'stranger').issue('server'),
+  const authority = new Authority(folder, 'authority')
+  // What a node tells clients of itself leads to what is in front of it.
+  const announced = [await freePort(), await freePort(), await freePort()]
+  const secure = await RedisCluster.start(3, { announced })
+  const fronts = await Promise.all(
+    announced.map((port, i) => TlsFront.open(port, secure.addresses[i] as string, authority.issue('server'))),
   )
-  const member = open([`127.0.0.1:${front.port}`], { tls: {} })
-  await expect(member.check()).rejects.toMatchObject({ message: expect.stringContaining('not trusted') })
+  const behind = announced.map((port) => `127.0.0.1:${port}`)
+  const member = open(behind.slice(0, 1), { tls: { ca: readFileSync(authority.ca.certFile, 'utf8') } })
+  await member.check()
+  for (const one of lanes) {
+    await member.acquire(one, 'a')
+    await member.write(one, 'a', { from: null, to: 1 }, x)
+  }
+  for (const front of fronts) expect(front.count()).toBeGreaterThan(0)
   await member.close()
-  await front.close()
+
+  const mistrustful = open(behind, { tls: {} })
+  await expect(mistrustful.check()).rejects.toMatchObject({ message: expect.stringContaining('not trusted') })
+  await mistrustful.close()
+  for (const front of fronts) await front.close()
+  await secure.stop()
   rmSync(folder, { recursive: true })
 })
 
@@ -189,7 +201,9 @@ test('a write that was cut off is not sent again: the caller asks what came of i
 })
 
 test('what is wrong is said of the server that it is wrong of', async () => {
-  const evicting = await RedisCluster.start(1, 0, { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
+  const evicting = await RedisCluster.start(1, {
+    settings: { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' },
+  })
   const [address = ''] = evicting.addresses
   const other = open([address])
   expect(await other.check()).toEqual([
