@@ -22,7 +22,7 @@ import type { Alert, Decision, DecisionStatus, EntityDelta, Outcome, Reason, Tra
 import {
   type Case,
   isFlagged,
-  isWatched,
+  isForPeople,
   nameOfHit,
   outcomeOfLists,
   reasonsOfLists,
@@ -238,7 +238,7 @@ export function callsForAlert(
   if (status === 'degraded' && lists_hit.length === 0) {
     return transaction && rowFor(transaction, features, policy).alert
   }
-  return policy.file.alert_on.includes(outcome) || isWatched(lists_hit)
+  return isForPeople(outcome, lists_hit, policy.file)
 }
 
 const rowFor = (

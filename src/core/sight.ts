@@ -2,7 +2,7 @@ import { amountIn, type EnrichedArrival } from './enrich.ts'
 import type { CompiledFeatures } from './features/compile.ts'
 import type { CompiledPolicy } from './policy.ts'
 import type { Model, Scores } from './ports.ts'
-import { type Case, type Verdict, type VerdictFacts, verdictOf } from './verdict.ts'
+import { type Case, isForPeople, nameOfHit, type Verdict, type VerdictFacts, verdictOf } from './verdict.ts'
 
 /** What a payment looks like before it is answered. */
 export interface Sight {
@@ -35,4 +35,4 @@ export function sightOf(
 
 /** Of those that are simply approved nobody asks why. Whatever becomes an alert is asked. */
 export const isAskedWhy = ({ outcome, lists }: Verdict, { file }: CompiledPolicy): boolean =>
-  outcome !== 'approve' || file.alert_on.includes(outcome) || lists.some(({ list }) => list === 'watch')
+  outcome !== 'approve' || isForPeople(outcome, lists.map(nameOfHit), file)

@@ -164,9 +164,16 @@ export const isFlagged = (lists: readonly ListHit[], rules: readonly RuleHit[]):
 /** As decisions name it. */
 export const nameOfHit = ({ list, type }: ListHit): string => `${list}:${type}`
 
-/** Whether a decision names something that is being watched: it becomes an alert, whatever its outcome. */
-export const isWatched = (listsHit: readonly string[]): boolean =>
-  listsHit.some((name) => name.startsWith('watch:'))
+/**
+ * Whether a person is to see it: by the policy, or because it names something that is being watched, whatever its outcome.
+ *
+ * @param listsHit as decisions name them.
+ */
+export const isForPeople = (
+  outcome: Outcome,
+  listsHit: readonly string[],
+  { alert_on }: CompiledPolicy['file'],
+): boolean => alert_on.includes(outcome) || listsHit.some((name) => name.startsWith('watch:'))
 
 export const reasonsOfLists = (hits: readonly ListHit[]): readonly Reason[] =>
   hits.map(({ list, type }) => listReasons[list][type])
