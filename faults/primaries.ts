@@ -12,6 +12,6 @@ export async function withPrimaries<T>(
     await client.ready()
     return await work(client.primaries())
   } finally {
-    client.redis.disconnect()
+    client.close()
   }
 }

@@ -5,7 +5,8 @@ import { tlsFailure } from './tls-failure.ts'
 const denied = /^(WRONGPASS|NOAUTH|NOPERM)/
 
 /** What ioredis says to a call while it connects; why it has to is told to `onConnection`. */
-const unconnected = /^(Stream isn't writeable|Reached the max retries per request|Cluster isn't ready)/
+const unconnected =
+  /^(Stream isn't writeable|Reached the max retries per request|Cluster isn't ready|Connection is closed)/
 
 /**
  * Any failure as one of ours; retriable unless a certificate, the login, a right or the kind of server is the reason.

@@ -2,8 +2,10 @@ import type { Redis } from 'ioredis'
 import { WeirError } from '../core/errors.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
 import { Deadline, limited } from './deadline.ts'
-import { connectRedis, type RedisClientOptions } from './redis-client.ts'
+import { connectRedis } from './redis-client.ts'
+import { addressOf } from './redis-cluster.ts'
 import { unavailable } from './redis-errors.ts'
+import type { RedisClientOptions } from './redis-options.ts'
 
 export interface RedisStoreOptions extends RedisClientOptions {
   /** Start of every key, ahead of lane kind and partition: see the key layout in docs/architecture.md. */
@@ -122,36 +124,41 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
     async check() {
       await client.ready()
-      const infos = client
-        .primaries()
-        .map(async (server) => findingsOf(await infoOf(server), server, isCluster))
-      const findings = (await Promise.all(infos)).flat()
-      if (findings.length > 0) return findings
-      const lane = { kind: 't', partition: 0 } as const
-      // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
-      await guard(lane, () => watermarkOf(lane))
-      await fieldsOf(lane, [field.owner])
-      await guard(lane, () => redis.weirCommit(keyOf(lane), 'nobody', '', '0', packStates([])))
-      return []
+      const looks = client.primaries().map(look)
+      return (await Promise.all(looks)).flat()
     },
 
     async close() {
       for (const deadline of deadlines.values()) deadline.close()
-      redis.disconnect()
+      client.close()
     },
   }
 
-  function infoOf(server: Redis): Promise<string> {
-    return limited(deadlineMs, server.info()).catch((error: unknown) => {
-      throw unavailable(error, isCluster ? nameOf(server) : undefined)
-    })
+  async function look(server: Redis): Promise<StoreFinding[]> {
+    const name = isCluster ? `Redis ${addressOf(server)}` : 'Redis'
+    const answer = <T>(call: Promise<T>): Promise<T> =>
+      limited(deadlineMs, call).catch((error: unknown) => Promise.reject(unavailable(error, name)))
+    const findings = findingsOf(await answer(server.info()), name, isCluster)
+    if (findings.length > 0) return findings
+    // Each command once, none of which changes anything: a right that lacks shows now, not in degraded decisions.
+    const key = keyOf({ kind: 't', partition: 0 })
+    const tries: (() => Promise<unknown>)[] = [
+      () => server.hget(key, field.watermark),
+      () => server.hmget(key, field.owner),
+      () => server.weirCommit(key, 'nobody', '', '0', packStates([])),
+    ]
+    // Whether it is allowed, a server of a cluster says before it says that the key is another's.
+    for (const attempt of tries) await answer(attempt().catch(unlessMoved))
+    return []
   }
 }
 
-const nameOf = ({ options: { host, port } }: Redis): string => `Redis ${host}:${port}`
+const unlessMoved = (error: Error): void => {
+  if (!error.message.startsWith('MOVED ')) throw error
+}
 
-function findingsOf(info: string, server: Redis, isCluster: boolean): StoreFinding[] {
-  const name = isCluster ? nameOf(server) : 'Redis'
+/** @param name as a sentence begins with it. */
+function findingsOf(info: string, name: string, isCluster: boolean): StoreFinding[] {
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   if (!isCluster && field('cluster_enabled') === '1') {
     const message = 'redis.url is a node of a Redis Cluster, which need not have all keys.'

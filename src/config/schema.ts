@@ -23,7 +23,8 @@ const path = z.string().min(1).meta({ title: 'path' })
 const text = z.string().min(1).meta({ title: 'text' })
 const hostPort = z
   .string()
-  .regex(/^[^\s:,]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/)
+  .regex(/^([^\s:,@/?#]+|\[[^\]\s]+\]):\d{1,5}$/)
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) < 65_536, 'has a port beyond 65535')
   .meta({ title: 'host:port' })
 function isUrl(text: string): boolean {
   try {

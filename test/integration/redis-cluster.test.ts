@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +11,7 @@ import type { LaneId } from '../../src/core/ports.ts'
 import { Authority } from '../helpers/certificates.ts'
 import { RedisCluster } from '../helpers/redis-cluster.ts'
 import { type Service, startRedis } from '../helpers/services.ts'
+import { localRedis } from '../helpers/services-local.ts'
 import { freePort } from '../helpers/services-ready.ts'
 import { TlsFront } from '../helpers/tls-front.ts'
 
@@ -198,6 +201,87 @@ test('a write that was cut off is not sent again: the caller asks what came of i
   expect(await member.watermark(one)).toBe(1)
   await member.close()
   await node.restart()
+})
+
+test('connections that break are made again before the next call', async () => {
+  const one = lane(400)
+  await store.acquire(one, 'a')
+  await cluster.onAll((redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+  // So long a lane waits before it tries again.
+  await sleep(1_000)
+  await store.acquire(one, 'b')
+  await store.write(one, 'b', { from: null, to: 1 }, x)
+  expect(await store.read(one, 'b', 1, ['x'])).toEqual([Buffer.from('x')])
+})
+
+test('a process whose store is closed while it looks around ends', async () => {
+  const pids = await Promise.all(cluster.nodes.map((node) => node.pid()))
+  const program = `
+    import { createRedisStore } from './src/adapters/redis-store.ts'
+    const store = createRedisStore(${JSON.stringify({ url, clusterNodes: cluster.addresses, prefix })})
+    await store.check()
+    console.log('open')
+    // No node answers by now, and it has asked.
+    setTimeout(() => store.close(), 2_500)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program])
+  const exited = once(child, 'exit')
+  try {
+    await once(child.stdout, 'data')
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    expect(await seconds(Promise.race([exited, sleep(20_000)]))).toBeLessThan(15)
+    expect(child.exitCode).toBe(0)
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+    child.kill('SIGKILL')
+  }
+})
+
+test('a replica that knows of no primary answers nothing', async () => {
+  // Of one primary nobody can be voted into its place.
+  const pair = await RedisCluster.start(1, { replicas: 1 })
+  const member = open(pair.addresses)
+  await member.check()
+  await member.acquire(lane(0), 'a')
+  await member.write(lane(0), 'a', { from: null, to: 1 }, x)
+  await (pair.nodes[0] as Service).kill()
+  for (let tries = 0; tries < 30; tries++) {
+    await expect(member.watermark(lane(0))).rejects.toMatchObject(unavailable)
+    await expect(member.check()).rejects.toMatchObject(unavailable)
+    await sleep(50)
+  }
+  await member.close()
+  await pair.stop()
+})
+
+test('a primary that is away is named, whatever lanes it has', async () => {
+  const partial = await RedisCluster.start(3, { settings: { 'cluster-require-full-coverage': 'no' } })
+  const member = open(partial.addresses)
+  await member.check()
+  const dead = partial.nodes[2] as Service
+  await dead.kill()
+  for (let tries = 0; tries < 20; tries++) {
+    await expect(member.check()).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringContaining(dead.address),
+    })
+    await sleep(100)
+  }
+  await dead.restart()
+  await vi.waitFor(async () => expect(await member.check()).toEqual([]), 10_000)
+  await member.close()
+  await partial.stop()
+})
+
+test('nodes that do not know each other are told from a cluster', async () => {
+  const lonely = await localRedis({ 'cluster-enabled': 'yes' })
+  const told: (string | undefined)[] = []
+  const member = open([lonely.address], { onConnection: (error) => void told.push(error?.message) })
+  await expect(member.check()).rejects.toMatchObject({ cure: expect.stringContaining('redis-cli --cluster') })
+  await sleep(500)
+  expect(told.length).toBeLessThan(8)
+  expect(told.every((message) => message?.includes('knows of no slots'))).toBe(true)
+  await member.close()
+  await lonely.stop()
 })
 
 test('what is wrong is said of the server that it is wrong of', async () => {

@@ -59,6 +59,21 @@ test('a lost connection fails calls at once, and mends itself; scripts are sent 
   expect(await store.read(lane, 'a', 2, ['x'])).toEqual([Buffer.from('two')])
 })
 
+test('a server that freezes is told as soon as its connection is given up', async () => {
+  const impatient = open(100)
+  await impatient.check()
+  connection.length = 0
+  const pid = await redis.pid()
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await expect(impatient.watermark(lane)).rejects.toMatchObject(unavailable)
+    await vi.waitFor(() => expect(connection.some((error) => error instanceof Error)).toBe(true), 3_000)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+    await impatient.close()
+  }
+})
+
 test('check names an eviction policy that would lose states', async () => {
   const evicting = await startRedis({ maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
   const other = createRedisStore({ url: `redis://${evicting.address}`, prefix: 'p' })
