@@ -23,8 +23,7 @@ const path = z.string().min(1).meta({ title: 'path' })
 const text = z.string().min(1).meta({ title: 'text' })
 const hostPort = z
   .string()
-  .regex(/^([^\s:,@/?#]+|\[[^\]\s]+\]):\d{1,5}$/)
-  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) < 65_536, 'has a port beyond 65535')
+  .regex(/^([^\s:,@/?#]+|\[[^\]\s]+\]):(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/)
   .meta({ title: 'host:port' })
 function isUrl(text: string): boolean {
   try {

@@ -66,14 +66,19 @@ export class RedisCluster {
     return this.nodes.map(({ address }) => address)
   }
 
-  /** The node that has a key, as a live one sees it. */
+  /** The node that has a key, as most see it: one that was away for a while may still think that it is itself. */
   async ownerOf(key: string): Promise<Service> {
-    for (const node of this.nodes) {
-      const port = await asked(node, (redis) => ownerPort(redis, key)).catch(() => null)
+    const asking = this.nodes.map((node) =>
+      asked(node, (redis) => ownerPort(redis, key)).catch(() => undefined),
+    )
+    const votes = new Map<Service, number>()
+    for (const port of await Promise.all(asking)) {
       const owner = this.nodes.find(({ address }) => address.endsWith(`:${port}`))
-      if (owner !== undefined) return owner
+      if (owner !== undefined) votes.set(owner, (votes.get(owner) ?? 0) + 1)
     }
-    throw new Error(`nobody has ${key}`)
+    const [most] = [...votes].sort(([, a], [, b]) => b - a)
+    if (most === undefined) throw new Error(`nobody has ${key}`)
+    return most[0]
   }
 
   async onAll(work: (redis: Redis) => Promise<unknown>): Promise<void> {

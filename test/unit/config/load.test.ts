@@ -126,6 +126,16 @@ describe('mistakes', () => {
     ])
   })
 
+  it.each(['a', 'a:65536', 'user@a:6379', 'a/b:6379', '[::1:6379'])('%s is no address of a node', (node) => {
+    expect(() => loadConfig({ set: [`redis.cluster_nodes=${node}`] })).toThrow(/redis\.cluster_nodes/)
+  })
+
+  it('a cluster stands instead of a server', () => {
+    const nodes = 'redis.cluster_nodes=a:6379,[::1]:65535'
+    expect(loadConfig({ set: [nodes] }).config.redis.cluster_nodes).toEqual(['a:6379', '[::1]:65535'])
+    expect(() => loadConfig({ set: [nodes, 'redis.url=redis://b:6379'] })).toThrow(/leave one of the two out/)
+  })
+
   it.each<[string, LoadOptions, string]>([
     ['of a wrong URL', { set: ['redis.url=http://user:geheim@host'] }, 'redis.url'],
     ['of a URL without a scheme', { set: ['redis.url=user:geheim@host:6379'] }, 'redis.url'],
