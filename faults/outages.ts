@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { degradedOutcomes } from './degraded-rows.ts'
 import { Breaches, breachesOf, type Outcome } from './fault.ts'
 import type { MemberProcess } from './member-process.ts'
-import { caughtUp, judge, type Scene, say, underLoad } from './scene.ts'
+import { caughtUp, judge, type Scene, say, sayFigures, underLoad } from './scene.ts'
 import { gather } from './verifier/evidence.ts'
 import { loadInstallation } from './verifier/installation.ts'
 import { figuresOf, type Outage, waitsOf } from './waits.ts'
@@ -70,7 +70,7 @@ export async function runLosses(
   const { counts, wrong } = degradedOutcomes(evidence, await loadInstallation(scene.config))
   const figures: Record<string, number> = Object.assign({}, ...outages.map((one) => figuresOf(one, waits)))
   const usual = figures['undisturbed_max_ms'] as number
-  for (const [figure, value] of Object.entries({ ...figures, ...counts })) say(`  ${figure} ${value}`)
+  sayFigures({ ...figures, ...counts })
   const breaches = new Breaches()
   breaches.must(wrong.length === 0, `${wrong.length} not as the policy's rows say: ${wrong[0]}`)
   for (const { name, leastDegraded = 1, longestWaitMs = usualWaitMs } of losses) {

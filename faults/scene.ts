@@ -44,6 +44,11 @@ export function say(line: string): void {
   process.stderr.write(`faults: ${line}\n`)
 }
 
+/** Said as soon as they are known: to judge may take long, or more memory than there is. */
+export function sayFigures(figures: Readonly<Record<string, number | null>>): void {
+  for (const [figure, value] of Object.entries(figures)) say(`  ${figure} ${value}`)
+}
+
 export interface SceneOptions {
   /** Settings of the servers, over those of other tests; `appendonly: 'no'` makes Redis come back empty. */
   readonly redis?: Settings

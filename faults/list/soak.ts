@@ -4,7 +4,7 @@ import { freePort } from '../../test/helpers/services-ready.ts'
 import { Breaches, breachesOf, type Fault } from '../fault.ts'
 import { watchHealth } from '../health.ts'
 import { MemberProcess } from '../member-process.ts'
-import { judge, openScene, type Scene, say, settle, startFeed } from '../scene.ts'
+import { judge, openScene, type Scene, say, sayFigures, settle, startFeed } from '../scene.ts'
 
 const minuteMs = 60_000
 
@@ -42,6 +42,7 @@ export const soak: Fault = {
       const last = await killEachMinute(scene, times, new Random(seed, 1))
       await feed.stop()
       const health = await watch.stop()
+      sayFigures({ ...health })
       await settle(scene.config)
       await Promise.all([watched.stop(), last.stop()])
       const breaches = new Breaches()

@@ -58,6 +58,12 @@ async function lanesByNode(): Promise<Map<Service, LaneId[]>> {
   return byNode
 }
 
+/** The primary that has a lane, and one that has not. Before any has died. */
+async function ownerAndAnother(one: LaneId): Promise<[owner: Service, another: Service]> {
+  const owner = await cluster.ownerOf(keyOf(one))
+  return [owner, cluster.nodes.slice(0, 3).find((node) => node !== owner) as Service]
+}
+
 async function seconds(work: Promise<unknown>): Promise<number> {
   const begun = performance.now()
   await work
@@ -81,8 +87,7 @@ test('a slot that moves to another server under way costs nothing', async () => 
   const one = lane(100)
   await store.acquire(one, 'a')
   await store.write(one, 'a', { from: null, to: 1 }, x)
-  const from = await cluster.ownerOf(keyOf(one))
-  const to = cluster.nodes.slice(0, 3).find((node) => node !== from) as Service
+  const [, to] = await ownerAndAnother(one)
   // The key is there already, the slot not yet: who asks is sent on for this once (ASK).
   await cluster.move(keyOf(one), to, async () => {
     await store.write(one, 'a', { from: 1, to: 2 }, [['y', Buffer.from('y')]])
@@ -103,8 +108,7 @@ test('the rights that the documents grant are enough, and one that lacks is name
   await member.check()
   const one = lane(300)
   await member.acquire(one, 'a')
-  const from = await cluster.ownerOf(keyOf(one))
-  const to = cluster.nodes.slice(0, 3).find((node) => node !== from) as Service
+  const [from, to] = await ownerAndAnother(one)
   await cluster.move(keyOf(one), to, () => member.write(one, 'a', { from: null, to: 1 }, x))
   expect(await member.read(one, 'a', 1, ['x'])).toEqual([Buffer.from('x')])
 
@@ -116,8 +120,8 @@ test('the rights that the documents grant are enough, and one that lacks is name
 
   await cluster.onAll((redis) => redis.call('ACL', 'SETUSER', 'weir', '-cluster'))
   const blind = open(cluster.addresses, login)
-  const nameless = { code: 'WEIR_STORE_UNAVAILABLE', message: expect.stringMatching(/NOPERM.*cluster/) }
-  await expect(blind.check()).rejects.toMatchObject(nameless)
+  const named = { code: 'WEIR_STORE_UNAVAILABLE', message: expect.stringMatching(/NOPERM.*cluster/) }
+  await expect(blind.check()).rejects.toMatchObject(named)
   await blind.close()
   const stranger = open(cluster.addresses, { ...login, password: 'wrong' })
   await expect(stranger.check()).rejects.toMatchObject({ message: expect.stringContaining('WRONGPASS') })
