@@ -4,7 +4,7 @@ import { freePort } from '../../test/helpers/services-ready.ts'
 import { Breaches, breachesOf, type Fault } from '../fault.ts'
 import { watchHealth } from '../health.ts'
 import { MemberProcess } from '../member-process.ts'
-import { judge, openScene, type Scene, say, sayFigures, settle, startFeed } from '../scene.ts'
+import { caughtUp, judge, openScene, type Scene, say, sayFigures, settle, startFeed } from '../scene.ts'
 
 const minuteMs = 60_000
 
@@ -36,8 +36,14 @@ export const soak: Fault = {
       const port = await freePort()
       const watched = new MemberProcess({ ...scene.env, WEIR_HTTP__PORT: String(port) })
       // As many customers as make 1.5 payments each a day of the stream: an hour is some 40 days.
-      const feed = startFeed(scene.config, seed, 500, { customers: 30_000, merchants: 3_000 })
+      const feed = startFeed(scene.config, seed, 500, {
+        history: 200_000,
+        customers: 30_000,
+        merchants: 3_000,
+      })
       await watched.step('written')
+      // A backlog first: at 500/s it takes hours until what is often called is compiled, and that is memory.
+      await caughtUp(scene.config, 1_000)
       const watch = watchHealth(watched, port, 5)
       const last = await killEachMinute(scene, times, new Random(seed, 1))
       await feed.stop()

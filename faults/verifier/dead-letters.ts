@@ -6,18 +6,24 @@ import { markedOffset } from './redriven.ts'
 
 /** The dead letters that were written, by the record they stand for. */
 export class DeadLetters {
-  /** How many there are; marks of what was put back do not count. */
+  /** How many there are; marks of what was put back do not count, nor do declared skips. */
   size = 0
+  readonly #skips: { readonly topic: string; readonly partition: number; from: number; to: number }[] = []
   readonly #written = new Map<string, { readonly partition: number; readonly record: LogRecord }[]>()
 
   constructor(partitions: readonly (readonly LogRecord[])[]) {
     for (const [partition, records] of partitions.entries()) {
       for (const record of records) {
         if (markedOffset(record) !== null) continue
-        this.size++
-        const [topic, from, offset] = ['topic', 'partition', 'offset'].map(
+        const [topic = '', from, offset] = ['topic', 'partition', 'offset'].map(
           (name) => record.headers[`__connect.errors.${name}`],
         )
+        const to = record.headers['weir-skipped-to']
+        if (to !== undefined) {
+          this.#skips.push({ topic, partition, from: Number(offset), to: Number(to) })
+          continue
+        }
+        this.size++
         const name = `${topic}-${from}-${offset}`
         this.#written.set(name, [...(this.#written.get(name) ?? []), { partition, record }])
       }
@@ -26,6 +32,23 @@ export class DeadLetters {
 
   count(topic: string, partition: number, offset: number): number {
     return this.#written.get(`${topic}-${partition}-${offset}`)?.length ?? 0
+  }
+
+  /** What the installation before this one answered must be declared skipped here, and nothing else. */
+  checkSkip(
+    topic: string,
+    partition: number,
+    { offset }: LogRecord,
+    must: boolean,
+    findings: Findings,
+  ): void {
+    const skips = this.#skips.filter(
+      (skip) =>
+        skip.topic === topic && skip.partition === partition && skip.from <= offset && offset < skip.to,
+    )
+    if (skips.length === Number(must)) return
+    const name = `${topic}-${partition}-${offset}`
+    findings.add('changed', `${name} is declared skipped ${skips.length} times, and must be ${Number(must)}`)
   }
 
   /** Compares the letter for a record with the one that must have been written, then forgets it. */

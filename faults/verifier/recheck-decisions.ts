@@ -96,6 +96,7 @@ export async function recheckDecisions(
       const all = total + (answered?.count ?? 0)
       if (all === 0) findings.add('lost', `${id} has neither a decision nor a dead letter`)
       if (all > 1) findings.add('doubled', `${id} was answered ${all} times`)
+      letters.checkSkip(topic, partition, input, answered !== null, findings)
       if (answered === null) letters.check(topic, partition, input, one.ok ? null : one.rejection, findings)
       if (one.ok)
         arrivals.push({

@@ -49,6 +49,7 @@ export async function recheckLabels(
           deltas[home] = [...(deltas[home] ?? []), ...result.deltas]
           applied++
         }
+        letters.checkSkip(topics.labels, partition, input, source !== null, findings)
         if (source !== null) continue
         const count = letters.count(topics.labels, partition, input.offset)
         const name = `label ${topics.labels}-${partition}-${input.offset}`

@@ -6,6 +6,7 @@ import { withConnection } from '../apps/connect.ts'
 import { type Desk, openDesk } from '../apps/desk.ts'
 import type { Config } from '../config/schema.ts'
 import { dispositions } from '../core/cases.ts'
+import { WeirError } from '../core/errors.ts'
 import { showCase, showList } from './case.ts'
 import { configOf, count, wantsJson } from './flags.ts'
 import { print, printJson } from './output.ts'
@@ -17,7 +18,7 @@ interface ListFlags {
 }
 
 interface ActionFlags {
-  readonly who: string
+  readonly who?: string
   readonly text?: string
   readonly as?: CaseRequest['disposition']
 }
@@ -78,10 +79,11 @@ function addAction(alerts: Command, action: CaseRequest['action'], description: 
   return alerts
     .command(`${action} <case>`)
     .description(description)
-    .option('--who <name>', 'who does it', userInfo().username)
+    .option('--who <name>', 'who does it (default: the user of this process)')
     .action(async (id: string, { who, text, as }: ActionFlags, command: Command) => {
       const { config } = configOf(command)
-      const request = { id, action, who, text: text ?? null, disposition: as ?? null }
+      const by = who ?? userName()
+      const request = { id, action, who: by, text: text ?? null, disposition: as ?? null }
       const done = await withDesk(config, (desk) => actOnCase(desk, request, Date.now()))
       const { case: one, isNew, labels } = done
       if (wantsJson(command)) return printJson({ case: one, is_new: isNew, labels })
@@ -98,4 +100,15 @@ const withDesk = <T>(config: Config, use: (desk: Desk) => Promise<T>): Promise<T
 function isoDayFlag(text: string): string {
   if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) return text
   throw new InvalidArgumentError('Write a day as 2026-01-15.')
+}
+
+/** A container may run as a user id that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    throw new WeirError('WEIR_CLI_USAGE', 'the user of this process has no name', {
+      cure: 'say who does it: --who ana',
+    })
+  }
 }

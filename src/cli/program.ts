@@ -61,12 +61,14 @@ const exitCodes = { done: 0, failed: 1, usage: 2 } as const
 
 /** Runs one command and returns the exit code. Mistakes are shown with their cure, bugs with their stack. */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = createProgram()
-  // A reader that has seen enough (`weir tail decisions | head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed)
+    // A reader that has seen enough (`weir audit | head`) is no failure, and hides none.
+    if (error.code === 'EPIPE') return
+    const cure = 'make room, or send the output elsewhere'
+    process.exit(report(new WeirError('WEIR_CLI_INPUT', `standard output: ${error.message}`, { cure })))
   })
   try {
+    const program = createProgram()
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync(args, { from: 'user' })
     return exitCodes.done

@@ -110,6 +110,8 @@ async function printTopic(
     left -= records.length
     if (left <= 0) stop()
   })
+  // Its reader has seen enough.
+  process.stdout.once('error', stop)
   const forget = stopOnSignal(() => subscription.stop())
   if (!fromStart && process.stderr.isTTY) note(`waiting for ${topic}; Ctrl-C ends`)
   await stopped

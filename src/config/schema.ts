@@ -98,6 +98,15 @@ const topics = section('Topic names, and what `weir topics create` makes of them
     -1,
     'How long records are kept, milliseconds after their record timestamp; -1: for ever. States are rebuilt from `transactions`, and old payments that are sent again keep their old timestamps.',
   ),
+}).superRefine((topics, context) => {
+  // A member that read what it wrote would feed itself without end.
+  const settings = new Map<string, string>()
+  for (const [setting, topic] of Object.entries(topics)) {
+    if (typeof topic !== 'string') continue
+    const other = settings.get(topic)
+    if (other === undefined) settings.set(topic, setting)
+    else context.addIssue({ code: 'custom', path: [setting], message: `names the topic of topics.${other}` })
+  }
 })
 
 const sasl = section('How weir proves to Kafka who it is.', {

@@ -45,7 +45,7 @@ export interface Moved {
  * 2. What was decided, or what the log still has of it, is copied, and so are all entity updates.
  * 3. States are what the old store and log say, with the offsets of the new topics; they are loaded as those of a
  *    snapshot, with the new group's positions right behind what was copied.
- * 4. The topics that members write to are made: only now they can start.
+ * 4. The topics of decisions and alerts are made: only now members can start.
  * 5. What was not decided is moved: a copy, the old group's position past it and a declared skip in its place, in one
  *    transaction. So each is decided by the old installation or moved, never both, and `weir audit` and `weir reset`
  *    see there that it was.
@@ -62,8 +62,8 @@ export async function rekey(move: Move, { wanted, observer }: RekeyOptions): Pro
       'stop the members of the old installation, wait for kafka.session_timeout_ms, and run the command again',
     )
   }
-  const { decisions, alerts, dead_letters } = next.config.topics
-  const outputs = new Set([decisions, alerts, dead_letters])
+  const { decisions, alerts } = next.config.topics
+  const outputs = new Set([decisions, alerts])
   let plan = await planOf(move)
   const counts = { history: 0, undecided: 0 }
   if (!plan.isLoaded) {

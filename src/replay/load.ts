@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { skipLetter } from '../core/dead-letter.ts'
 import { WeirError } from '../core/errors.ts'
 import { laneKeys, statesPrefix } from '../core/lane-keys.ts'
 import type { LaneId, StateStore } from '../core/ports.ts'
@@ -19,7 +20,8 @@ const mostWaiting = { states: 500, bytes: 1_048_576 }
  * 1. The file is read once to its end: nothing is written before it is known to be whole.
  * 2. Every lane gets a negative watermark, which no member works with (lane-states.ts) and which tells from what file
  *    it is loaded, and then its states.
- * 3. The group gets its positions.
+ * 3. The group gets its positions, and what lies before them a declared skip, in one transaction: it has no answers
+ *    here, and `weir audit` sees why.
  * 4. Every lane gets its watermark, those of entities first: once a member can go on anywhere, they can fold.
  *
  * Broken off anywhere, it leaves lanes with that mark; the same file loaded again does the rest.
@@ -191,7 +193,10 @@ async function forgetChangelog(
   )
 }
 
-async function commitPositions({ positions }: SnapshotHead, { config, log }: StateTarget): Promise<void> {
+async function commitPositions(
+  { positions, source }: SnapshotHead,
+  { config, log }: StateTarget,
+): Promise<void> {
   const { topics, group } = config
   for (const name of ['transactions', 'labels'] as const) {
     for (const [partition, position] of positions[name].entries()) {
@@ -199,7 +204,10 @@ async function commitPositions({ positions }: SnapshotHead, { config, log }: Sta
       // After a run that broke off behind this step, members may have gone on.
       if ((await log.committed(group, at)) !== null) continue
       const writer = await log.fence(group, at)
-      await writer.commit([], position)
+      const { first } = await log.bounds(at)
+      const reason = `lies in the states of ${source} that were loaded`
+      const letters = position > first ? [skipLetter(topics.dead_letters, at, first, position, reason)] : []
+      await writer.commit(letters, position)
       await writer.close()
     }
   }

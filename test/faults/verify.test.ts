@@ -65,6 +65,14 @@ const marked = (records: readonly LogRecord[]) => {
   const headers = { 'weir-redriven-offset': String(offset) }
   return [...records, { ...last, offset: last.offset + 1, key: null, value: null, headers }]
 }
+/** With a declared skip in the place of the dead letter that is found. */
+const skipped = (records: readonly LogRecord[], at: number) => {
+  const { headers, ...record } = records[at] as LogRecord
+  const next = Number(headers['__connect.errors.offset']) + 1
+  return records.with(at, { ...record, headers: { ...headers, 'weir-skipped-to': String(next) } })
+}
+const isForPayment = ({ headers }: LogRecord) =>
+  headers['__connect.errors.topic'] === scene.config.topics.transactions
 /** As if it had been put back. */
 const putBack = ([first, ...rest]: readonly LogRecord[]) => [
   { ...(first as LogRecord), headers: { 'weir-redriven-from': 'fraud.dead-letters.v1-0-0' } },
@@ -105,6 +113,7 @@ describe('the verifier', () => {
     ['an alert is missing', 'lost', () => spoilt('alerts', dropped)],
     ['an alert was given twice', 'doubled', () => spoilt('alerts', doubled)],
     ['a dead letter has a mark, but was not put back', 'lost', () => spoilt('dead_letters', marked)],
+    ['a payment is declared skipped', 'changed', () => spoilt('dead_letters', skipped, isForPayment)],
     ['the last event has no answer', 'lost', () => spoilt('decisions', (records) => records.slice(0, -1))],
   ] as const)('objects when %s', async (_, fault, spoil) => {
     const verdict = await verify(spoil(), installation)

@@ -185,6 +185,16 @@ it('the new installation goes on: every payment answered once, states as recompu
   expect(all.some(({ duplicate_of }) => duplicate_of?.startsWith(next.config.topics.transactions))).toBe(true)
 })
 
+it('its books say which payments others decided', async () => {
+  const audit = await weir([...next.flags(), 'audit', '--json'])
+  expect(audit.code, audit.stdout + audit.stderr).toBe(0)
+  const { total } = JSON.parse(audit.stdout)
+  expect(total).toMatchObject({ missing: 0, double: 0, decisions: next.decisions.length })
+  expect(total.skipped).toBe(old.decisions.length)
+  const verified = await weir([...next.flags(), 'replay', 'topic', '--verify', '--json'])
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0)
+})
+
 it('its states are those of a replay of the new topics from their beginning', async () => {
   const path = join(folder, 'states.weir')
   const replayed = await weir([

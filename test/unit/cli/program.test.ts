@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -23,6 +23,34 @@ describe('weir', () => {
   it('knows its version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
     expect(await weir(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('runs as a user id that has no name, as containers may', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['src/main.js', 'alerts', '--help'], {
+      ...{ uid: 54_321, gid: 0, encoding: 'utf8' },
+    })
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    const { stderr: told } = spawnSync(process.execPath, ['src/main.js', 'alerts', 'take', 'a-0-1'], {
+      ...{ uid: 54_321, gid: 0, encoding: 'utf8' },
+    })
+    expect(told).toContain('--who')
+  })
+
+  it('fails the same whether its output is read or not, and says that there is no room for it', () => {
+    const broken = join(folder, 'broken')
+    cpSync('models', broken, { recursive: true })
+    appendFileSync(join(broken, 'champion/1.0.0/golden.json'), ' ')
+    const shell = (line: string) =>
+      spawnSync('bash', ['-c', `set -o pipefail; ${line}`], {
+        encoding: 'utf8',
+        env: { ...process.env, WEIR: `${process.execPath} src/main.js`, WEIR_MODELS__DIRECTORY: broken },
+      })
+    expect(shell('$WEIR model check | true').status).toBe(1)
+    expect(shell('$WEIR config print | true').status).toBe(0)
+    const full = shell('$WEIR config print > /dev/full')
+    expect(full.stderr).toContain('standard output: ')
+    expect(full.status).toBe(1)
   })
 
   it.each([

@@ -105,6 +105,11 @@ describe('mistakes', () => {
       'kafka.brokers is ["a:1","b"]; allowed: list of host:port',
     ],
     ['a choice', { set: ['log.level=loud'] }, 'allowed: one of trace, debug'],
+    [
+      'two topics of one name',
+      { set: ['topics.dead_letters=payments.transactions.v1'] },
+      'topics.dead_letters: names the topic of topics.transactions',
+    ],
     ['half a key pair', { set: ['redis.tls.cert_file=c.pem'] }, 'cert_file and key_file are given together'],
     [
       'a nameless login',
