@@ -14,9 +14,22 @@ export const deniedTypes: ReadonlyMap<unknown, string> = new Map([
 
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
 
+const tooLarge =
+  'Send smaller records, or raise max.message.bytes of the topic (at brokers message.max.bytes) where they are right.'
+
+/** Error types of what a broker does not take, however often it is sent, and what to do. */
+const refusedTypes: ReadonlyMap<unknown, string> = new Map([
+  [
+    'INVALID_TIMESTAMP',
+    "Mend the time, or the clock: it lies further from now than the topic's message.timestamp.after.max.ms (or before.max.ms) allows.",
+  ],
+  ['MESSAGE_TOO_LARGE', tooLarge],
+  ['RECORD_LIST_TOO_LARGE', tooLarge],
+])
+
 /**
- * Any failure of the client as one of ours: fenced, no such topic, denied, or unavailable; the last is retriable unless
- * a certificate is the reason.
+ * Any failure of the client as one of ours: fenced, no such topic, denied, refused, or unavailable; the last is retriable
+ * unless a certificate is the reason.
  */
 export function asLogError(error: unknown, doing: string): WeirError {
   if (error instanceof WeirError) return error
@@ -38,6 +51,11 @@ export function asLogError(error: unknown, doing: string): WeirError {
         cure: `Give the user of kafka.sasl or kafka.tls the ACLs of docs/security.md; here ${lacking}.`,
         cause: error,
       })
+    }
+    const cure = refusedTypes.get(type)
+    if (cure !== undefined) {
+      const what = `Kafka refused a record while ${doing}: ${cause.message} (${type})`
+      return new WeirError('WEIR_LOG_REFUSED', what, { cure, cause: error })
     }
     if (cause.name === 'KafkaJSSASLAuthenticationError') {
       return new WeirError('WEIR_LOG_DENIED', `Kafka refused the login while ${doing}: ${cause.message}`, {

@@ -133,7 +133,8 @@ export class KafkaLog implements Log {
       const failed = this.#producer
       this.#producer = undefined
       failed?.then((producer) => producer.disconnect()).catch(() => {})
-      throw asLogError(error, 'appending')
+      const topics = new Set(records.map(({ topic }) => topic))
+      throw asLogError(error, `appending to ${[...topics].join(', ')}`)
     }
   }
 

@@ -35,7 +35,8 @@ export function registerProduce(program: Command): void {
     .addOption(onErrorOption('stop'))
     .action(async (file: string, flags: Flags, command: Command) => {
       const { config } = configOf(command)
-      const send = flags.as === 'labels' ? labelSender() : paymentSender(flags.map)
+      const futureMs = config.limits.event_time_future_ms
+      const send = flags.as === 'labels' ? labelSender(futureMs) : paymentSender(flags.map, futureMs)
       await withConnection(config, async (connection) => {
         const progress = startProgress('records', flags.limit)
         try {
@@ -52,20 +53,29 @@ export function registerProduce(program: Command): void {
 /** Sends what a row says; throws an Error that tells what is wrong with the row. */
 type Send = (row: Row, line: number, sink: Sink) => Promise<void>
 
-function paymentSender(map: string | undefined): Send {
+function paymentSender(map: string | undefined, futureMs: number): Send {
   const paymentOf = paymentReader(mappingOf(map))
   return async (row, line, sink) => {
     const { transaction, label } = paymentOf(row, line)
+    refuseFuture('event_time', transaction.event_time, futureMs)
+    if (label !== null) refuseFuture("observed_time of the row's label", label.observed_time, futureMs)
     await sink.transaction(transaction, transaction.event_time)
     if (label !== null) await sink.label(label, label.observed_time)
   }
 }
 
-function labelSender(): Send {
+function labelSender(futureMs: number): Send {
   return async (row, line, sink) => {
     const label = labelOf(row, line)
+    refuseFuture('observed_time', label.observed_time, futureMs)
     await sink.label(label, label.observed_time)
   }
+}
+
+/** Times are record timestamps here: the topics take none that lie further ahead, nor what is sent beside such a record. */
+function refuseFuture(field: string, time: number, futureMs: number): void {
+  if (time - Date.now() <= futureMs) return
+  throw new Error(`${field} lies more than ${futureMs} ms after now (limits.event_time_future_ms)`)
 }
 
 /** Sends the rows of a file. */

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contracts } from '../adapters/avro-contracts.ts'
 import type { Config } from '../config/schema.ts'
+import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Log, NewRecord } from '../core/ports.ts'
 import type { Label, Transaction } from '../core/types.ts'
-import type { Progress } from './output.ts'
+import { grouped, type Progress } from './output.ts'
 
 /** Where payments and labels go. Times are record timestamps, epoch milliseconds. */
 export interface Sink {
@@ -34,7 +35,11 @@ export async function createTopicSink(
     const records = batch
     batch = []
     if (records.length === 0) return
-    await log.append(records)
+    try {
+      await log.append(records)
+    } catch (error) {
+      throw inDoubt(error, records.length)
+    }
     sent += records.length
     progress.add(records.length)
     const aheadMs = rate === 0 ? 0 : (sent / rate) * 1_000 - (performance.now() - begun)
@@ -65,6 +70,18 @@ export async function createTopicSink(
     },
     close: flush,
   }
+}
+
+/** A request that fails may have reached some partitions: what is counted is there, and perhaps more. */
+function inDoubt(error: unknown, records: number): unknown {
+  if (!(error instanceof WeirError)) return error
+  const { code, message, cure, retriable } = error
+  const besides = `besides those counted, some of the ${grouped(records)} records sent last may be there`
+  return new WeirError(code, `${message}; ${besides}`, {
+    ...(cure !== undefined && { cure }),
+    retriable,
+    cause: error,
+  })
 }
 
 /**

@@ -34,6 +34,8 @@ function settings(partitions = 3): { set: string[]; flags: string[] } {
   return { set, flags: set.flatMap((one) => ['--set', one]) }
 }
 
+const topicsOf = ({ set }: { set: string[] }) => loadConfig({ file: '/dev/null', env: {}, set }).config.topics
+
 const { set, flags } = settings()
 const { config } = loadConfig({ file: '/dev/null', env: {}, set })
 const log = openKafka(config)
@@ -124,6 +126,34 @@ describe('weir produce', () => {
     expect(decoded).toMatchObject({ ok: true, value: { transaction_id: '1', fraud_type: 'scenario_2' } })
   })
 
+  it('a time that lies in the future is a fault of its row; what Kafka refuses is no outage', async () => {
+    const own = settings()
+    await weir(['topics', 'create', ...own.flags])
+    const columns = 'transaction_id,event_time,customer_id,amount_minor,currency,merchant_id'
+    const paid = Array.from({ length: 300 }, (_, i) => `t${i},${eventTime + i},c${i},100,EUR,m`)
+    paid[120] = `late,${Date.UTC(2099)},c120,100,EUR,m`
+    const future = join(folder, 'future.csv')
+    writeFileSync(future, [columns, ...paid, ''].join('\n'))
+    const wrong = `${future}, line 122: event_time lies more than 300000 ms after now`
+
+    const stopped = await weir(['produce', future, ...own.flags])
+    expect(stopped).toMatchObject({ code: 1, stderr: expect.stringContaining(wrong) })
+    expect(stopped.stderr).toContain('120 records in')
+    const skipped = await weir(['produce', future, '--on-error', 'skip', ...own.flags])
+    expect(skipped).toMatchObject({ code: 0, stderr: expect.stringContaining(wrong) })
+    expect(skipped.stderr).toContain('299 records in')
+    expect(await readAll(topicsOf(own).transactions)).toHaveLength(120 + 299)
+
+    // The topic keeps its own limit, whatever the configuration says by now.
+    const anyTime = ['--set', 'limits.event_time_future_ms=9000000000000']
+    const refused = await weir(['produce', future, '--on-error', 'skip', ...own.flags, ...anyTime])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toMatch(
+      /0 records in .*\n.*INVALID_TIMESTAMP.*some of the 300 records sent last may be there/,
+    )
+    expect(refused.stderr).toMatch(/WEIR_LOG_REFUSED.*\n.*message\.timestamp\.after\.max\.ms/)
+  })
+
   it('says what to do where a topic or Kafka is missing', async () => {
     const noTopic = await weir(['produce', file, '--map', 'handbook', ...settings().flags])
     expect(noTopic.code).toBe(1)
@@ -135,7 +165,7 @@ describe('weir produce', () => {
 
 it('weir generate fills the topics, at a rate', async () => {
   const own = settings()
-  const topics = loadConfig({ file: '/dev/null', env: {}, set: own.set }).config.topics
+  const topics = topicsOf(own)
   await weir(['topics', 'create', ...own.flags])
   const begun = performance.now()
   const run = await weir([
