@@ -5,6 +5,7 @@ import type { Row } from '../files/cells.ts'
 import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
 import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
 import { labelColumns, labelOf, mappingOf, paymentReader } from '../files/payments.ts'
+import { Readable } from '../files/readable.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
 import { shownNames } from '../files/shown.ts'
 import { Arrivals } from './arrivals.ts'
@@ -134,10 +135,9 @@ async function* readPayments(
     })
     try {
       for await (const batch of rows) {
-        const read = readBatch(file, batch, paymentOf)
+        const read = readBatch(file, batch, paymentOf, readable)
         for (const one of read) if (!('kind' in one)) arrivals.add(one.line, one.value.transaction.event_time)
         arrivals.check(false)
-        readable.add(read)
         yield read
       }
       arrivals.check(true)
@@ -147,52 +147,30 @@ async function* readPayments(
     }
     before += size
   }
-  readable.check('check that these are payments, and that the mapping, --map, is the one for them')
+  readable.check(
+    nameOf(files),
+    'check that these are payments, and that the mapping, --map, is the one for them',
+  )
 }
 
-/** Sees to it that not all rows are such as cannot be read: the file is then another than was meant. */
-class Readable {
-  #good = 0
-  #bad = 0
-  #first: Rejected | undefined
-
-  add(read: readonly (object | Rejected)[]): void {
-    for (const one of read) {
-      if (!('kind' in one)) this.#good++
-      else {
-        this.#bad++
-        this.#first ??= one as Rejected
-      }
-    }
-  }
-
-  /** @throws WeirError WEIR_CLI_INPUT where there were rows and none was good. */
-  check(cure: string): void {
-    if (this.#first === undefined || this.#good > 0) return
-    const { at, reason } = this.#first
-    throw new WeirError(
-      'WEIR_CLI_INPUT',
-      `not one of ${this.#bad} rows can be read; the first, ${at}: ${reason}`,
-      {
-        cure,
-      },
-    )
-  }
-}
-
-/** Each row read, or why it cannot be. */
+/** Each row read, or why it cannot be; `readable` is told of both. */
 function readBatch<T>(
   file: string,
   rows: readonly FileRow[],
   read: (row: Row, line: number) => T,
+  readable: Readable,
 ): (At<T> | Rejected)[] {
   return rows.map((found) => {
     const { line } = found
     try {
       if ('error' in found) throw new Error(found.error)
-      return { line, value: read(found.row, line) }
+      const value = read(found.row, line)
+      readable.good()
+      return { line, value }
     } catch (error) {
-      return { kind: 'rejected', at: `${file}, line ${line}`, reason: (error as Error).message }
+      const [at, reason] = [`${file}, line ${line}`, (error as Error).message]
+      readable.bad(at, reason)
+      return { kind: 'rejected', at, reason }
     }
   })
 }
@@ -207,15 +185,13 @@ async function loadLabels(files: readonly InputFile[]): Promise<{ labels: Label[
   for (const { path } of files) {
     const file = fileName(path)
     for await (const rows of readRows(path, { onColumns: (found) => columns.check(file, found) })) {
-      const read = readBatch(file, rows, labelOf)
-      readable.add(read)
-      for (const one of read) {
+      for (const one of readBatch(file, rows, labelOf, readable)) {
         if ('kind' in one) rejected.push(one)
         else labels.push(one.value)
       }
     }
   }
-  readable.check(labelAdvice)
+  if (files.length > 0) readable.check(nameOf(files), `${labelAdvice}, or leave it out`)
   return { labels: labels.sort((a, b) => a.observed_time - b.observed_time), rejected }
 }
 

@@ -46,6 +46,14 @@ describe('flags that would do nothing', () => {
   })
 })
 
+it('a file without rows leaves the table that there was', async () => {
+  writeFileSync(at('head.csv'), handbook.slice(0, handbook.indexOf('\n') + 1))
+  writeFileSync(at('kept.parquet'), 'a table')
+  const args = ['export', at('head.csv'), '--map', 'handbook', '--out', at('kept.parquet')]
+  expect(await weir(args)).toMatchObject({ code: 1, stderr: expect.stringContaining('head.csv has no rows') })
+  expect(readFileSync(at('kept.parquet'), 'utf8')).toBe('a table')
+})
+
 it('export takes the features of the mapping, unless others are named', async () => {
   const hashOf = async (...flags: string[]) => {
     const args = ['export', at('h.csv'), '--map', 'handbook', '--out', at('h.parquet'), '--json', ...flags]

@@ -258,11 +258,15 @@ describe('labels that do not fit', () => {
 describe('labels and payments that are something else', () => {
   const failing = (path: string, labels?: string) => expect(read(path, { labels })).rejects
 
-  it('labels without the columns of labels, or of which none can be read', async () => {
+  it('labels without the columns of labels, without rows, or of which none can be read', async () => {
     const good = await written('good.csv', payments)
     await failing(good, good).toMatchObject({
       message: expect.stringContaining('good.csv has no column label_id; it has transaction_id'),
       cure: expect.stringContaining('schemas/label.avsc'),
+    })
+    await failing(good, await written('nobody.jsonl', [], 'label.avsc')).toMatchObject({
+      message: 'nobody.jsonl has no rows',
+      cure: expect.stringContaining('leave it out'),
     })
     const other = await written('other.jsonl', payments)
     await failing(good, other).toThrow(
@@ -278,7 +282,11 @@ describe('labels and payments that are something else', () => {
       ),
       cure: expect.stringContaining('--map'),
     })
-    expect(await read(file('head-only.csv', `${head}\n`))).toEqual([])
+    await failing(file('head-only.csv', `${head}\n`)).toMatchObject({
+      code: 'WEIR_CLI_INPUT',
+      message: 'head-only.csv has no rows',
+    })
+    await failing(file('empty.jsonl', '')).toThrow('empty.jsonl has no rows')
   })
 })
 
