@@ -154,6 +154,38 @@ describe('weir produce', () => {
     expect(refused.stderr).toMatch(/WEIR_LOG_REFUSED.*\n.*message\.timestamp\.after\.max\.ms/)
   })
 
+  it('names the columns that it does not read, and refuses a file that is something else', async () => {
+    const own = settings()
+    await weir(['topics', 'create', ...own.flags])
+    const columns = 'transaction_id,event_time,customer_id,amount_minor,currency,merchant_id'
+    const written = (name: string, ...lines: string[]) => {
+      writeFileSync(join(folder, name), [...lines, ''].join('\n'))
+      return join(folder, name)
+    }
+    const produced = (path: string, ...more: string[]) =>
+      weir(['produce', path, '--on-error', 'skip', ...more, ...own.flags])
+    const misspelt = await produced(
+      written('odd.csv', `${columns},deviceid`, `t1,${eventTime},c,100,EUR,m,d-1`),
+    )
+    expect(misspelt.stderr).toContain('odd.csv: deviceid are no fields of a payment and were not read')
+    expect(misspelt.stderr).toContain('1 records in')
+
+    const row = `t2,${eventTime},c,100,XXY,m`
+    const refused: [string, string[], string][] = [
+      [written('bad.csv', columns, row, row), [], 'not one of 2 rows can be read; the first, '],
+      [written('head.csv', columns), [], 'head.csv has no rows'],
+      [written('semi.csv', columns.replaceAll(',', ';')), [], 'semi.csv has no column transaction_id'],
+      [join(folder, 'odd.csv'), ['--as', 'labels'], 'odd.csv has no column label_id'],
+    ]
+    for (const [path, more, message] of refused) {
+      const { code, stderr } = await produced(path, ...more)
+      expect(stderr).toContain(message)
+      expect(stderr).toContain('WEIR_CLI_INPUT')
+      expect(code).toBe(1)
+    }
+    expect(await readAll(topicsOf(own).transactions)).toHaveLength(1)
+  })
+
   it('says what to do where a topic or Kafka is missing', async () => {
     const noTopic = await weir(['produce', file, '--map', 'handbook', ...settings().flags])
     expect(noTopic.code).toBe(1)

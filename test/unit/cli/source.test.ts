@@ -46,6 +46,14 @@ describe('flags that would do nothing', () => {
   })
 })
 
+it('labels are not mapped', async () => {
+  const args = ['produce', at('h.csv'), '--as', 'labels', '--map', 'handbook']
+  expect(await weir(args)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--map does nothing with --as labels'),
+  })
+})
+
 it('a file without rows leaves the table that there was', async () => {
   writeFileSync(at('head.csv'), handbook.slice(0, handbook.indexOf('\n') + 1))
   writeFileSync(at('kept.parquet'), 'a table')
