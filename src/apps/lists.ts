@@ -1,18 +1,22 @@
-import { readListChanges } from '../config/control-texts.ts'
+import { mistakesOf, readListChanges } from '../config/control-texts.ts'
+import { hint } from '../config/definitions.ts'
 import type { Config } from '../config/schema.ts'
 import { bodyOf } from '../core/control.ts'
 import { unlessRefused, WeirError } from '../core/errors.ts'
-import { ListBook, type ListChange, type ListEntry, strengths } from '../core/lists.ts'
+import { ListBook, type ListChange, strengths } from '../core/lists.ts'
 import { listNames, listTypes } from '../core/verdict.ts'
 import type { Row } from '../files/cells.ts'
 import { parseTime } from '../files/conversions.ts'
+import { Columns } from '../files/inputs.ts'
 import { readRows } from '../files/rows.ts'
+import { shown } from '../files/shown.ts'
 import { readChanges } from '../stream/control-changes.ts'
 import type { Connection } from './connect.ts'
 import { type Author, publishChange } from './control.ts'
 
-/** One record of the control topic holds no more. */
-const changesARecord = 2_000
+/** One record of the control topic holds no more: with the longest texts, 2,444 bytes each, they keep to Kafka's 1 MB. */
+const changesARecord = 400
+const mostShown = 10
 
 /** The lists as the control topic has them now. */
 export async function readLists({ log, contracts }: Connection, { topics }: Config): Promise<ListBook> {
@@ -60,42 +64,75 @@ export async function publishLists(
   }
 }
 
+/** Of a file of entries; false: rows may lack it. */
+const entryColumns: ReadonlyMap<string, boolean> = new Map([
+  ['list', true],
+  ['type', true],
+  ['value', true],
+  ['strength', false],
+  ['expires', false],
+  ['reason', false],
+])
+
 /**
  * Entries of a file with the columns list, type and value, and where wanted strength, expires (ISO 8601) and reason.
  *
- * @throws WeirError WEIR_CLI_INPUT that names the line.
+ * @throws WeirError WEIR_CLI_INPUT that names the lines, where one of them is no entry.
  */
 export async function entriesOfFile(path: string, who: string): Promise<ListChange[]> {
   const changes: ListChange[] = []
-  for await (const rows of readRows(path)) {
+  const mistakes: string[] = []
+  let count = 0
+  const onColumns = (found: readonly string[]) => {
+    const unknown = unknownColumns(new Columns(entryColumns, cure).check(path, found))
+    if (unknown.length > 0) throw unfit(`${path}: ${unknown.join('; ')}`)
+  }
+  for await (const rows of readRows(path, { onColumns })) {
     for (const one of rows) {
-      if ('error' in one) throw unfit(path, one.line, one.error)
-      changes.push({ op: 'add', ...entryOf(one.row, path, one.line), who })
+      const entry = 'error' in one ? one.error : entryOf(one.row, who)
+      if (typeof entry !== 'string') changes.push(entry)
+      else if (++count <= mostShown) mistakes.push(`${path}, line ${one.line}: ${entry}`)
     }
   }
+  if (count > mostShown) mistakes.push(`and ${count - mostShown} lines more`)
+  if (count > 0) throw unfit(mistakes.join('\n'))
+  if (changes.length === 0) throw unfit(`${path} has no rows`)
   return changes
 }
 
-function entryOf(row: Row, path: string, line: number): Omit<ListEntry, 'who'> {
+/** The entry of a row, or what is wrong with it. */
+function entryOf(row: Row, who: string): ListChange | string {
+  const mistakes = unknownColumns(Object.keys(row).filter((column) => !entryColumns.has(column)))
   const text = (name: string): string => String(row[name] ?? '').trim()
   const among = <Name extends string>(name: string, known: readonly Name[], given: string): Name => {
-    const found = known.find((one) => one === given)
-    if (found !== undefined) return found
-    throw unfit(path, line, `${name} is not one of ${known.join(', ')}`)
+    if (!known.some((one) => one === given)) mistakes.push(`${name} is not one of ${known.join(', ')}`)
+    return given as Name
   }
   const expires = text('expires') === '' ? null : parseTime(text('expires'))
-  if (expires === undefined) throw unfit(path, line, 'expires is not ISO 8601')
-  return {
+  if (expires === undefined) mistakes.push('expires is not ISO 8601')
+  const entry: ListChange = {
+    op: 'add',
     list: among('list', listNames, text('list')),
     type: among('type', listTypes, text('type')),
     value: text('value'),
     strength: among('strength', strengths, text('strength') || 'overridable'),
-    expires,
+    expires: expires ?? null,
     reason: text('reason'),
+    who,
   }
+  if (mistakes.length === 0) mistakes.push(...mistakesOf(entry))
+  return mistakes.length === 0 ? entry : mistakes.join('; ')
 }
 
-const unfit = (path: string, line: number, what: string): WeirError =>
-  new WeirError('WEIR_CLI_INPUT', `${path}, line ${line}: ${what}`, {
-    cure: 'mend the line; nothing was sent. docs/decisioning.md says what entries are',
+/** One that is not read would make another entry than was meant: a `final` that is lost, an end that never comes. */
+function unknownColumns(names: readonly string[]): string[] {
+  const known = [...entryColumns.keys()]
+  return names.map((name) => {
+    const [meant = `; there are ${known.join(', ')}`] = hint(name, known)
+    return `there is no column "${shown(name)}"${meant}`
   })
+}
+
+const cure = 'mend the file; nothing was sent. docs/decisioning.md says what entries are'
+
+const unfit = (what: string): WeirError => new WeirError('WEIR_CLI_INPUT', what, { cure })

@@ -83,7 +83,9 @@ export function registerLists(program: Command): void {
   addAuthor(
     lists
       .command('import')
-      .description('put the entries of a file on the lists, all or none')
+      .description(
+        'put the entries of a file on the lists; none where one is wrong. If it is cut off, run it again',
+      )
       .argument('<file>', 'CSV, JSON Lines, Avro or Parquet'),
   ).action(async (path: string, flags: Author, command: Command) => {
     await send(await entriesOfFile(path, flags.author), flags, command)

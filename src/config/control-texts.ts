@@ -40,7 +40,13 @@ function isIdentifier(value: string): boolean {
 /** Whatever it is put into: a card number is never kept. */
 const free = z.string().refine((value) => !holdsPan(value), { error: 'holds a card number' })
 const named = { type: oneOf(listTypes), value: free }
-const time = z.int().min(0)
+/** The whole record is looked through for card numbers, and a moment from 2096-10-02 on may read as one. */
+const time = z
+  .int()
+  .min(0)
+  .refine((ms) => !holdsPan(String(ms)), {
+    error: 'reads as a card number, in milliseconds: take a minute more or less',
+  })
 
 function checkValue({ type, value }: { type: ListType; value: string }, context: z.RefinementCtx): void {
   if (valuesOf[type](value)) return
@@ -84,6 +90,12 @@ export function createControlReader({
 /** @throws WeirError WEIR_CONTROL_REFUSED that names the place in the text. */
 export const readListChanges = (text: string): readonly ListChange[] =>
   (checked('list', jsonOf('list', text), changes, code, cure) as { changes: ListChange[] }).changes
+
+/** What is wrong with one change, each with its field; nothing where it can be made. */
+export function mistakesOf(one: ListChange): string[] {
+  const { error } = change.safeParse(one)
+  return (error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`)
+}
 
 /** @throws WeirError WEIR_CONTROL_REFUSED that names the place in the text. */
 export const readSnooze = (text: string): Snooze =>

@@ -119,6 +119,24 @@ it('a snooze of no rule, and a removal of what stands nowhere, are published and
   expect(await change('remove', '203.0.113.0/24')).toMatchObject({ code: 0, stderr: '' })
 })
 
+it('a file of entries goes in records that Kafka takes, none where a row is wrong, and again without harm', async () => {
+  const rows = Array.from({ length: 1_300 }, (_, i) => `watch,device,d-${i},,,${'€'.repeat(256)}`)
+  const entries = (...more: string[]) =>
+    file('entries.csv', ['list,type,value,strength,expires,reason', ...rows, ...more, ''].join('\n'))
+  const imported = (path: string) => weir(['lists', 'import', path, '--author', 'ana', ...flags])
+  const end = async () => (await log.bounds({ topic: config.topics.control, partition: 0 })).end
+  const before = await end()
+  const refused = await imported(entries('watch,ip,nowhere,,,'))
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('line 1302: value of type ip') })
+  expect(await end()).toBe(before)
+
+  for (const _ of ['first', 'again']) {
+    expect(await imported(entries())).toMatchObject({ code: 0, stderr: '' })
+    const { stdout } = await weir(['lists', 'show', 'watch', '--limit', '1', ...flags])
+    expect(stdout).toContain('1 of 1,300 entries')
+  }
+})
+
 it('sends nothing that fails check or tests', async () => {
   const before = await log.bounds({ topic: config.topics.control, partition: 0 })
   const unknown = file('unknown.yaml', example.replace('feature.geo_speed', 'feature.geo_sped'))
