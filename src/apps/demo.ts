@@ -1,16 +1,14 @@
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { finished } from 'node:stream/promises'
 import type { Codec } from '../adapters/avro.ts'
 import { createMemoryLog } from '../adapters/memory-log.ts'
 import { createMemoryStore } from '../adapters/memory-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { ActiveSet } from '../core/decide.ts'
-import { WeirError } from '../core/errors.ts'
 import { partitionOf } from '../core/partition.ts'
-import type { Log, LogRecord, NewRecord } from '../core/ports.ts'
+import type { Log, LogRecord, NewRecord, Run } from '../core/ports.ts'
 import type { Alert, Decision } from '../core/types.ts'
+import { jsonLine } from '../files/write.ts'
+import { openWritten } from '../files/written.ts'
 import { type Generated, generate } from '../generator/generate.ts'
 import { type Scorer, startScorer } from '../stream/scorer.ts'
 import { loadActiveSet } from './active-set.ts'
@@ -79,32 +77,34 @@ export async function runDemo(config: Config, options: DemoOptions): Promise<Dem
     retain: 'unread',
     maxRunRecords: config.chunk.max_records,
   })
-  // Nothing but a bug can make an embedded lane fail, and then it would fail for ever.
+  // Nothing but a bug can make an embedded lane fail, and then it would fail for ever; so does a reader on a full disk.
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
   const scorer = await startEmbedded(config, active, log, contracts, tally, failure.reject)
   const frauds = new Set<string>()
-  const results = await collectResults(log, config, contracts, options.out, tally, frauds)
-
-  for (const step of steps(options)) {
-    const records: NewRecord[] = []
-    for (const item of step) {
-      if (item.kind === 'transaction' && item.fraudType !== null && !item.isDuplicate)
-        frauds.add(item.transaction.transaction_id)
-      records.push(toRecord(item, config, contracts))
+  try {
+    const results = await collectResults(log, config, contracts, options.out, tally, frauds, failure.reject)
+    for (const step of steps(options)) {
+      const records: NewRecord[] = []
+      for (const item of step) {
+        if (item.kind === 'transaction' && item.fraudType !== null && !item.isDuplicate)
+          frauds.add(item.transaction.transaction_id)
+        records.push(toRecord(item, config, contracts))
+      }
+      await log.append(records)
+      await Promise.race([scorer.subscription.idle(), failure.promise])
+      const newAlerts = await Promise.race([results.settle(), failure.promise])
+      const events = step.filter(({ kind }) => kind !== 'label').length
+      tally.events += events
+      tally.labels += step.length - events
+      options.onStep(tally, newAlerts)
+      await options.pause(tally.events)
     }
-    await log.append(records)
-    await Promise.race([scorer.subscription.idle(), failure.promise])
-    const newAlerts = await results.settle()
-    const events = step.filter(({ kind }) => kind !== 'label').length
-    tally.events += events
-    tally.labels += step.length - events
-    options.onStep(tally, newAlerts)
-    await options.pause(tally.events)
+    await scorer.stop()
+    await results.close()
+  } finally {
+    await log.close()
   }
-  await scorer.stop()
-  await results.close()
-  await log.close()
   tally.frauds = frauds.size
   return tally
 }
@@ -209,28 +209,34 @@ async function collectResults(
   out: string,
   tally: DemoTally,
   frauds: ReadonlySet<string>,
+  failed: (error: unknown) => void,
 ): Promise<Results> {
-  const decisionsFile = openLines(join(out, 'decisions.jsonl'))
-  const alertsFile = openLines(join(out, 'alerts.jsonl'))
+  const decisionsFile = await openWritten(join(out, 'decisions.jsonl'))
+  const alertsFile = await openWritten(join(out, 'alerts.jsonl'))
   let newAlerts: Alert[] = []
+  const take = async ({ topic, records }: Run): Promise<number> => {
+    if (topic === topics.decisions) {
+      for (const decision of await values(contracts.decisions, records)) {
+        count(decision, tally, frauds)
+        await decisionsFile.write(jsonLine({ ...decision, features: decision.features.toString('base64') }))
+      }
+    } else if (topic === topics.alerts) {
+      const alerts = await values(contracts.alerts, records)
+      for (const alert of alerts) await alertsFile.write(jsonLine(alert))
+      tally.alerts += alerts.length
+      newAlerts.push(...alerts)
+    } else {
+      tally.deadLetters += records.length
+    }
+    return (records.at(-1) as LogRecord).offset + 1
+  }
   const subscription = await log.subscribe('demo', [topics.decisions, topics.alerts, topics.dead_letters], {
     onAssigned() {},
-    async onRun({ topic, records }) {
-      if (topic === topics.decisions) {
-        for (const decision of await values(contracts.decisions, records)) {
-          count(decision, tally, frauds)
-          await decisionsFile.write({ ...decision, features: decision.features.toString('base64') })
-        }
-      } else if (topic === topics.alerts) {
-        const alerts = await values(contracts.alerts, records)
-        for (const alert of alerts) await alertsFile.write(alert)
-        tally.alerts += alerts.length
-        newAlerts.push(...alerts)
-      } else {
-        tally.deadLetters += records.length
-      }
-      return (records.at(-1) as LogRecord).offset + 1
-    },
+    onRun: (run) =>
+      take(run).catch((error: unknown) => {
+        failed(error)
+        throw error
+      }),
   })
   return {
     async settle() {
@@ -264,25 +270,4 @@ async function values<T>(codec: Codec<T>, records: readonly LogRecord[]): Promis
     if (checked.ok) return checked.value
     throw new Error(`weir wrote what it cannot read: ${checked.rejection.message}`)
   })
-}
-
-function openLines(path: string): { write(value: object): Promise<void>; close(): Promise<void> } {
-  const file = createWriteStream(path)
-  const failed = new Promise<never>((_, reject) => {
-    file.once('error', (cause) => {
-      reject(new WeirError('WEIR_CLI_INPUT', `cannot write ${path}: ${cause.message}`, { cause }))
-    })
-  })
-  failed.catch(() => {})
-  return {
-    async write(value) {
-      if (!file.write(`${JSON.stringify(value)}\n`)) {
-        await Promise.race([once(file, 'drain'), failed])
-      }
-    },
-    async close() {
-      file.end()
-      await Promise.race([finished(file), failed])
-    },
-  }
 }

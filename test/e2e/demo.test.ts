@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -66,5 +66,17 @@ describe('the demo', () => {
     expect(digest(again.decisions)).toBe(digest(first.decisions))
     expect(digest(again.alerts)).toBe(digest(first.alerts))
     expect(digest(other.decisions)).not.toBe(digest(first.decisions))
+  })
+
+  it.each(['decisions', 'alerts'])('a disk that is too full for the %s ends it', async (name) => {
+    const out = join(folder, `full-${name}`)
+    await mkdir(out)
+    await symlink('/dev/full', join(out, `${name}.jsonl`))
+    const { code, stdout, stderr } = await weir(['demo', '--events', '6000', '--out', out])
+    expect(code).toBe(1)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(`error: cannot write ${join(out, name)}.jsonl: ENOSPC`)
+    expect(stderr).toContain('cure: free space')
+    expect(stderr).not.toContain('Warning')
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -52,6 +52,35 @@ describe('a file of payments', () => {
     await expect(rowsOf(join(folder, 'x.xlsx'))).rejects.toThrow('what kind of file')
     await expect(rowsOf(join(folder, 'absent.csv'))).rejects.toThrow('cannot read')
   })
+})
+
+describe('a full disk', () => {
+  const [payment] = [...generate({ seed: 3, events: 1 })].flatMap((record) =>
+    record.kind === 'transaction' ? [record.transaction] : [],
+  ) as [Transaction]
+
+  it.each(['csv', 'jsonl', 'avro'])(
+    'ends what is written as .%s with a cure, soon or at the end',
+    async (kind) => {
+      const path = join(folder, `full.${kind}`)
+      symlinkSync('/dev/full', path)
+      const diskFull = {
+        code: 'WEIR_CLI_INPUT',
+        message: expect.stringMatching(`^cannot write ${path}: ENOSPC`),
+        cure: expect.stringContaining('free space'),
+      }
+      const short = await createRecordFile(path, 'transaction.avsc')
+      await short.write(payment)
+      await expect(short.close()).rejects.toMatchObject(diskFull)
+
+      const long = await createRecordFile(path, 'transaction.avsc')
+      const writing = async () => {
+        for (;;) await long.write(payment)
+      }
+      await expect(writing()).rejects.toMatchObject(diskFull)
+      await expect(long.close()).rejects.toMatchObject(diskFull)
+    },
+  )
 })
 
 describe('rows', () => {
