@@ -1,8 +1,9 @@
 import type { Codec } from '../adapters/avro.ts'
+import { offsetIn } from '../core/decide.ts'
 import { type LabelView, viewAt } from '../core/labels-view.ts'
 import { partitionOf } from '../core/partition.ts'
 import type { Decision, Transaction } from '../core/types.ts'
-import { caseNamed, type DeskCase, readDesk } from './cases.ts'
+import { caseNamed, type DeskAlert, type DeskCase, readDesk } from './cases.ts'
 import { type Desk, readSince, type Since } from './desk.ts'
 
 /** A payment near the alerts of a case. */
@@ -17,7 +18,10 @@ export interface LinkedPayment {
 
 export interface CaseDetails {
   readonly case: DeskCase
+  /** By event_time. */
   readonly payments: readonly LinkedPayment[]
+  /** Alerts whose own payment was not found: retention may have taken it. */
+  readonly withoutPayment: readonly DeskAlert[]
   /** Whether more records lay near the alerts than are read for one case, so that payments may lack. */
   readonly isCut: boolean
 }
@@ -28,7 +32,8 @@ const aroundMs = 3_600_000
 const mostRead = 500_000
 
 /**
- * A case with its customer's payments from an hour before its first alert to an hour after its last.
+ * A case with its customer's payments from an hour before its first alert to an hour after its last, those of its alerts
+ * among them wherever they lie on the log.
  *
  * @param id of any of its alerts.
  * @throws WeirError WEIR_CASE_NOT_FOUND.
@@ -56,12 +61,20 @@ export async function caseDetails(desk: Desk, id: string, now: number): Promise<
   const partition = alerts[0]?.partition as number
   const times = alerts.map(({ event_time }) => event_time)
   const decidedTimes = alerts.map(({ decided_time }) => decided_time)
-  // A payment's event_time may lie a little after its record timestamp.
-  const payments = await ofCustomer(topics.transactions, contracts.transactions, {
+  const from = Math.min(...times) - aroundMs
+  const to = Math.max(...times) + aroundMs
+  const alerted = new Set(alerts.map(({ transaction_id }) => transaction_id))
+  const read = await ofCustomer(topics.transactions, contracts.transactions, {
     partition,
-    from: Math.min(...times) - aroundMs - limits.event_time_future_ms,
-    to: Math.max(...times) + aroundMs,
+    // A payment's event_time may lie a little after its record timestamp.
+    from: from - limits.event_time_future_ms,
+    to,
+    // One that came late, or was put back, lies behind what is older than it.
+    including: alerts.flatMap(({ alert_id }) => offsetIn(alert_id, topics.transactions, partition) ?? []),
   })
+  const payments = read
+    .filter((one) => (one.event_time >= from && one.event_time < to) || alerted.has(one.transaction_id))
+    .sort((a, b) => a.event_time - b.event_time)
   const decisions = await ofCustomer(topics.decisions, contracts.decisions, {
     partition,
     from: Math.min(...decidedTimes) - aroundMs,
@@ -69,11 +82,11 @@ export async function caseDetails(desk: Desk, id: string, now: number): Promise<
   })
   const labels = await ofCustomer(topics.labels, contracts.labels, {
     partition: partitionOf(customer_id, await log.partitions(topics.labels)),
-    from: Math.min(...times) - aroundMs,
+    from,
   })
   const decisionOn = new Map(decisions.map((one) => [one.transaction_id, one]))
   const labelsOn = Map.groupBy(labels, ({ transaction_id }) => transaction_id)
-  const alerted = new Set(alerts.map(({ transaction_id }) => transaction_id))
+  const ids = new Set(payments.map(({ transaction_id }) => transaction_id))
   return {
     case: found,
     payments: payments.map((transaction) => ({
@@ -82,6 +95,7 @@ export async function caseDetails(desk: Desk, id: string, now: number): Promise<
       isAlert: alerted.has(transaction.transaction_id),
       label: viewAt(labelsOn.get(transaction.transaction_id) ?? [], now),
     })),
+    withoutPayment: alerts.filter(({ transaction_id }) => !ids.has(transaction_id)),
     isCut,
   }
 }

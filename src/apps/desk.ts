@@ -40,6 +40,8 @@ export interface Since {
   readonly to?: number
   /** All when absent. */
   readonly partition?: number
+  /** Offsets that are part of it whatever their timestamps, which need not rise along the log; with `partition` only. */
+  readonly including?: readonly number[]
   /** Records read at most; all when absent. */
   readonly most?: number
   /** Told when more lay there. */
@@ -51,23 +53,27 @@ export async function* readSince<T>(
   { log }: Pick<Desk, 'log'>,
   topic: string,
   codec: Codec<T>,
-  { from, to, partition: only, most = Number.POSITIVE_INFINITY, onCut }: Since,
+  { from, to, partition: only, including = [], most = Number.POSITIVE_INFINITY, onCut }: Since,
 ): AsyncGenerator<readonly Found<T>[], void, undefined> {
   const partitions = await log.partitions(topic)
   let left = most
   for (let partition = only ?? 0; partition < (only === undefined ? partitions : only + 1); partition++) {
     const at = { topic, partition }
     const { first, end } = await log.bounds(at)
-    const begin = Math.max(first, await log.offsetAt(at, from))
-    const last = to === undefined ? end : await log.offsetAt(at, to)
+    const named = including.filter((offset) => offset >= first && offset < end)
+    const begin = Math.max(first, Math.min(await log.offsetAt(at, from), ...named))
+    const last = Math.max(to === undefined ? end : await log.offsetAt(at, to), ...named.map((one) => one + 1))
     const stop = Math.min(last, begin + left)
     if (stop < last) onCut?.()
     left -= Math.max(0, stop - begin)
-    for await (const records of log.read(at, begin, stop)) {
-      const checked = await checkRecords(codec, records)
-      yield checked.flatMap((one, i) =>
-        one.ok ? [{ ...at, value: one.value, timestamp: records[i]?.timestamp ?? 0 }] : [],
-      )
+    const beyond = named.filter((offset) => offset >= stop).map((offset) => [offset, offset + 1] as const)
+    for (const [start, next] of [[begin, stop] as const, ...beyond]) {
+      for await (const records of log.read(at, start, next)) {
+        const checked = await checkRecords(codec, records)
+        yield checked.flatMap((one, i) =>
+          one.ok ? [{ ...at, value: one.value, timestamp: records[i]?.timestamp ?? 0 }] : [],
+        )
+      }
     }
   }
 }

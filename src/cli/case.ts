@@ -47,8 +47,15 @@ export async function showCase(
 ): Promise<void> {
   const found = await caseDetails(desk, id, Date.now())
   const details = narrator === null ? found : await narrated(found, narrator)
-  const { case: one, payments, isCut } = details
-  if (json) return printJson({ ...one, payments: payments.map(paymentJson), is_cut: isCut })
+  const { case: one, payments, withoutPayment, isCut } = details
+  if (json) {
+    return printJson({
+      ...one,
+      payments: payments.map(paymentJson),
+      payments_gone: withoutPayment.map(({ transaction_id }) => transaction_id),
+      is_cut: isCut,
+    })
+  }
   showDetails(details)
 }
 
@@ -63,7 +70,7 @@ async function narrated(details: CaseDetails, narrator: NarratorSettings): Promi
   return { ...details, case: { ...details.case, alerts } }
 }
 
-function showDetails({ case: one, payments, isCut }: CaseDetails): void {
+function showDetails({ case: one, payments, withoutPayment, isCut }: CaseDetails): void {
   print(`${styled('bold', one.case_id)}  ${stateOf(one)}`)
   print(
     `customer ${shown(one.customer_id)}, opened ${when(one.opened_time)}, expected loss ${one.loss.toFixed(2)}`,
@@ -84,6 +91,11 @@ function showDetails({ case: one, payments, isCut }: CaseDetails): void {
       label === null ? '' : `${label.fraud ? 'fraud' : 'good'}, ${label.state} by ${label.source}`,
     ]),
   )
+  for (const { alert_id, transaction_id } of withoutPayment) {
+    note(
+      `${shown(transaction_id)}, the payment of alert ${alert_id}, was not found: retention may have taken it`,
+    )
+  }
   if (isCut) note('more payments lay there than are read for one case: some may lack')
   for (const { who, action_time, text } of one.notes) {
     print('')

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createKafkaAdmin } from '../../src/adapters/kafka-admin.ts'
 import { actOnCase } from '../../src/apps/case-action.ts'
 import { type Desk, openDesk, readAllSince } from '../../src/apps/desk.ts'
 import { labelPayment } from '../../src/apps/label.ts'
@@ -184,5 +185,54 @@ describe('weir label', () => {
     const out = join(folder, 'table.parquet')
     const exported = await run('export', 'topic', '--out', out)
     expect(exported.json).toMatchObject({ rows: 4, frauds: 2, labels: 4 })
+  })
+})
+
+describe('a payment that lies behind newer ones', () => {
+  const around = 3 * 3_600_000
+  const customer_id = 'c-late'
+
+  /** Appends a payment, and an alert on it. */
+  async function alerted(transaction_id: string, event_time: number): Promise<string> {
+    const { config, log, contracts } = installation
+    const { transactions, alerts, partitions } = config.topics
+    const at = { partition: partitionOf(customer_id, partitions), key: customer_id }
+    const { end } = await log.bounds({ ...at, topic: transactions })
+    await installation.send(aTransaction({ transaction_id, customer_id, event_time }))
+    const alert_id = `${transactions}-${at.partition}-${end}`
+    const alert = anAlert({ transaction_id, customer_id, event_time, alert_id })
+    await log.append([{ ...at, topic: alerts, value: contracts.alerts.encode(alert) }])
+    return alert_id
+  }
+
+  it('is shown with its alert, and without what lies between', async () => {
+    const event_time = begun - 5 * day
+    await installation.send(
+      aTransaction({ transaction_id: 'tx-near', customer_id, event_time: event_time + 60_000 }),
+      aTransaction({ transaction_id: 'tx-newer', customer_id, event_time: event_time + around }),
+    )
+    const id = await alerted('tx-late', event_time)
+    const { json } = await run('alerts', 'show', id)
+    expect(json.payments).toMatchObject([
+      { transaction: { transaction_id: 'tx-late' }, is_alert: true },
+      { transaction: { transaction_id: 'tx-near' }, is_alert: false },
+    ])
+    expect(json.payments_gone).toEqual([])
+  })
+
+  it('is named where it can no longer be read', async () => {
+    const { config, log } = installation
+    const { transactions, partitions } = config.topics
+    const partition = partitionOf(customer_id, partitions)
+    const id = await alerted('tx-gone', begun - 2 * day)
+    const { end } = await log.bounds({ topic: transactions, partition })
+    const admin = await createKafkaAdmin({ brokers: inject('kafkaBrokers').split(',') })
+    await admin.deleteBefore({ topic: transactions, partition }, end)
+    await admin.close()
+    const { stderr } = await weir(['alerts', 'show', id, ...installation.flags()])
+    expect(stderr).toContain(
+      `tx-gone, the payment of alert ${id}, was not found: retention may have taken it`,
+    )
+    expect((await run('alerts', 'show', id)).json).toMatchObject({ payments: [], payments_gone: ['tx-gone'] })
   })
 })
