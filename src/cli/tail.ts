@@ -79,17 +79,21 @@ export function verdict({
 
 export const when = (eventTime: number): string => new Date(eventTime).toISOString()
 
-function decisionLine(decision: Decision): string {
+export function decisionLine(decision: Decision): string {
   const { event_time, customer_id, transaction_id, reasons } = decision
-  return `${when(event_time)}  ${verdict(decision)}  ${customer_id}  ${transaction_id}  ${reasons.join(' ')}`.trimEnd()
+  const what = visible(`${customer_id}  ${transaction_id}  ${reasons.join(' ')}`)
+  return `${when(event_time)}  ${verdict(decision)}  ${what}`.trimEnd()
 }
 
-function alertLine(alert: Alert): string {
+export function alertLine(alert: Alert): string {
   const { event_time, customer_id, amount_minor, currency, channel, merchant_name, merchant_id } = alert
   const { reasons, narrative } = alert
-  const head = `${when(event_time)}  ${verdict(alert)}  ${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`
+  const what = visible(
+    `${customer_id}  ${money(amount_minor, currency)}, ${channel}, ${merchant_name ?? merchant_id}`,
+  )
   return [
-    visible(head),
+    // The verdict may be coloured.
+    `${when(event_time)}  ${verdict(alert)}  ${what}`,
     ...reasons.map(({ code, text }) => `    ${styled('dim', code)} ${visible(text)}`),
     ...(narrative === '' ? [] : [`    ${visible(narrative)}`]),
   ].join('\n')
