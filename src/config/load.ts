@@ -122,8 +122,17 @@ function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Giv
 }
 
 function readSecret(variable: string, file: string): string {
+  const secret = textOf(variable, file).replace(/\r?\n$/, '')
+  if (secret !== '') return secret
+  // As a secret it would be none, and a login without one is another mistake, told by somebody else.
+  throw new WeirError('WEIR_CONFIG_INVALID', `${variable}: the file that it names is empty`, {
+    cure: 'write the secret into the file, or leave the variable out where there is none',
+  })
+}
+
+function textOf(variable: string, file: string): string {
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    return readFileSync(file, 'utf8')
   } catch (cause) {
     // Not by its name: some put the secret itself there.
     const { code } = cause as NodeJS.ErrnoException

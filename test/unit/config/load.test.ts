@@ -178,6 +178,14 @@ describe('mistakes', () => {
     expect(mistake(options).code).toBe('WEIR_CONFIG_UNREADABLE')
   })
 
+  it.each(['', '\n'])('a secret file with nothing in it is no secret: %j', (text) => {
+    expect(mistake({ env: { WEIR_REDIS__PASSWORD_FILE: file(text, 'empty') } })).toMatchObject({
+      code: 'WEIR_CONFIG_INVALID',
+      message: 'WEIR_REDIS__PASSWORD_FILE: the file that it names is empty',
+      cure: expect.stringContaining('write the secret into the file'),
+    })
+  })
+
   it('a --set without a value is a mistake of usage', () => {
     expect(mistake({ set: ['http.port'] }).code).toBe('WEIR_CLI_USAGE')
   })
