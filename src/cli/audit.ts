@@ -9,7 +9,7 @@ import { type Audit, auditLedger } from '../ledger/audit.ts'
 import type { Fate } from '../ledger/book.ts'
 import { accountColumns, accountRow, fateColumns } from '../ledger/rows.ts'
 import type { Position } from '../replay/topic-source.ts'
-import { configOf, position, wantsJson } from './flags.ts'
+import { configOf, position, refuseBackwards, wantsJson } from './flags.ts'
 import { grouped, note, print, printTable, startProgress, styled } from './output.ts'
 
 interface Flags {
@@ -39,6 +39,7 @@ Examples:
   weir audit --from 2026-11-26T00:00Z --out ledger.csv --offsets offsets.parquet`,
     )
     .action(async (flags: Flags, command: Command) => {
+      refuseBackwards(flags)
       const { audit, seconds } = await withTables(flags, (tables) => runAudit(flags, command, tables))
       if (wantsJson(command)) print(JSON.stringify(audit))
       else show(audit)

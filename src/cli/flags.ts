@@ -65,6 +65,28 @@ export function refuseFlags(command: Command, names: readonly string[], where: s
   throw new WeirError('WEIR_CLI_USAGE', `${idle.long} does nothing ${where}`, { cure: 'leave it out' })
 }
 
+interface Range {
+  readonly from?: Position | undefined
+  readonly to?: Position | undefined
+}
+
+/**
+ * Refuses a range that ends before it begins; a moment and offsets cannot be compared here.
+ *
+ * @throws WeirError WEIR_CLI_USAGE.
+ */
+export function refuseBackwards({ from, to }: Range): void {
+  if (from === undefined || to === undefined || !endsBefore(from, to)) return
+  throw new WeirError('WEIR_CLI_USAGE', '--to lies before --from: nothing is between them', {
+    cure: 'give the earlier one as --from',
+  })
+}
+
+function endsBefore(from: Position, to: Position): boolean {
+  if ('time' in from) return 'time' in to && to.time < from.time
+  return 'offsets' in to && to.offsets.some((offset, i) => offset < (from.offsets[i] ?? 0))
+}
+
 /** For a flag that may be given once. */
 export function once(text: string, earlier: string | undefined): string {
   if (earlier === undefined) return text
@@ -90,6 +112,13 @@ export function time(text: string): number {
   if (instant === undefined)
     throw new InvalidArgumentError('Write ISO 8601, for example 2026-01-05T00:00:00Z.')
   return instant
+}
+
+/** For a flag that says until when something is to hold. */
+export function timeToCome(text: string): number {
+  const instant = time(text)
+  if (instant > Date.now()) return instant
+  throw new InvalidArgumentError('It is past already: give a time that is to come.')
 }
 
 /** For a flag that names a place on the log: a moment, or an offset for each partition. */

@@ -4,7 +4,7 @@ import { WeirError } from '../core/errors.ts'
 import { createRecordFile } from '../files/write.ts'
 import { type Generated, generate } from '../generator/generate.ts'
 import type { GeneratorOptions } from '../generator/options.ts'
-import { configOf, count, number } from './flags.ts'
+import { configOf, count, number, refuseFlags } from './flags.ts'
 import { grouped, note, type Progress, startProgress } from './output.ts'
 import { createTopicSink, type Sink } from './sink.ts'
 
@@ -39,6 +39,7 @@ export function registerGenerate(program: Command): void {
       const options = generatorOptions(flags)
       const { out, labels, rate } = flags
       if (out !== undefined) return fill(options, (progress) => createFileSink(out, labels, progress))
+      refuseFlags(command, ['labels'], 'without --out')
       const { config } = configOf(command)
       await withConnection(config, (connection) =>
         fill(options, (progress) => createTopicSink(connection, config.topics, { rate, progress })),

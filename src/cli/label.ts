@@ -4,7 +4,7 @@ import { openDesk } from '../apps/desk.ts'
 import { labelPayment } from '../apps/label.ts'
 import { WeirError } from '../core/errors.ts'
 import { claimants } from '../core/labels-view.ts'
-import { configOf, wantsJson } from './flags.ts'
+import { configOf, refuseFlags, wantsJson } from './flags.ts'
 import { print, printJson } from './output.ts'
 
 interface Flags {
@@ -30,10 +30,11 @@ export function registerLabel(program: Command): void {
         ['reported', 'confirmed'],
       ),
     )
-    .option('--type <type>', 'the kind of fraud')
+    .option('--type <type>', 'with --fraud: its kind')
     .option('--customer <id>', 'its customer, where known: faster on long topics')
     .addHelpText('after', '\nExample: weir label tx-4711 --fraud --source chargeback --state confirmed')
     .action(async (transaction_id: string, flags: Flags, command: Command) => {
+      if (flags.fraud !== true) refuseFlags(command, ['type'], 'without --fraud')
       const { config } = configOf(command)
       const { source, type = null, customer = null } = flags
       const request = { transaction_id, ...saidBy(flags), source, fraud_type: type, customer_id: customer }

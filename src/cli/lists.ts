@@ -7,7 +7,7 @@ import { readSnooze } from '../config/control-texts.ts'
 import type { ListChange } from '../core/lists.ts'
 import { type ListName, type ListType, listNames, listTypes } from '../core/verdict.ts'
 import { shown } from '../files/shown.ts'
-import { addAuthor, configOf, count, time, wantsJson } from './flags.ts'
+import { addAuthor, configOf, count, timeToCome, wantsJson } from './flags.ts'
 import { grouped, note, print, printJson, printTable, styled } from './output.ts'
 
 const example = `
@@ -57,7 +57,7 @@ export function registerLists(program: Command): void {
       lists.command('add').description('put an entry on a list; one of the same value is replaced'),
     )
       .option('--reason <text>', 'why it stands there', '')
-      .option('--expires <time>', 'until when, ISO 8601 (default: until it is removed)', time)
+      .option('--expires <time>', 'until when, ISO 8601 (default: until it is removed)', timeToCome)
       .option('--final', 'on deny: no allow entry overrides it', false),
   ).action(
     async (
@@ -98,7 +98,7 @@ export function registerLists(program: Command): void {
       .argument('<rule>', 'id of the rule')
       .addArgument(new Argument('<type>', 'of what').choices(listTypes))
       .argument('<value>', 'which one')
-      .requiredOption('--until <time>', 'ISO 8601', time)
+      .requiredOption('--until <time>', 'ISO 8601', timeToCome)
       .option('--reason <text>', 'why', ''),
   ).action(
     async (

@@ -10,7 +10,7 @@ import { mappingOf } from '../files/payments.ts'
 import { checkReplaceable } from '../files/write-whole.ts'
 import { parseCandidate } from '../replay/candidate-spec.ts'
 import type { ReplaySummary } from '../replay/summary.ts'
-import { configOf, count, position, refuseFlags, time, wantsJson } from './flags.ts'
+import { configOf, count, position, refuseBackwards, refuseFlags, time, wantsJson } from './flags.ts'
 import { boundHeap } from './heap.ts'
 import { grouped, note, print, printTable, startProgress } from './output.ts'
 import { interruptible } from './shutdown.ts'
@@ -77,6 +77,7 @@ export function registerReplay(program: Command): void {
     .option('--to <place>', 'of topics: where to end, likewise; it is not part of the range', position)
     .option('--start <file>', 'for --verify: states to begin from, as --state writes them')
     .action(async (paths: readonly string[], flags: Flags, command: Command) => {
+      refuseBackwards(flags)
       if (flags.verify) {
         refuseIdle(paths, command)
         return verify(flags, command)

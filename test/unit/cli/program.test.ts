@@ -70,6 +70,24 @@ describe('weir', () => {
     ['an absent file', ['config', 'check', '--config', '/nowhere.yaml'], 'cannot read /nowhere.yaml'],
     ['a time that is none', ['generate', '--start', 'soon', '--out', 'x.csv'], '--start soon is no time'],
     ['a wrong share', ['generate', '--fraud-rate', '2', '--out', join(folder, 'x.csv')], 'fraudRate is 2'],
+    ['labels without payments', ['generate', '--labels', 'l.csv'], '--labels does nothing without --out'],
+    ['a kind of fraud that was none', ['label', 't', '--good', '--type', 'mule'], 'nothing without --fraud'],
+    [
+      'a range of days that is none',
+      ['audit', '--from', '2026-02-01', '--to', '2026-01-01'],
+      'before --from',
+    ],
+    ['a range of offsets that is none', ['replay', 'topic', '--from', '5,9', '--to', '7,8'], 'before --from'],
+    [
+      'an entry that expired long ago',
+      ['lists', 'add', 'deny', 'device', 'd-1', '--author', 'ana', '--expires', '2020-01-01'],
+      'It is past already',
+    ],
+    [
+      'a snooze that is over',
+      ['lists', 'snooze', 'rule', 'device', 'd-1', '--author', 'ana', '--until', '2020-01-01'],
+      'It is past already',
+    ],
   ])('%s is a mistake of the user: 2, and no stack', async (_, args, message) => {
     const { code, stdout, stderr } = await weir(args)
     expect(code).toBe(2)
