@@ -7,6 +7,7 @@ import { refuseOverlap } from '../files/outputs.ts'
 import { mappingOf } from '../files/payments.ts'
 import { configOf, count, time, wantsJson } from './flags.ts'
 import { grouped, note, printJson, startProgress } from './output.ts'
+import { interruptible } from './shutdown.ts'
 import { addFileFlags, BadRows, filesRead, type SourceFlags, withSource } from './source.ts'
 
 interface Flags extends SourceFlags {
@@ -46,15 +47,20 @@ export function registerExport(program: Command): void {
       const progress = startProgress('rows', flags.events ?? Number.POSITIVE_INFINITY)
       const bad = new BadRows(flags.onError)
       const { out, labelsUntil } = flags
-      const written = await withSource(given, flags, config, command, async (source) => {
-        const table = await writeTrainingTable(out, source, features, labelsUntil, looked?.text ?? null, {
-          onRejected: (row) => bad.add(row),
-          onRows: progress.add,
-          onFraction: progress.reach,
-        })
-        source.notes().forEach(note)
-        return table
-      })
+      const written = await interruptible((signal) =>
+        withSource(given, flags, config, command, async (source) => {
+          const table = await writeTrainingTable(out, source, features, labelsUntil, looked?.text ?? null, {
+            onRejected: (row) => bad.add(row),
+            onRows(rows) {
+              signal.throwIfAborted()
+              progress.add(rows)
+            },
+            onFraction: progress.reach,
+          })
+          source.notes().forEach(note)
+          return table
+        }),
+      )
       const { seconds } = progress.stop()
       bad.end(written.rows + bad.count)
       const summary = { ...written, feature_hash: features.hash, out }

@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -139,6 +140,20 @@ describe('weir config', () => {
       'log.level': { value: 'warn', source: 'WEIR_LOG__LEVEL' },
       app: { value: 'weir', source: 'default' },
     })
+  })
+})
+
+describe('weir export', () => {
+  it('that is stopped leaves nothing behind', async () => {
+    const out = join(folder, 'stopped')
+    mkdirSync(out)
+    const args = ['src/main.js', 'export', '--events', '1000000', '--out', join(out, 'big.parquet')]
+    const child = spawn(process.execPath, args, { stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    await expect.poll(() => readdirSync(out), { timeout: 60_000 }).toEqual(['big.parquet.part'])
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([143, null])
+    expect(readdirSync(out)).toEqual([])
   })
 })
 
