@@ -12,10 +12,10 @@ import { grouped, note, print, printJson, printTable, styled } from './output.ts
 
 const example = `
 Examples:
-  weir lists add deny device d-17 --author ana --reason "mule phone" --expires 2026-12-31
+  weir lists add deny device d-17 --author ana --reason "mule phone" --expires 2030-12-31
   weir lists add deny ip 203.0.113.0/24 --author ana --final
   weir lists import blocked.csv --author ana        columns list, type, value, strength, expires, reason
-  weir lists snooze card-testing customer c-42 --until 2026-12-01 --author ana`
+  weir lists snooze card-testing customer c-42 --until 2030-12-01 --author ana`
 
 export function registerLists(program: Command): void {
   const lists = program
