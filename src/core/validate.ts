@@ -162,7 +162,7 @@ const leastPan = 4e12
 
 /**
  * Looks at every text and whole number, whatever its field: a PAN in `type` is as much a PAN as one in `description`.
- * Times of this century are less than any.
+ * Times before October 2096 are less than any.
  */
 export function pan(candidate: object): Rejection | undefined {
   for (const field in candidate) {
