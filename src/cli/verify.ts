@@ -125,7 +125,7 @@ function linesOf({
   lines.push(entityLine(recomputed.entity))
   if (answer_gone > 0)
     lines.push(`${grouped(answer_gone)} payments are older than the first answer that is left`)
-  if (skipped > 0) lines.push(`${grouped(skipped)} payments were declared skipped (weir reset): not decided`)
+  if (skipped > 0) lines.push(`${grouped(skipped)} payments were declared skipped: not decided here`)
   for (const { model, model_sha256, policy, decisions, why } of unverifiable.versions) {
     lines.push(
       `not verified: ${grouped(decisions)} decisions of ${model} (${model_sha256}), policy ${policy}: ${why}`,

@@ -51,7 +51,7 @@ export function createPrepare(
       return refused(
         letter,
         skipCode,
-        'it stands for a range that an operator declared skipped, not for a record',
+        'it stands for a range that was declared skipped, not for a record',
       )
     }
     const original = mend === undefined ? await originalOf(log, letter) : mend(letter)

@@ -40,7 +40,7 @@ export const alertsOf =
     })
   }
 
-/** A range that an operator declared skipped. */
+/** A range that was declared skipped: by an operator, or decided before this installation began. */
 export type Skip = Pick<Lettered, 'offset' | 'next'>
 
 /**

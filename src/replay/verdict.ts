@@ -78,7 +78,7 @@ export interface Verification {
   stray: number
   /** Transactions from before the first answer that retention has left. */
   answer_gone: number
-  /** Transactions in ranges that an operator declared skipped: not decided, and part of the states. */
+  /** Transactions in ranges that were declared skipped: not decided, and part of the states. */
   skipped: number
   readonly unverifiable: { decisions: number; readonly versions: Unverifiable[] }
   first_difference: Difference | null
