@@ -48,11 +48,7 @@ export function createPrepare(
       return refused(letter, 'WEIR_LOG_TOPIC', `weir reads no topic ${letter.source.topic} here`)
     }
     if (letter.code === skipCode) {
-      return refused(
-        letter,
-        skipCode,
-        'it stands for a range that was declared skipped, not for a record',
-      )
+      return refused(letter, skipCode, 'it stands for a range that was declared skipped, not for a record')
     }
     const original = mend === undefined ? await originalOf(log, letter) : mend(letter)
     if (original === null) {
