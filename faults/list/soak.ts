@@ -42,7 +42,7 @@ export const soak: Fault = {
         merchants: 3_000,
       })
       await watched.step('written')
-      // A backlog first: at 500/s it takes hours until what is often called is compiled, and that is memory.
+      // A backlog first: at 500/s it takes long until what is often called is compiled, and that is memory.
       await caughtUp(scene.config, 1_000)
       const watch = watchHealth(watched, port, 5)
       const last = await killEachMinute(scene, times, new Random(seed, 1))

@@ -2,12 +2,11 @@ import { type Command, Option } from 'commander'
 import { withConnection } from '../apps/connect.ts'
 import { WeirError } from '../core/errors.ts'
 import type { Row } from '../files/cells.ts'
-import { Columns } from '../files/inputs.ts'
+import { Columns, notRead } from '../files/inputs.ts'
 import { columnsOf } from '../files/mapping.ts'
-import { labelColumns, labelOf, mappingOf, paymentReader } from '../files/payments.ts'
+import { labelColumns, labelOf, mappingOf, paymentReader, paymentsAdvice } from '../files/payments.ts'
 import { Readable } from '../files/readable.ts'
 import { readRows } from '../files/rows.ts'
-import { shownNames } from '../files/shown.ts'
 import { configOf, count, refuseFlags } from './flags.ts'
 import { grouped, note, type Progress, startProgress } from './output.ts'
 import { createTopicSink, holdLabels, type Sink } from './sink.ts'
@@ -60,7 +59,7 @@ interface Rows {
   /** The columns that are read; false: rows may lack it. */
   readonly columns: ReadonlyMap<string, boolean>
   /** What a column that is not read is none of; null: a mapping reads what it wants to. */
-  readonly fieldsOf: string | null
+  readonly fieldsOf: 'a payment' | 'a label' | null
   /** What to do where a column is missing, or no row can be read. */
   readonly cure: string
   /** Sends what a row says; throws an Error that tells what is wrong with the row. */
@@ -80,7 +79,7 @@ function paymentRows(map: string | undefined, futureMs: number): Rows {
   return {
     columns: columnsOf(mapping),
     fieldsOf: map === undefined ? 'a payment' : null,
-    cure: 'check that these are payments, and that the mapping, --map, is the one for them',
+    cure: paymentsAdvice,
     send,
   }
 }
@@ -115,7 +114,7 @@ async function produce(
   const onColumns = (found: readonly string[]) => {
     const unread = new Columns(columns, cure).check(file, found)
     if (fieldsOf === null || unread.length === 0) return
-    note(`${file}: ${shownNames(unread)} are no fields of ${fieldsOf} and were not read`)
+    note(notRead(file, unread, fieldsOf))
   }
   const only = new Set(columns.keys())
   for await (const batch of readRows(file, { only, onColumns, onFraction: progress.reach })) {

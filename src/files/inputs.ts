@@ -38,6 +38,10 @@ export function inputFiles(given: readonly string[]): InputFile[] {
 /** Whether a column is one that a mapping reads; false: rows may lack it. */
 type Wanted = ReadonlyMap<string, boolean>
 
+/** Said of columns that nothing reads. @param record what they are no fields of. */
+export const notRead = (file: string, columns: readonly string[], record: 'a payment' | 'a label'): string =>
+  `${file}: ${shownNames(columns)} are no fields of ${record} and were not read`
+
 /** Holds the columns of several files against what a mapping reads and against each other. */
 export class Columns {
   readonly #wanted: Wanted

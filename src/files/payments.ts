@@ -10,6 +10,10 @@ export const anyTime: EventTimeLimits = {
   eventTimeFutureMs: Number.POSITIVE_INFINITY,
 }
 
+/** What to do with a file of payments of which nothing can be read. */
+export const paymentsAdvice =
+  'check that these are payments, and that the mapping, --map, is the one for them'
+
 /** Reads the payment of a row, and the label that the mapping makes of it. It throws an Error that tells what is wrong. */
 export function paymentReader(mapping: Mapping): (row: Row, line: number) => Mapped {
   const map = rowMapper(mapping)

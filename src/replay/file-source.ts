@@ -2,12 +2,11 @@ import { basename } from 'node:path'
 import { WeirError } from '../core/errors.ts'
 import type { Label } from '../core/types.ts'
 import type { Row } from '../files/cells.ts'
-import { Columns, type InputFile, inputFiles } from '../files/inputs.ts'
+import { Columns, type InputFile, inputFiles, notRead } from '../files/inputs.ts'
 import { columnsOf, type Mapped, type Mapping } from '../files/mapping.ts'
-import { labelColumns, labelOf, mappingOf, paymentReader } from '../files/payments.ts'
+import { labelColumns, labelOf, mappingOf, paymentReader, paymentsAdvice } from '../files/payments.ts'
 import { Readable } from '../files/readable.ts'
 import { type FileRow, readRows, type StreamFormat, standardInput } from '../files/rows.ts'
-import { shownNames } from '../files/shown.ts'
 import { Arrivals } from './arrivals.ts'
 import { LabelsBetween } from './labels-between.ts'
 import { type HistoryItem, Numbering, type Source } from './source.ts'
@@ -130,7 +129,7 @@ async function* readPayments(
       onColumns(found) {
         const unread = columns.check(file, found)
         if (map !== undefined || unread.length === 0) return
-        notes.push(`${file}: ${shownNames(unread)} are no fields of a payment and were not read`)
+        notes.push(notRead(file, unread, 'a payment'))
       },
     })
     try {
@@ -147,10 +146,7 @@ async function* readPayments(
     }
     before += size
   }
-  readable.check(
-    nameOf(files),
-    'check that these are payments, and that the mapping, --map, is the one for them',
-  )
+  readable.check(nameOf(files), paymentsAdvice)
 }
 
 /** Each row read, or why it cannot be; `readable` is told of both. */
